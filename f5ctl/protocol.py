@@ -1,0 +1,318 @@
+"""The wire between a client and f5d: messages, codec, version and limits.
+
+Pure: no sockets, no clock, nothing imported but msgpack. docs/protocol.md is this file in prose.
+
+A message is one ZeroMQ frame that holds one msgpack map with string keys. Every map carries
+`v` (the protocol version), `type` and `id`; `id` is chosen by the client, and every reply to a
+request carries the same one. A request gets any number of `accepted`, `progress` and `audio`
+messages and then exactly one terminal message: `done`, `failed` or `cancelled`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+import msgpack
+
+from f5ctl.errors import BadRequestError, ConfigError, NoDaemonError
+
+PROTOCOL_VERSION: Final = 1
+
+Encoding = Literal["pcm", "wav", "flac", "ogg", "opus", "mp3"]
+ENCODINGS: Final[tuple[str, ...]] = get_args(Encoding)
+SAMPLE_RATE_HZ: Final = 24_000
+
+MAX_TEXT_BYTES: Final = 65_536
+MAX_REF_TEXT_BYTES: Final = 4_096
+MAX_REF_AUDIO_BYTES: Final = 16 * 2**20
+MAX_MESSAGE_BYTES: Final = MAX_REF_AUDIO_BYTES + 2**20
+MAX_NAME_BYTES: Final = 128
+MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un.sun_path is 108 bytes with its final NUL
+
+ID_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The closed range of a numeric parameter; `or_zero` also allows exactly 0."""
+
+    low: float
+    high: float
+    unit: str = ""
+    or_zero: bool = False
+
+    def admits(self, value: float) -> bool:
+        """Return True for a value in the range; NaN is in no range."""
+        return self.low <= value <= self.high or (self.or_zero and value == 0)
+
+    def __str__(self) -> str:
+        zero = "0 or " if self.or_zero else ""
+        return f"{zero}{self.low:g} to {self.high:g}{' ' + self.unit if self.unit else ''}"
+
+
+BOUNDS: Final[dict[str, Bound]] = {
+    "nfe_step": Bound(1, 128),
+    "cfg_strength": Bound(1, 3, or_zero=True),
+    "sway_sampling_coef": Bound(-1, 1),
+    "speed": Bound(0.5, 2),
+    "seed": Bound(0, 2**63 - 1),
+    "fix_duration": Bound(0.1, 3600, "s"),
+    "cross_fade_duration": Bound(0, 1, "s"),
+    "target_rms": Bound(0.001, 0.5),
+    "timeout_s": Bound(0.01, 86_400, "s"),
+}
+
+
+# Requests: client to daemon.
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak `text`. Fields left out take the daemon's or the model's default.
+
+    The voice is a name (`voice`) or a recording (`ref_audio`: a whole audio file in any format
+    that libsndfile reads, `ref_text`: what it says, transcribed when left out).
+    """
+
+    id: str
+    text: str
+    model: str | None = None
+    voice: str | None = None
+    ref_audio: bytes | None = None
+    ref_text: str | None = None
+    nfe_step: int | None = None
+    cfg_strength: float | None = None
+    sway_sampling_coef: float | None = None
+    speed: float | None = None
+    seed: int | None = None
+    fix_duration: float | None = None
+    remove_silence: bool = False
+    cross_fade_duration: float | None = None
+    target_rms: float | None = None
+    timeout_s: float | None = None
+    encoding: Encoding = "pcm"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Ask for the daemon's state; answered at once, also while every engine is busy."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a model now, so that the next `say` does not wait for it."""
+
+    id: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """End the engine of `model` (of every model when left out) once its jobs are done."""
+
+    id: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel one job: by `job` ("all" for every job), or by `request`, an id of this connection."""
+
+    id: str
+    job: str | None = None
+    request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Finish the accepted jobs and exit; with `force` cancel them first."""
+
+    id: str
+    force: bool = False
+
+
+Request: TypeAlias = Say | Status | Load | Unload | Cancel | Stop
+REQUEST_TYPES: Final[dict[str, type[Request]]] = {
+    "say": Say,
+    "status": Status,
+    "load": Load,
+    "unload": Unload,
+    "cancel": Cancel,
+    "stop": Stop,
+}
+
+
+# Replies: daemon to client.
+
+JobState = Literal["queued", "loading", "running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The request became job `job`; `position` jobs are ahead of it."""
+
+    id: str
+    job: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job stands; sent at least once a second while it lives."""
+
+    id: str
+    job: str
+    state: JobState
+    model: str
+    position: int = 0
+    segments_done: int = 0
+    segments: int = 0
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A chunk of audio, `seq` counting from 0.
+
+    With encoding `pcm`, mono little-endian signed 16-bit samples, sent as soon as they are made;
+    with any other encoding, consecutive pieces of one finished file.
+    """
+
+    id: str
+    seq: int
+    data: bytes
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Terminal: the request succeeded. `result` is the receipt of a `say`, the answer otherwise."""
+
+    id: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Terminal: the request failed; `code` is one of f5ctl.errors' codes."""
+
+    id: str
+    code: str
+    message: str
+    retryable: bool = False
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Terminal: the job was cancelled; `reason` says by whom in a few words."""
+
+    id: str
+    reason: str
+
+
+Reply: TypeAlias = Accepted | Progress | Audio | Done | Failed | Cancelled
+REPLY_TYPES: Final[dict[str, type[Reply]]] = {
+    "accepted": Accepted,
+    "progress": Progress,
+    "audio": Audio,
+    "done": Done,
+    "failed": Failed,
+    "cancelled": Cancelled,
+}
+TERMINAL_TYPES: Final = (Done, Failed, Cancelled)
+
+_TYPE_NAMES: Final = {cls: name for table in (REQUEST_TYPES, REPLY_TYPES) for name, cls in table.items()}
+
+
+def encode(message: Request | Reply) -> bytes:
+    """Return the one frame that carries `message`; fields that are None are left out."""
+    cls = type(message)
+    body: dict[str, Any] = {"v": PROTOCOL_VERSION, "type": _TYPE_NAMES[cls]}
+    for field in fields(cls):
+        value = getattr(message, field.name)
+        if value is not None:
+            body[field.name] = value
+    packed: bytes = msgpack.packb(body, use_bin_type=True)
+    return packed
+
+
+def decode(frame: bytes) -> dict[str, Any]:
+    """Return the map in a frame.
+
+    Raises:
+        BadRequestError: `bad_message` when it is not one msgpack map with string keys,
+            `unsupported_version` when it speaks another protocol version.
+    """
+    try:
+        body = msgpack.unpackb(frame, raw=False, strict_map_key=True)
+    except Exception as error:  # msgpack raises five unrelated classes for broken input
+        raise BadRequestError(
+            "bad_message", f"the message is not valid msgpack: {_one_line(error)}"
+        ) from None
+    if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
+        raise BadRequestError("bad_message", "the message is not a msgpack map with string keys")
+    version = body.get("v")
+    if version != PROTOCOL_VERSION or isinstance(version, bool):
+        raise BadRequestError(
+            "unsupported_version",
+            f"protocol version {version!r:.40} is not supported; this side speaks version {PROTOCOL_VERSION}",
+        )
+    return body
+
+
+def parse_reply(frame: bytes) -> Reply:
+    """Return the reply in a frame, ignoring fields that this version does not know.
+
+    Raises:
+        NoDaemonError: what answers on the socket does not speak this protocol.
+    """
+    try:
+        body = decode(frame)
+    except BadRequestError as error:
+        raise NoDaemonError(f"the daemon's answer cannot be read: {error.message}") from None
+    cls = REPLY_TYPES.get(body.get("type", ""))
+    if cls is None:
+        raise NoDaemonError(f"the daemon sent an unknown message type: {body.get('type')!r:.40}")
+    known = {field.name for field in fields(cls)}
+    try:
+        return cls(**{key: value for key, value in body.items() if key in known})
+    except TypeError as error:
+        raise NoDaemonError(
+            f"the daemon's {body['type']} message is incomplete: {_one_line(error)}"
+        ) from None
+
+
+def default_socket_path() -> str:
+    """Return the socket that client and daemon meet on when nobody names one.
+
+    `F5D_SOCKET`, else `$XDG_RUNTIME_DIR/f5d/f5d.sock`, else `/tmp/f5d-UID/f5d.sock`.
+    """
+    if path := os.environ.get("F5D_SOCKET"):
+        return path
+    if runtime_dir := os.environ.get("XDG_RUNTIME_DIR"):
+        return f"{runtime_dir}/f5d/f5d.sock"
+    return f"/tmp/f5d-{os.getuid()}/f5d.sock"  # noqa: S108 - the daemon checks the folder's owner
+
+
+def check_socket_path(path: str) -> str:
+    """Return `path` when a Unix socket can have that name.
+
+    Raises:
+        ConfigError: the path is longer than the kernel allows.
+    """
+    size = len(os.fsencode(path))
+    if size > MAX_SOCKET_PATH_BYTES:
+        raise ConfigError(
+            f"socket path is {size} bytes; the limit is {MAX_SOCKET_PATH_BYTES}: {path} (choose a shorter --socket)"
+        )
+    return path
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,189 @@
+"""What broker and engine process say to each other.
+
+One msgpack map a frame over a private PAIR socket, as msgspec tagged unions: both ends are always
+the same version, so there is no version field. The engine is stateless between jobs as far as the
+broker can see: a job that was cut off is taken up again from (`first_segment`, `carry`).
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+from f5d.model.config import ModelSpec
+
+
+class Parameters(msgspec.Struct, frozen=True):
+    """Everything besides text, model and voice that decides the audio of a job."""
+
+    nfe_step: int = 32
+    cfg_strength: float = 2.0
+    sway_sampling_coef: float = -1.0
+    speed: float = 1.0
+    seed: int = 0
+    fix_duration: float | None = None  # s, reference included, as upstream counts it
+    remove_silence: bool = False
+    cross_fade_duration: float = 0.15  # s
+    target_rms: float = 0.1
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """A recording to clone: a whole audio file and its transcript.
+
+    `text` None asks the engine to transcribe. `prepared` recordings are used sample for sample,
+    without trimming (the bundled voices are cut to whole frames a character).
+    """
+
+    audio: bytes
+    text: str | None
+    prepared: bool = False
+
+
+# Broker to engine.
+
+
+class Configure(msgspec.Struct, frozen=True, tag=True):
+    """The first message: which model to serve, where, and within which limits."""
+
+    model: ModelSpec
+    device: str
+    dtype: str
+    threads: int  # 0: as many as there are cores
+    asr_model: str
+    max_batch_frames: int  # 0: what the device suggests
+
+
+class Synthesize(msgspec.Struct, frozen=True, tag=True):
+    """Speak a text, from segment `first_segment` on.
+
+    `carry` is what the last delivered `Segment` message held (empty at the start).
+    """
+
+    job: str
+    text: str
+    reference: Reference
+    parameters: Parameters
+    first_segment: int = 0
+    carry: bytes = b""
+
+
+class Encode(msgspec.Struct, frozen=True, tag=True):
+    """Turn the finished PCM of a job into a file of the given encoding."""
+
+    job: str
+    encoding: str
+    pcm: bytes
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """Drop a job before the next ODE step; answered with `Cancelled` unless it was over already."""
+
+    job: str
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag=True):
+    """Exit with status 0 now."""
+
+
+ToEngine: TypeAlias = Configure | Synthesize | Encode | Cancel | Shutdown
+
+
+# Engine to broker.
+
+
+class Loaded(msgspec.Struct, frozen=True, tag=True):
+    """The model is ready. `memory_bytes` counts device memory on a GPU, resident memory on a CPU."""
+
+    device: str
+    dtype: str
+    memory_bytes: int
+    parameter_count: int
+    model_hash: str
+    load_s: float
+
+
+class LoadFailed(msgspec.Struct, frozen=True, tag=True):
+    """The model cannot be served; the engine exits after this message."""
+
+    code: str
+    message: str
+
+
+class Planned(msgspec.Struct, frozen=True, tag=True):
+    """The job's text became `segments` segments; `warnings` are lines for the user."""
+
+    job: str
+    segments: int
+    ref_text: str
+    voice_hash: str
+    warnings: tuple[str, ...] = ()
+
+
+class Segment(msgspec.Struct, frozen=True, tag=True):
+    """Segment `index` is finished: its audible PCM (mono s16le at 24 kHz) and the state after it.
+
+    The tail that will be cross-faded with the next segment is withheld in `carry`.
+    """
+
+    job: str
+    index: int
+    pcm: bytes
+    carry: bytes
+    synthesis_s: float
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """Every segment of the job has been sent."""
+
+    job: str
+
+
+class Encoded(msgspec.Struct, frozen=True, tag=True):
+    """The file that `Encode` asked for."""
+
+    job: str
+    data: bytes
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The job cannot be served; `code` is one of f5ctl.errors' codes."""
+
+    job: str
+    code: str
+    message: str
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """The job was dropped; nothing more will be said about it."""
+
+    job: str
+
+
+class Beat(msgspec.Struct, frozen=True, tag=True):
+    """Sent about once a second between ODE steps: the engine makes progress."""
+
+    memory_bytes: int
+
+
+FromEngine: TypeAlias = (
+    Loaded | LoadFailed | Planned | Segment | Finished | Encoded | Failed | Cancelled | Beat
+)
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_to_engine: Final = msgspec.msgpack.Decoder(ToEngine)
+_from_engine: Final = msgspec.msgpack.Decoder(FromEngine)
+
+
+def pack(message: ToEngine | FromEngine) -> bytes:
+    """Return the frame that carries `message`."""
+    return _encoder.encode(message)
+
+
+def unpack_to_engine(frame: bytes) -> ToEngine:
+    """Return the broker's message in a frame."""
+    return _to_engine.decode(frame)
+
+
+def unpack_from_engine(frame: bytes) -> FromEngine:
+    """Return the engine's message in a frame."""
+    return _from_engine.decode(frame)
