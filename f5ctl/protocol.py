@@ -251,10 +251,8 @@ def decode(frame: bytes) -> dict[str, Any]:
     """
     try:
         body = msgpack.unpackb(frame, raw=False, strict_map_key=True)
-    except Exception as error:  # msgpack raises five unrelated classes for broken input
-        raise BadRequestError(
-            "bad_message", f"the message is not valid msgpack: {_one_line(error)}"
-        ) from None
+    except Exception as error:  # noqa: BLE001 - msgpack raises five unrelated classes for broken input
+        raise BadRequestError("bad_message", f"the message is not valid msgpack: {_one_line(error)}") from None
     if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
         raise BadRequestError("bad_message", "the message is not a msgpack map with string keys")
     version = body.get("v")
@@ -283,9 +281,7 @@ def parse_reply(frame: bytes) -> Reply:
     try:
         return cls(**{key: value for key, value in body.items() if key in known})
     except TypeError as error:
-        raise NoDaemonError(
-            f"the daemon's {body['type']} message is incomplete: {_one_line(error)}"
-        ) from None
+        raise NoDaemonError(f"the daemon's {body['type']} message is incomplete: {_one_line(error)}") from None
 
 
 def default_socket_path() -> str:
@@ -309,7 +305,7 @@ def check_socket_path(path: str) -> str:
     size = len(os.fsencode(path))
     if size > MAX_SOCKET_PATH_BYTES:
         raise ConfigError(
-            f"socket path is {size} bytes; the limit is {MAX_SOCKET_PATH_BYTES}: {path} (choose a shorter --socket)"
+            f"socket path is {size} bytes; the limit is {MAX_SOCKET_PATH_BYTES}: {path} (use a shorter one)"
         )
     return path
 

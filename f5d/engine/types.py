@@ -165,9 +165,7 @@ class Beat(msgspec.Struct, frozen=True, tag=True):
     memory_bytes: int
 
 
-FromEngine: TypeAlias = (
-    Loaded | LoadFailed | Planned | Segment | Finished | Encoded | Failed | Cancelled | Beat
-)
+FromEngine: TypeAlias = Loaded | LoadFailed | Planned | Segment | Finished | Encoded | Failed | Cancelled | Beat
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_engine: Final = msgspec.msgpack.Decoder(ToEngine)
