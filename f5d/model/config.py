@@ -1,0 +1,207 @@
+"""What a model is: audio constants, the shape of its backbone and where its files lie.
+
+Knows upstream's config keys (f5_tts/configs/*.yaml and plain JSON). Imports neither torch nor f5_tts:
+the broker reads these without paying for them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from f5ctl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SAMPLE_RATE_HZ: Final = 24_000
+HOP_SAMPLES: Final = 256
+FFT_SAMPLES: Final = 1_024
+MEL_CHANNELS: Final = 100
+FRAMES_PER_SECOND: Final = SAMPLE_RATE_HZ / HOP_SAMPLES  # 93.75, one frame is 10.67 ms
+
+Backbone = Literal["DiT", "UNetT", "MMDiT"]
+Tokenizer = Literal["pinyin", "char"]
+SkipConnect = Literal["add", "concat", "none"]
+
+BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
+TOKENIZERS: Final[tuple[Tokenizer, ...]] = get_args(Tokenizer)
+
+UPSTREAM_GAP: Final = "  "  # ". " ends the reference text, one more space joins the generated text
+
+_TRAINING_ONLY: Final = frozenset({"dropout", "attn_backend", "attn_mask_enabled", "checkpoint_activations"})
+_COMMON: Final = frozenset({"dim", "depth", "heads", "dim_head", "ff_mult", "text_mask_padding", "qk_norm"})
+_TEXT_ENCODER: Final = frozenset({"text_dim", "conv_layers", "pe_attn_head"})
+_KEYS: Final[dict[str, frozenset[str]]] = {
+    "DiT": _COMMON | _TEXT_ENCODER | {"long_skip_connection", "text_embedding_average_upsampling"},
+    "UNetT": _COMMON | _TEXT_ENCODER | {"skip_connect_type"},
+    "MMDiT": _COMMON,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The shape of a backbone, in upstream's names (f5_tts/model/backbones/*.py).
+
+    `text_dim` None means as wide as the mel. `pe_attn_head` None rotates every head,
+    a number only the first ones. `skip_connect_type` matters to UNetT alone.
+    """
+
+    backbone: Backbone
+    dim: int
+    depth: int = 8
+    heads: int = 8
+    dim_head: int = 64
+    ff_mult: float = 4
+    text_dim: int | None = None
+    conv_layers: int = 0
+    text_mask_padding: bool = True
+    qk_norm: Literal["rms_norm"] | None = None
+    pe_attn_head: int | None = None
+    long_skip_connection: bool = False
+    text_embedding_average_upsampling: bool = False
+    skip_connect_type: SkipConnect = "concat"
+
+    @property
+    def text_width(self) -> int:
+        """Channels of the text embedding."""
+        return MEL_CHANNELS if self.text_dim is None else self.text_dim
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], *, backbone: str = "DiT") -> Architecture:
+        """Return the architecture that upstream's constructor arguments describe.
+
+        Training-only keys are ignored. Raises ConfigError that names an unknown key or a wrong value.
+        """
+        known = _KEYS.get(backbone)
+        if known is None:
+            raise ConfigError(f"unknown backbone {backbone!r}; known: {', '.join(BACKBONES)}")
+        wanted = {key: value for key, value in mapping.items() if key not in _TRAINING_ONLY}
+        unknown = sorted(set(wanted) - known)
+        if unknown:
+            raise ConfigError(f"unknown architecture key {unknown[0]!r} for a {backbone} backbone")
+        if "dim" not in wanted:
+            raise ConfigError(f"the architecture of a {backbone} backbone has no dim")
+        for key, value in wanted.items():
+            _check(key, value)
+        architecture = cls(backbone=backbone, **wanted)  # type: ignore[arg-type]  # checked above
+        architecture._check_combination()
+        return architecture
+
+    def upstream_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of upstream's backbone class, without the vocabulary size."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name in _KEYS[self.backbone]
+        }
+
+    def _check_combination(self) -> None:
+        if self.text_embedding_average_upsampling and not self.text_mask_padding:
+            raise ConfigError("text_embedding_average_upsampling needs text_mask_padding")
+        if self.dim_head % 2:
+            raise ConfigError(f"dim_head is {self.dim_head}; it must be even")
+        if self.backbone == "UNetT" and self.depth % 2:
+            raise ConfigError(f"depth is {self.depth}; a UNetT backbone needs an even one")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model that can be asked for by name, with the places of its files.
+
+    A place is a local path or `hf://org/repo/path`. `vocoder` is a folder or `hf://org/repo`.
+    `reference_gap` is what stands between the reference text's last visible character and the
+    generated text. `max_segment_bytes` bounds a segment below what the reference's length allows;
+    `short_text_speed` replaces the speed of texts under ten bytes (None: it does not); `nfe_step` is
+    the default number of ODE steps.
+    """
+
+    name: str
+    architecture: Architecture
+    checkpoint: str
+    vocab: str
+    vocoder: str
+    reference_gap: str = UPSTREAM_GAP
+    default_voice: str = "basic_en"
+    max_segment_bytes: int | None = None
+    short_text_speed: float | None = 0.3
+    nfe_step: int = 32
+    tokenizer: Tokenizer = "pinyin"
+    mel_spec_type: Literal["vocos"] = "vocos"
+
+
+def read_architecture(path: Path) -> Architecture:
+    """Return the architecture in upstream's YAML (its `model:` section) or in plain JSON of arguments.
+
+    Raises ConfigError for a file that is missing, unreadable or not an architecture.
+    """
+    document = _read_document(path)
+    try:
+        return _architecture_of(document)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}") from None
+
+
+def _architecture_of(document: dict[str, Any]) -> Architecture:
+    model = document.get("model", document)
+    if not isinstance(model, dict):
+        raise ConfigError("the model section is not a table")
+    mel_kind = (model.get("mel_spec") or {}).get("mel_spec_type", "vocos")
+    if mel_kind != "vocos":
+        raise ConfigError(f"mel_spec_type {mel_kind!r} is not supported; known: vocos")
+    if "arch" in model:
+        return Architecture.from_mapping(model["arch"], backbone=str(model.get("backbone", "DiT")))
+    arguments = {key: value for key, value in model.items() if key != "backbone"}
+    return Architecture.from_mapping(arguments, backbone=str(model.get("backbone", "DiT")))
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read architecture file {path}: {error}") from None
+    document = _parse(path, text)
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} does not hold a table of architecture keys")
+    return document
+
+
+def _parse(path: Path, text: str) -> object:
+    if path.suffix == ".json":
+        try:
+            parsed: object = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"{path} is not JSON: {error}") from None
+        return parsed
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _check(key: str, value: object) -> None:
+    """Raise ConfigError with key and value when `value` is no possible value of an Architecture field."""
+    if key in {"dim", "depth", "heads", "dim_head"}:
+        good = _whole(value, least=1)
+    elif key in {"text_dim", "pe_attn_head"}:
+        good = value is None or _whole(value, least=1)
+    elif key == "conv_layers":
+        good = _whole(value, least=0)
+    elif key == "ff_mult":
+        good = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    elif key == "qk_norm":
+        good = value in (None, "rms_norm")
+    elif key == "skip_connect_type":
+        good = value in get_args(SkipConnect)
+    else:
+        good = isinstance(value, bool)
+    if not good:
+        raise ConfigError(f"{key} = {value!r} is not a valid architecture value")
+
+
+def _whole(value: object, *, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -1,0 +1,261 @@
+"""Building blocks of the packed DiT: rows of different lengths lie one after the other, without padding.
+
+A packed tensor is [total_frames, ...]; a PackedLayout says where its rows are. Linear layers and norms
+do not care; attention, rotary positions and the position convolution stay inside their row. The residual
+stream and every norm are float32, whatever the weights are.
+Source: f5_tts/model/modules.py and model/backbones/dit.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import Architecture
+
+NORM_EPSILON = 1e-6
+POSITION_KERNEL_FRAMES = 31
+POSITION_GROUPS = 16
+TIME_CHANNELS = 256
+_GAP_FRAMES = POSITION_KERNEL_FRAMES // 2  # zeroed frames that keep the convolution of two rows apart
+
+
+@dataclass(frozen=True, slots=True)
+class PackedLayout:
+    """Where the rows of a packed tensor begin and end, and what attention needs to know of it.
+
+    `cos` and `sin` are [total, 1, 1, dim_head / 2], positions counted from each row's first frame.
+    `gapped` holds each frame's place when 15 zeroed frames stand between rows.
+    """
+
+    lengths: tuple[int, ...]
+    cos: Tensor
+    sin: Tensor
+    gapped: Tensor
+    cumulative: Tensor  # [rows + 1] int32
+
+    @property
+    def total_frames(self) -> int:
+        """Frames of all rows together."""
+        return sum(self.lengths)
+
+    @property
+    def gapped_frames(self) -> int:
+        """Frames of all rows and the gaps between them."""
+        return self.total_frames + _GAP_FRAMES * (len(self.lengths) - 1)
+
+    def runs(self) -> list[tuple[int, int]]:
+        """(rows, length) of each stretch of neighbours of one length, in order."""
+        return [(len(list(rows)), length) for length, rows in groupby(self.lengths)]
+
+
+def pack_layout(lengths: tuple[int, ...], dim_head: int, device: torch.device) -> PackedLayout:
+    """Return the layout of rows of `lengths` frames on `device`."""
+    positions = torch.cat([torch.arange(length) for length in lengths])
+    shifts = torch.tensor([_GAP_FRAMES * index for index in range(len(lengths))])
+    gapped = torch.arange(sum(lengths)) + shifts.repeat_interleave(torch.tensor(lengths))
+    frequencies = 1.0 / (10_000 ** (torch.arange(0, dim_head, 2).float() / dim_head))
+    angles = (positions.float()[:, None] * frequencies)[:, None, None, :]
+    return PackedLayout(
+        lengths=lengths,
+        cos=angles.cos().to(device),
+        sin=angles.sin().to(device),
+        gapped=gapped.to(device),
+        cumulative=torch.tensor([0, *accumulate(lengths)], dtype=torch.int32).to(device),
+    )
+
+
+class TimeEmbedding(nn.Module):
+    """A time in [0, 1] as `dim` channels."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.time_mlp = nn.Sequential(nn.Linear(TIME_CHANNELS, dim), nn.SiLU(), nn.Linear(dim, dim))
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Times [n] float32 -> [n, dim]."""
+        half = TIME_CHANNELS // 2
+        rates = torch.exp(torch.arange(half, device=times.device).float() * -(math.log(10_000) / (half - 1)))
+        angles = 1_000 * times[:, None] * rates[None, :]
+        embedded: Tensor = self.time_mlp(torch.cat((angles.sin(), angles.cos()), dim=-1))
+        return embedded
+
+
+class PositionConvolution(nn.Module):
+    """Two grouped convolutions over time that tell a frame where it is; no row sees its neighbour."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.conv1d = nn.Sequential(*(layer for _ in range(2) for layer in (_position_conv(dim), nn.Mish())))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights."""
+        return next(self.parameters()).dtype
+
+    def forward(self, packed: Tensor, layout: PackedLayout) -> Tensor:
+        """[total, dim] in the weights' type -> [total, dim]."""
+        spread = packed
+        for index in (0, 2):
+            if len(layout.lengths) > 1:  # the gaps are zero before each convolution, like its own padding
+                spread = packed.new_zeros(layout.gapped_frames, packed.shape[1]).index_copy_(
+                    0, layout.gapped, packed
+                )
+            convolved = F.mish(self.conv1d[index](spread.T[None])[0].T)
+            packed = convolved[layout.gapped] if len(layout.lengths) > 1 else convolved
+            spread = packed
+        return packed
+
+
+def _position_conv(dim: int) -> nn.Conv1d:
+    return nn.Conv1d(dim, dim, POSITION_KERNEL_FRAMES, padding=_GAP_FRAMES, groups=POSITION_GROUPS)
+
+
+class RmsScale(nn.Module):
+    """The weight of a per-head RMS norm; Attention applies those of queries and keys together."""
+
+    def __init__(self, dim_head: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim_head))
+
+
+class Attention(nn.Module):
+    """Self-attention inside each row. Queries, keys and values come from one fused projection.
+
+    The channels of a rotary pair are stored half a head apart (see dit.fuse_weights), which
+    leaves the scores as they are and makes the rotation two contiguous halves.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.heads, self.dim_head = architecture.heads, architecture.dim_head
+        self.rotated_heads = architecture.pe_attn_head or architecture.heads
+        inner = self.heads * self.dim_head
+        self.to_qkv = nn.Linear(architecture.dim, 3 * inner)
+        self.to_out = nn.ModuleList([nn.Linear(inner, architecture.dim)])
+        normed = architecture.qk_norm is not None
+        self.q_norm = RmsScale(self.dim_head) if normed else None
+        self.k_norm = RmsScale(self.dim_head) if normed else None
+
+    def forward(self, packed: Tensor, layout: PackedLayout) -> Tensor:
+        """[total, dim] in the weights' type -> [total, dim]."""
+        qkv = self.to_qkv(packed).view(-1, 3, self.heads, self.dim_head)
+        queries_keys = qkv[:, :2].float()
+        if self.q_norm is not None and self.k_norm is not None:
+            scale = torch.stack((self.q_norm.weight, self.k_norm.weight))[None, :, None, :]
+            queries_keys = F.rms_norm(queries_keys, (self.dim_head,), eps=NORM_EPSILON) * scale
+            qkv[:, :2] = queries_keys
+        self._rotate(qkv, queries_keys, layout)
+        attended = attend(qkv, layout).reshape(-1, self.heads * self.dim_head)
+        out: Tensor = self.to_out[0](attended)
+        return out
+
+    def _rotate(self, qkv: Tensor, queries_keys: Tensor, layout: PackedLayout) -> None:
+        """Write the rotated queries and keys into `qkv`; the arithmetic is float32."""
+        half = self.dim_head // 2
+        turned = queries_keys[:, :, : self.rotated_heads]
+        first, second = turned[..., :half], turned[..., half:]
+        rotated = (
+            first * layout.cos - second * layout.sin,
+            second * layout.cos + first * layout.sin,
+        )
+        qkv[:, :2, : self.rotated_heads, :half] = rotated[0]
+        qkv[:, :2, : self.rotated_heads, half:] = rotated[1]
+
+
+def attend(qkv: Tensor, layout: PackedLayout) -> Tensor:
+    """Return full attention inside each row: [total, 3, heads, dim_head] -> [total, heads, dim_head]."""
+    varlen = _varlen_attention(qkv)
+    if varlen is not None and len(layout.lengths) > 1:
+        longest = max(layout.lengths)
+        attended: Tensor = varlen(
+            *(part.contiguous() for part in qkv.unbind(1)),
+            layout.cumulative,
+            layout.cumulative,
+            longest,
+            longest,
+        )
+        return attended
+    outputs, start = [], 0
+    for rows, length in layout.runs():
+        run = qkv[start : start + rows * length].view(rows, length, *qkv.shape[1:]).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(run[0], run[1], run[2])  # [rows, heads, length, dim_head]
+        outputs.append(out.transpose(1, 2).flatten(0, 1))
+        start += rows * length
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+
+def _varlen_attention(qkv: Tensor) -> Callable[..., Any] | None:
+    """Return torch's variable-length kernel where it runs: half precision on CUDA, torch 2.10 or newer."""
+    if qkv.device.type != "cuda" or qkv.dtype == torch.float32:
+        return None
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a tanh-approximated GELU between them."""
+
+    def __init__(self, dim: int, inner: int) -> None:
+        super().__init__()
+        self.ff = nn.Sequential(
+            nn.Sequential(nn.Linear(dim, inner), nn.GELU(approximate="tanh")),
+            nn.Identity(),
+            nn.Linear(inner, dim),
+        )
+
+    def forward(self, packed: Tensor) -> Tensor:
+        """[total, dim] -> [total, dim]."""
+        out: Tensor = self.ff(packed)
+        return out
+
+
+class ModulationLinear(nn.Module):
+    """The projection of an AdaLN; it depends on the time alone, so ModulationTable holds its outputs."""
+
+    def __init__(self, dim: int, parts: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, parts * dim)
+
+
+def modulate(hidden: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Return layer_norm(hidden) * scale + shift in float32; `scale` already holds upstream's 1 + scale.
+
+    shift and scale are [1, dim], one time for all rows, or [total, dim].
+    """
+    dim = hidden.shape[-1]
+    if shift.shape[0] == 1:
+        return F.layer_norm(hidden, (dim,), scale[0], shift[0], NORM_EPSILON)
+    return torch.addcmul(shift, F.layer_norm(hidden, (dim,), eps=NORM_EPSILON), scale)
+
+
+class DiTBlock(nn.Module):
+    """Attention and feed-forward on a float32 residual stream, modulated by the time."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.attn_norm = ModulationLinear(architecture.dim, 6)
+        self.attn = Attention(architecture)
+        self.ff = FeedForward(architecture.dim, int(architecture.dim * architecture.ff_mult))
+
+    def forward(self, hidden: Tensor, modulation: Tensor, layout: PackedLayout) -> Tensor:
+        """Residual stream [total, dim] float32, modulation [1 or total, 6, dim] -> [total, dim] float32."""
+        shift_attn, scale_attn, gate_attn, shift_ff, scale_ff, gate_ff = modulation.unbind(1)
+        dtype = self.attn.to_qkv.weight.dtype
+        attended = self.attn(modulate(hidden, shift_attn, scale_attn).to(dtype), layout)
+        hidden = hidden + gate_attn * attended
+        fed: Tensor = self.ff(modulate(hidden, shift_ff, scale_ff).to(dtype))
+        out: Tensor = hidden + gate_ff * fed
+        return out

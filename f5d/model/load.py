@@ -1,0 +1,141 @@
+"""From local files to a model that is ready to step: device, precision, backend, vocoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from f5ctl.errors import ConfigError
+
+from .dit import DiT, fuse_weights, upstream_shapes
+from .mel import MelSpectrogram
+from .reference import ReferenceBackend
+from .sampler import Backend, DiTBackend
+from .vocab import Vocabulary
+from .vocos import Vocos
+from .weights import check_state, check_vocabulary, content_hash, load_state
+
+if TYPE_CHECKING:
+    from .config import ModelSpec
+    from .hub import LocalModel
+
+DTYPES: Final[dict[str, torch.dtype]] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+_FAST_BF16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16"})
+_CPUINFO: Final = Path("/proc/cpuinfo")
+_FP16_CUDA_MAJOR: Final = 7  # Volta, the first with fast half precision; upstream draws the same line
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """Everything that turns tokens and a reference into audio. Owned by the engine."""
+
+    spec: ModelSpec
+    vocabulary: Vocabulary
+    backend: Backend
+    vocoder: Vocos
+    mel: MelSpectrogram
+    device: str
+    dtype: str
+    parameter_count: int
+    model_hash: str
+
+
+def load_model(local: LocalModel, *, device: str, dtype: str, threads: int | None = None) -> LoadedModel:
+    """Return the model of `local` on `device` in `dtype` (either may be `auto`).
+
+    `threads` sets torch's CPU threads for the calling thread and those it starts. Raises ConfigError for a
+    device or type that this machine lacks, SynthesisError (model_error) for wrong files.
+    """
+    chosen_device = pick_device(device)
+    chosen_dtype = pick_dtype(dtype, chosen_device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    vocabulary = Vocabulary.load(local.vocab)
+    state = load_state(local.checkpoint)
+    check_vocabulary(local.checkpoint, state, vocabulary, local.vocab)
+    parameter_count = sum(value.numel() for value in state.values())
+    backend = _backend(local, state, len(vocabulary), chosen_device, chosen_dtype)
+    return LoadedModel(
+        spec=local.spec,
+        vocabulary=vocabulary,
+        backend=backend,
+        vocoder=Vocos.load(local.vocoder_config, local.vocoder_weights, device=chosen_device),
+        mel=MelSpectrogram(chosen_device),
+        device=backend.device,
+        dtype=backend.dtype,
+        parameter_count=parameter_count,
+        model_hash=content_hash(local.checkpoint),
+    )
+
+
+def pick_device(requested: str) -> str:
+    """Return the device to compute on; `auto` prefers CUDA, then MPS, then the CPU.
+
+    Raises ConfigError for a device that is unknown or absent.
+    """
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if requested == "auto":
+        return "cuda" if cuda else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(requested)
+    except RuntimeError:
+        raise ConfigError(f"unknown device {requested!r}; known: auto, cpu, cuda, cuda:N, mps") from None
+    if device.type == "cuda" and (device.index or 0) >= cuda:
+        raise ConfigError(f"device {requested} is not there; this machine has {cuda} CUDA devices")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device mps is not there")
+    if device.type not in {"cpu", "cuda", "mps"}:
+        raise ConfigError(f"device {requested} is not supported; known: auto, cpu, cuda, cuda:N, mps")
+    return requested
+
+
+def pick_dtype(requested: str, device: str) -> str:
+    """Return the type of the costly weights; `auto` is the fastest that speaks well on `device`.
+
+    Raises ConfigError for an unknown type, and for float16 on a CPU (500 times slower than bfloat16).
+    """
+    kind = torch.device(device).type
+    if requested != "auto":
+        if requested not in DTYPES:
+            raise ConfigError(f"unknown dtype {requested!r}; known: auto, {', '.join(DTYPES)}")
+        if requested == "float16" and kind == "cpu":
+            raise ConfigError("dtype float16 is unusably slow on a CPU; use auto, bfloat16 or float32")
+        return requested
+    if kind == "cuda":
+        return "float16" if torch.cuda.get_device_capability(device)[0] >= _FP16_CUDA_MAJOR else "float32"
+    return "bfloat16" if kind == "cpu" and _cpu_has_fast_bf16() else "float32"
+
+
+def _backend(
+    local: LocalModel, state: dict[str, torch.Tensor], vocabulary_size: int, device: str, dtype: str
+) -> Backend:
+    architecture = local.spec.architecture
+    if architecture.backbone != "DiT":
+        own_dtype = "float32" if device == "cpu" else dtype
+        return ReferenceBackend.build(
+            local.checkpoint, state, architecture, vocabulary_size, device=device, dtype=own_dtype
+        )
+    with torch.device("meta"):  # no memory, no initial values: the checkpoint has them all
+        dit = DiT(architecture, vocabulary_size)
+    check_state(local.checkpoint, state, upstream_shapes(dit), architecture.backbone)
+    dit.load_state_dict(fuse_weights(state, architecture), assign=True)
+    dit.eval().requires_grad_(False)
+    dit.to_compute_type(DTYPES[dtype])
+    dit.to(device)
+    return DiTBackend(dit, dtype)
+
+
+def _cpu_has_fast_bf16() -> bool:
+    try:
+        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not _FAST_BF16_FLAGS.isdisjoint(flags.split())

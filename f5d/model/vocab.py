@@ -1,0 +1,49 @@
+"""The vocabulary of a model: which text token is which row of its embedding. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from f5ctl.errors import SynthesisError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+class Vocabulary:
+    """Text tokens and their ids; an unknown token has id 0, the space (upstream's convention)."""
+
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        self._ids = dict(ids)
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Return the vocabulary in `path`: one token a line, UTF-8, the line ending cut off.
+
+        Reads as upstream does (f5_tts/model/utils.py, get_tokenizer): nothing is stripped, so a line
+        of one space is the space; the last character of a file without a final newline is lost.
+        Raises SynthesisError (model_error) for a file that cannot be read or is empty.
+        """
+        try:
+            with path.open(encoding="utf-8") as file:
+                ids = {line[:-1]: index for index, line in enumerate(file)}
+        except (OSError, UnicodeDecodeError) as error:
+            raise SynthesisError("model_error", f"cannot read vocabulary {path}: {error}") from None
+        if not ids:
+            raise SynthesisError("model_error", f"vocabulary {path} is empty")
+        return cls(ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
+    def encode(self, tokens: Sequence[str]) -> list[int]:
+        """Return one id a token, 0 for an unknown one."""
+        return [self._ids.get(token, 0) for token in tokens]
+
+    def unknown(self, tokens: Sequence[str]) -> list[str]:
+        """Return the tokens that the model never learned, sorted, each once."""
+        return sorted({token for token in tokens if token not in self._ids})
