@@ -55,13 +55,28 @@ class TextBlock(nn.Module):
         return sequence + refined
 
 
+class TokenRows(nn.Module):
+    """An embedding table without initial values.
+
+    nn.Embedding draws normal ones, which on the meta device imports torch._dynamo: 1.5 s for nothing.
+    """
+
+    def __init__(self, rows: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(rows, width))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[n] -> [n, width]."""
+        return F.embedding(rows, self.weight)
+
+
 class TextEmbedding(nn.Module):
     """Token ids to one vector a frame, with the text present or dropped for guidance."""
 
     def __init__(self, architecture: Architecture, vocabulary_size: int) -> None:
         super().__init__()
         width = architecture.text_width
-        self.text_embed = nn.Embedding(vocabulary_size + 1, width)
+        self.text_embed = TokenRows(vocabulary_size + 1, width)
         self.text_blocks = nn.Sequential(*(TextBlock(width) for _ in range(architecture.conv_layers)))
         self.mask_padding = architecture.text_mask_padding
         self.average_upsampling = architecture.text_embedding_average_upsampling
