@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 import msgspec
-from f5d.model.config import ModelSpec
+from f5d.model.config import SAMPLE_RATE_HZ, ModelSpec
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -25,6 +25,11 @@ class Parameters(msgspec.Struct, frozen=True):
     remove_silence: bool = False
     cross_fade_duration: float = 0.15  # s
     target_rms: float = 0.1
+
+    @property
+    def cross_fade_samples(self) -> int:
+        """The cross-fade between segments in samples."""
+        return int(self.cross_fade_duration * SAMPLE_RATE_HZ)
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -1,0 +1,243 @@
+"""Audio as numpy arrays: reading references, silence, checks, cross-fades, encoding.
+
+Waves are mono float32 arrays in -1..1. Knows nothing of models; imports no torch.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+
+from f5ctl.errors import BadRequestError, SynthesisError
+from f5ctl.protocol import SAMPLE_RATE_HZ
+
+Wave: TypeAlias = npt.NDArray[np.float32]
+
+MAX_RECORDING_S: Final = 60.0  # decoded at most; a longer file is surely not a voice sample
+MAX_REFERENCE_S: Final = 12.0  # what the model is given, as upstream
+MIN_REFERENCE_S: Final = 0.5
+MAX_CHANNELS: Final = 8
+MIN_RATE_HZ: Final = 4_000
+MAX_RATE_HZ: Final = 192_000
+
+EDGE_SILENCE_DB: Final = -42.0
+PAUSE_DB: Final = -50.0
+SHORT_PAUSE_DB: Final = -40.0
+WINDOW_S: Final = 0.01
+SILENT_PEAK: Final = 1e-3  # -60 dB: nothing a person would hear
+
+# Encoding name -> libsndfile's container and codec.
+_FORMATS: Final = {
+    "wav": ("WAV", "PCM_16"),
+    "flac": ("FLAC", "PCM_16"),
+    "ogg": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+}
+# libsndfile's Vorbis writer overflows its stack on one very long write.
+_WRITE_SAMPLES: Final = SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A decoded recording: mono `wave` at `rate_hz`."""
+
+    wave: Wave
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.wave) / self.rate_hz
+
+
+def read_recording(data: bytes) -> Recording:
+    """Decode a whole audio file; channels are averaged.
+
+    Raises:
+        BadRequestError: `bad_audio` when it is not audio, has no samples, is longer than
+            `MAX_RECORDING_S`, has an unusable rate or channel count, or holds NaN or infinity.
+    """
+    try:
+        with sf.SoundFile(io.BytesIO(data)) as file:
+            _check_shape(file.samplerate, file.channels)
+            limit = int(MAX_RECORDING_S * file.samplerate)
+            samples = file.read(limit + 1, dtype="float32", always_2d=True)
+            rate_hz, declared = file.samplerate, file.frames
+    except (sf.LibsndfileError, TypeError) as error:
+        raise _bad_audio(f"is not audio that can be read ({str(error).rstrip('.')}); use WAV or FLAC") from None
+    if len(samples) > limit:
+        length_s = max(declared, len(samples)) / rate_hz
+        length = f"{length_s:.0f} s" if length_s < 86_400 else "endless"  # noqa: PLR2004 - headers can lie
+        raise _bad_audio(
+            f"is {length} long; the limit is {MAX_RECORDING_S:.0f} s"
+            f" (cut it to at most {MAX_REFERENCE_S:.0f} s of speech)"
+        )
+    if len(samples) == 0:
+        raise _bad_audio("holds no samples")
+    if not np.isfinite(samples).all():
+        raise _bad_audio("holds samples that are NaN or infinite; export it again")
+    return Recording(samples.mean(axis=1), rate_hz)
+
+
+def _check_shape(rate_hz: int, channels: int) -> None:
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise _bad_audio(f"has a sample rate of {rate_hz} Hz; the limit is {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")
+    if channels > MAX_CHANNELS:
+        raise _bad_audio(f"has {channels} channels; the limit is {MAX_CHANNELS}")
+
+
+def _bad_audio(what: str) -> BadRequestError:
+    return BadRequestError("bad_audio", f"the reference recording {what}")
+
+
+def trim_reference(recording: Recording, *, transcript_given: bool) -> Recording:
+    """Return the recording as the model takes it: pauses shortened, edges trimmed, at most 12 s.
+
+    Follows upstream's preprocess_ref_audio_text: pauses over 2 s become 2 s, edges below -42 dB go,
+    50 ms of silence are added. A recording that is still too long is cut at a pause, but only
+    while nobody has said what it says: cutting would make a given transcript wrong.
+
+    Raises:
+        BadRequestError: `bad_audio` when it is silent, too short, or too long for its transcript.
+    """
+    rate_hz = recording.rate_hz
+    wave = shorten_pauses(recording.wave, rate_hz, keep_s=1.0)
+    limit = int(MAX_REFERENCE_S * rate_hz)
+    if not transcript_given and len(wave) > limit:
+        wave = wave[: _cut_point(wave, rate_hz, limit)]
+    wave = trim_edges(wave, rate_hz)
+    if len(wave) == 0 or np.abs(wave).max() < SILENT_PEAK:
+        raise _bad_audio("is silent")
+    if len(wave) < MIN_REFERENCE_S * rate_hz:
+        raise _bad_audio(
+            f"holds {len(wave) / rate_hz:.2f} s of speech; the least is {MIN_REFERENCE_S} s (5 to 10 s are best)"
+        )
+    if len(wave) > limit:
+        raise _bad_audio(
+            f"holds {len(wave) / rate_hz:.1f} s of speech; the limit is {MAX_REFERENCE_S:.0f} s:"
+            " cut recording and transcript, or leave the transcript out"
+        )
+    return Recording(np.concatenate([wave, np.zeros(rate_hz // 20, np.float32)]), rate_hz)
+
+
+def level_db(wave: Wave, rate_hz: int) -> npt.NDArray[np.float64]:
+    """Return the RMS level of every 10 ms window in dB of full scale; silence is -inf."""
+    window = max(1, int(WINDOW_S * rate_hz))
+    count = len(wave) // window
+    power = np.square(wave[: count * window].astype(np.float64)).reshape(count, window).mean(axis=1)
+    with np.errstate(divide="ignore"):
+        levels: npt.NDArray[np.float64] = 10 * np.log10(power)
+    return levels
+
+
+def pauses(wave: Wave, rate_hz: int, *, min_s: float, below_db: float) -> list[tuple[int, int]]:
+    """Return (start, end) in samples of every stretch quieter than `below_db` for at least `min_s`."""
+    window = max(1, int(WINDOW_S * rate_hz))
+    quiet = np.concatenate([[False], level_db(wave, rate_hz) < below_db, [False]])
+    edges = np.flatnonzero(quiet[1:] != quiet[:-1])
+    spans = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    return [(start * window, end * window) for start, end in spans if (end - start) * WINDOW_S >= min_s]
+
+
+def shorten_pauses(wave: Wave, rate_hz: int, *, keep_s: float) -> Wave:
+    """Return `wave` with every pause over 1 s (below -50 dB) cut to `keep_s` on each of its sides."""
+    keep, window = int(keep_s * rate_hz), int(WINDOW_S * rate_hz)
+    kept: list[Wave] = []
+    position = 0
+    for start, end in pauses(wave, rate_hz, min_s=1.0, below_db=PAUSE_DB):
+        cut_from = start + keep if start > 0 else 0
+        cut_to = end - keep if end + window <= len(wave) else len(wave)
+        if cut_from < cut_to:
+            kept.append(wave[position:cut_from])
+            position = cut_to
+    kept.append(wave[position:])
+    return np.concatenate(kept)
+
+
+def trim_edges(wave: Wave, rate_hz: int) -> Wave:
+    """Return `wave` without the windows below -42 dB at its start and end."""
+    window = max(1, int(WINDOW_S * rate_hz))
+    loud = np.flatnonzero(level_db(wave, rate_hz) >= EDGE_SILENCE_DB)
+    if len(loud) == 0:
+        return wave[:0]
+    return wave[loud[0] * window : (loud[-1] + 1) * window]
+
+
+def _cut_point(wave: Wave, rate_hz: int, limit: int) -> int:
+    """Return where to end a recording longer than `limit` samples: the last pause after half of it."""
+    for min_s, below_db in ((1.0, PAUSE_DB), (0.1, SHORT_PAUSE_DB)):
+        spans = pauses(wave[:limit], rate_hz, min_s=min_s, below_db=below_db)
+        middles = [(start + end) // 2 for start, end in spans if start > limit // 2]
+        if middles:
+            return middles[-1]
+    return limit
+
+
+def check_speech(wave: Wave, *, expected_samples: int, where: str) -> None:
+    """Raise SynthesisError(`synthesis_failed`) unless `wave` is finite, audible and of the right length."""
+    if not np.isfinite(wave).all():
+        fault = "holds NaN or infinite samples"
+    elif abs(len(wave) - expected_samples) > SAMPLE_RATE_HZ // 20:
+        fault = f"is {len(wave)} samples long instead of {expected_samples}"
+    elif len(wave) and np.abs(wave).max() < SILENT_PEAK:
+        fault = "is silent"
+    else:
+        return
+    raise SynthesisError("synthesis_failed", f"{where} {fault}; try another --seed or voice")
+
+
+class CrossFader:
+    """Joins consecutive waves with linear cross-fades, holding back what the next one may touch.
+
+    `carry` is the tail held back; a new fader given that tail goes on exactly where this one stopped.
+    """
+
+    def __init__(self, fade_samples: int, carry: bytes = b"") -> None:
+        self._fade_samples = fade_samples
+        self._tail: Wave = np.frombuffer(carry, np.float32)
+
+    @property
+    def carry(self) -> bytes:
+        """The tail held back, as float32 bytes."""
+        return self._tail.tobytes()
+
+    def push(self, wave: Wave, *, last: bool) -> Wave:
+        """Return the samples that are final once `wave` follows; all of them if it is the `last`."""
+        overlap = min(len(self._tail), len(wave))
+        keep = len(self._tail) - overlap
+        fade_in = np.linspace(0, 1, overlap, dtype=np.float32)
+        mixed = self._tail[keep:] * (1 - fade_in) + wave[:overlap] * fade_in
+        joined = np.concatenate([self._tail[:keep], mixed, wave[overlap:]])
+        held = 0 if last else min(self._fade_samples, len(joined))
+        self._tail = joined[len(joined) - held :]
+        return joined[: len(joined) - held]
+
+
+def to_pcm(wave: Wave) -> bytes:
+    """Return `wave` as little-endian signed 16-bit samples, clipped at full scale."""
+    return (np.clip(wave, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()
+
+
+def encode_file(pcm: bytes, encoding: str) -> bytes:
+    """Return a finished audio file of mono 16-bit `pcm` at 24 kHz.
+
+    Raises:
+        BadRequestError: `bad_parameter` for an encoding that this libsndfile cannot write.
+    """
+    container, codec = _FORMATS[encoding]
+    if not sf.check_format(container, codec):
+        raise BadRequestError("bad_parameter", f"this machine's libsndfile cannot write {encoding}; use wav or flac")
+    samples = np.frombuffer(pcm, "<i2")
+    buffer = io.BytesIO()
+    with sf.SoundFile(
+        buffer, "w", samplerate=SAMPLE_RATE_HZ, channels=1, format=container, subtype=codec
+    ) as file:
+        for start in range(0, len(samples), _WRITE_SAMPLES):
+            file.write(samples[start : start + _WRITE_SAMPLES])
+    return buffer.getvalue()

@@ -1,0 +1,265 @@
+"""The engine process: receive, schedule, step, reply.
+
+One process serves one model on one device for its life. It ends when the broker says so, when the
+broker is gone (its stdin reaches end of file), or when it fails in a way that may have spoilt the
+device; the broker then starts another and sends the unfinished jobs again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import zmq
+
+from f5ctl.errors import F5Error
+from f5d.engine import types
+from f5d.engine.scheduler import RowKey, Scheduler
+
+if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
+    from f5d.engine.audio import Wave
+    from f5d.engine.synthesizer import Plan, Synthesizer
+    from f5d.model.sampler import Row
+
+BEAT_S: Final = 1.0
+
+_log = logging.getLogger("f5d.engine")
+
+
+@dataclass(slots=True)
+class _Job:
+    plan: Plan
+    next_index: int
+    fader_carry: bytes
+    waves: dict[int, Wave] = field(default_factory=dict)  # finished before their turn
+    synthesis_s: float = 0.0  # this job's share of the steps since its last segment
+
+
+class EngineLoop:
+    """Owns the jobs, rows and schedule of one engine process."""
+
+    def __init__(self, socket: zmq.Socket[bytes], synthesizer: Synthesizer, scheduler: Scheduler) -> None:
+        self._socket = socket
+        self._synthesizer = synthesizer
+        self._scheduler = scheduler
+        self._jobs: dict[str, _Job] = {}
+        self._rows: dict[RowKey, Row] = {}
+        self._last_beat_s = time.monotonic()
+
+    def run(self) -> None:
+        """Serve until the broker says `Shutdown`."""
+        while self._receive():
+            if self._scheduler:
+                self._step()
+
+    def _receive(self) -> bool:
+        """Handle every message that has arrived, waiting for one only when there is nothing to step."""
+        timeout_ms = 0 if self._scheduler else -1
+        while self._socket.poll(timeout_ms):
+            message = types.unpack_to_engine(self._socket.recv())
+            if isinstance(message, types.Shutdown):
+                return False
+            if isinstance(message, types.Synthesize):
+                self._guard(message.job, lambda m=message: self._start(m))
+            elif isinstance(message, types.Encode):
+                self._guard(message.job, lambda m=message: self._encode(m))
+            elif isinstance(message, types.Cancel) and self._forget(message.job):
+                self._send(types.Cancelled(message.job))
+            timeout_ms = 0
+        return True
+
+    def _guard(self, job: str, action: Callable[[], None]) -> None:
+        """Run an action for one job; its failure is that job's alone."""
+        try:
+            action()
+        except F5Error as error:
+            self._fail(job, error.code, error.message)
+        except Exception as error:
+            _log.exception("job %s failed", job)
+            self._fail(job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
+
+    def _start(self, message: types.Synthesize) -> None:
+        plan = self._synthesizer.plan(message.text, message.reference, message.parameters)
+        frames = [segment.total_frames for segment in plan.segments]
+        self._jobs[message.job] = _Job(plan, message.first_segment, message.carry)
+        self._send(
+            types.Planned(
+                message.job, len(frames), plan.reference.text.strip(), plan.reference.voice_hash, plan.warnings
+            )
+        )
+        if message.first_segment >= len(frames):
+            self._finish(message.job)
+        self._scheduler.add(message.job, message.first_segment, frames[message.first_segment :])
+
+    def _encode(self, message: types.Encode) -> None:
+        from f5d.engine.audio import encode_file
+
+        self._send(types.Encoded(message.job, encode_file(message.pcm, message.encoding)))
+
+    def _step(self) -> None:
+        """Advance the scheduled rows by one ODE step and deliver those that are finished."""
+        started_s = time.monotonic()
+        keys = self._scheduler.pick()
+        for key in keys:
+            if key not in self._rows:
+                self._guard(key[0], lambda k=key: self._open(k))
+        keys = [key for key in keys if key in self._rows]
+        if not keys or not self._try_step(keys):
+            return
+        now = time.monotonic()
+        for job, _ in keys:
+            self._jobs[job].synthesis_s += (now - started_s) / len(keys)
+        for key in keys:
+            if key in self._rows and self._rows[key].finished:
+                self._guard(key[0], lambda k=key: self._deliver(k))
+        if now - self._last_beat_s >= BEAT_S:
+            self._last_beat_s = now
+            self._send(types.Beat(memory_bytes()))
+
+    def _open(self, key: RowKey) -> None:
+        self._rows[key] = self._synthesizer.open_row(self._jobs[key[0]].plan, key[1])
+
+    def _try_step(self, keys: list[RowKey]) -> bool:
+        """Step the rows; after running out of memory make steps smaller and leave the rows where they were."""
+        import torch
+
+        try:
+            self._synthesizer.step([self._rows[key] for key in keys])
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            self._scheduler.halve_budget()
+            _log.warning(
+                "out of memory with %d rows; steps hold %d frames from now on",
+                len(keys),
+                self._scheduler.budget_frames,
+            )
+            if len(keys) == 1:
+                job, index = keys[0]
+                frames = self._jobs[job].plan.segments[index].total_frames
+                self._fail(job, "synthesis_failed", f"a segment of {frames} frames does not fit into memory")
+            return False
+        return True
+
+    def _deliver(self, key: RowKey) -> None:
+        """Hand over a finished row, and those that waited for it, in the order of the text."""
+        from f5d.engine.audio import CrossFader, to_pcm
+
+        name, index = key
+        job = self._jobs[name]
+        started_s = time.monotonic()
+        job.waves[index] = self._synthesizer.finish_row(job.plan, index, self._rows.pop(key))
+        job.synthesis_s += time.monotonic() - started_s
+        self._scheduler.finish(key)
+        fader = CrossFader(job.plan.parameters.cross_fade_samples, job.fader_carry)
+        while job.next_index in job.waves:
+            last = job.next_index == len(job.plan.segments) - 1
+            pcm = to_pcm(fader.push(job.waves.pop(job.next_index), last=last))
+            job.fader_carry = fader.carry
+            self._send(types.Segment(name, job.next_index, pcm, job.fader_carry, job.synthesis_s))
+            job.synthesis_s = 0.0
+            job.next_index += 1
+        if job.next_index == len(job.plan.segments):
+            self._finish(name)
+
+    def _finish(self, job: str) -> None:
+        self._forget(job)
+        self._send(types.Finished(job))
+
+    def _fail(self, job: str, code: str, message: str) -> None:
+        self._forget(job)
+        self._send(types.Failed(job, code, message))
+
+    def _forget(self, job: str) -> bool:
+        """Drop everything held for a job; return whether there was anything."""
+        self._scheduler.drop(job)
+        for key in [key for key in self._rows if key[0] == job]:
+            del self._rows[key]
+        return self._jobs.pop(job, None) is not None
+
+    def _send(self, message: types.FromEngine) -> None:
+        self._socket.send(types.pack(message))
+
+
+def memory_bytes() -> int:
+    """Return the memory of this engine: reserved on the GPU when one is in use, else resident."""
+    import torch
+
+    if torch.cuda.is_initialized():
+        return int(torch.cuda.memory_reserved())
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a pseudo-file, read each second
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def serve(socket: zmq.Socket[bytes]) -> int:
+    """Load the model that the first message names, then serve jobs; return the exit status."""
+    configure = types.unpack_to_engine(socket.recv())
+    if not isinstance(configure, types.Configure):
+        return 0
+    started_s = time.monotonic()
+    try:
+        synthesizer, loaded = _load(configure, started_s)
+    except F5Error as error:
+        socket.send(types.pack(types.LoadFailed(error.code, error.message)))
+        return 1
+    socket.send(types.pack(loaded))
+    EngineLoop(socket, synthesizer, Scheduler(_budget_frames(configure, loaded.device))).run()
+    return 0
+
+
+def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, types.Loaded]:
+    from f5d.engine.synthesizer import Synthesizer
+    from f5d.engine.transcriber import Transcriber
+    from f5d.model.catalog import fetch
+    from f5d.model.load import load_model, pick_device, pick_dtype
+
+    device = pick_device(configure.device)
+    model = load_model(
+        fetch(configure.model),
+        device=device,
+        dtype=pick_dtype(configure.dtype, device),
+        threads=configure.threads or None,
+    )
+    loaded = types.Loaded(
+        device=model.device,
+        dtype=model.dtype,
+        memory_bytes=memory_bytes(),
+        parameter_count=model.parameter_count,
+        model_hash=model.model_hash,
+        load_s=time.monotonic() - started_s,
+    )
+    return Synthesizer(model, Transcriber(configure.asr_model, device)), loaded
+
+
+def _budget_frames(configure: types.Configure, device: str) -> int:
+    return configure.max_batch_frames or (16_384 if device.startswith("cuda") else 1_024)
+
+
+def _exit_with_broker() -> None:
+    """End this process as soon as the broker's end of our stdin closes, whatever the engine is doing."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(0)
+
+
+def main() -> None:
+    """Connect to the broker's socket, named by the one argument, and serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the broker, which drains
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd signals the whole group; likewise
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    threading.Thread(target=_exit_with_broker, daemon=True).start()
+    with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
+        socket.connect(f"ipc://{sys.argv[1]}")
+        status = serve(socket)
+        socket.close(linger=1000)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

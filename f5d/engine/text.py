@@ -1,0 +1,208 @@
+"""From a job's text to what the model reads: segments, tokens and lengths in frames.
+
+Pure: no audio, no torch. Tokens, segments and lengths equal upstream's for ordinary text
+(f5_tts.model.utils.convert_char_to_pinyin, f5_tts.infer.utils_infer.chunk_text and
+infer_batch_process, 1.1.22). Where upstream's rules lose text or time it departs: an over-long
+sentence is split, a blank line ends a segment, a line end is a place to split.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import rjieba
+from pypinyin import Style, lazy_pinyin
+
+from f5ctl.errors import BadRequestError
+
+# Upstream's longest comfortable utterance: reference and generated speech together.
+UTTERANCE_S: Final = 22.0
+# A reference of hardly any speech per second must not cut the text into single letters.
+MIN_SEGMENT_BYTES: Final = 24
+# Below this many bytes upstream slows down, so that one word is not swallowed.
+SHORT_TEXT_BYTES: Final = 10
+
+_QUOTES: Final = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})
+_NO_SPACE_AFTER: Final = frozenset(" :'\"")
+_SENTENCE_END: Final = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|\n")
+_PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n\s*")
+_VOICE_TAG: Final = re.compile(r"\[(\w+)\]")
+
+
+def clean_text(text: str) -> str:
+    """Return `text` with one kind of line end and without control characters.
+
+    Raises:
+        BadRequestError: `bad_text` when a voice tag such as `[town]` stands in it: upstream
+            would drop the tag and speak the wrong voice.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
+    if tag := _VOICE_TAG.search(text):
+        raise BadRequestError(
+            "bad_text",
+            f"unknown voice tag {tag.group()} in the text; choose the voice with --voice, or write ({tag.group(1)})",
+        )
+    return text.strip()
+
+
+def tokenize(text: str) -> list[str]:
+    """Return the tokens of `text`: characters, and toned pinyin syllables for Chinese.
+
+    Equal to `convert_char_to_pinyin([text])[0]` token for token.
+    """
+    tokens: list[str] = []
+    for word in rjieba.cut(text.translate(_QUOTES)):
+        size = len(word.encode())
+        if size == len(word):
+            if tokens and size > 1 and tokens[-1] not in _NO_SPACE_AFTER:
+                tokens.append(" ")
+            tokens.extend(word)
+        elif size == 3 * len(word):
+            tokens.extend(_east_asian_tokens(word))
+        else:
+            tokens.extend(_mixed_tokens(word))
+    return tokens
+
+
+def _is_chinese(character: str) -> bool:
+    return "\u3100" <= character <= "\u9fff"
+
+
+def _pinyin(text: str) -> list[str]:
+    syllables: list[str] = lazy_pinyin(text, style=Style.TONE3, tone_sandhi=True)
+    return syllables
+
+
+def _east_asian_tokens(word: str) -> Iterator[str]:
+    syllables = _pinyin(word)
+    if len(syllables) != len(word):  # pypinyin joins runs of symbols, where upstream stops with an IndexError
+        syllables = [_pinyin(character)[0] for character in word]
+    for character, syllable in zip(word, syllables, strict=True):
+        if _is_chinese(character):
+            yield " "
+        yield syllable
+
+
+def _mixed_tokens(word: str) -> Iterator[str]:
+    for character in word:
+        if ord(character) >= 256 and _is_chinese(character):
+            yield " "
+            yield from _pinyin(character)
+        else:
+            yield character
+
+
+def max_segment_bytes(ref_text: str, ref_s: float, speed: float) -> int:
+    """Return how many bytes of text fill an utterance after a reference of `ref_s` seconds."""
+    fits = int(len(ref_text.encode()) / ref_s * (UTTERANCE_S - ref_s) * speed)
+    return max(MIN_SEGMENT_BYTES, fits)
+
+
+def split_segments(text: str, max_bytes: int) -> list[str]:
+    """Return `text` as segments of at most `max_bytes` bytes of UTF-8, cut at sentence ends.
+
+    Sentences are packed greedily, as upstream's chunk_text does. Nothing but white space between
+    segments is lost.
+    """
+    segments: list[str] = []
+    for paragraph in _PARAGRAPH_END.split(text):
+        segments.extend(_pack(_pieces(paragraph, max_bytes), max_bytes))
+    return segments
+
+
+def _pieces(paragraph: str, max_bytes: int) -> Iterator[str]:
+    for sentence in _SENTENCE_END.split(paragraph):
+        if len(sentence.encode()) <= max_bytes:
+            yield sentence.strip("\n")
+        else:
+            yield from _split_sentence(sentence, max_bytes)
+
+
+def _pack(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
+    packed = ""
+    for piece in pieces:
+        if not piece:
+            continue
+        spaced = piece + " " if len(piece[-1].encode()) == 1 else piece
+        if len(packed.encode()) + len(piece.encode()) <= max_bytes:
+            packed += spaced
+        else:
+            if packed.strip():
+                yield packed.strip()
+            packed = spaced
+    if packed.strip():
+        yield packed.strip()
+
+
+def _split_sentence(sentence: str, max_bytes: int) -> Iterator[str]:
+    """Cut an over-long sentence into about equal parts, at spaces where there are any."""
+    parts = -(-len(sentence.encode()) // max_bytes)
+    target = -(-len(sentence.encode()) // parts)
+    part = ""
+    for word in re.findall(r"\S+\s*|\s+", sentence):
+        if part and len((part + word.rstrip()).encode()) > max_bytes:
+            yield part.strip()
+            part = ""
+        while len(word.encode()) > max_bytes:  # one endless word, or a script without spaces
+            head = word.encode()[:max_bytes].decode(errors="ignore")
+            yield part + head
+            part, word = "", word[len(head) :]  # noqa: PLW2901
+        part += word
+        if len(part.encode()) >= target:
+            yield part.strip()
+            part = ""
+    if part.strip():
+        yield part.strip()
+
+
+def segment_frames(
+    *, ref_frames: int, ref_text: str, segment: str, speed: float, short_text_speed: float
+) -> int:
+    """Return the length of reference and segment together, in mel frames.
+
+    Upstream's estimate: the segment is spoken at the reference's frames per byte of text;
+    `short_text_speed` replaces `speed` below `SHORT_TEXT_BYTES`.
+    """
+    size = len(segment.encode())
+    if size < SHORT_TEXT_BYTES:
+        speed = short_text_speed
+    return ref_frames + int(ref_frames / len(ref_text.encode()) * size / speed)
+
+
+def share_duration(
+    segments: Sequence[str], *, total_s: float, ref_s: float, cross_fade_s: float
+) -> list[float]:
+    """Return each segment's duration in seconds, reference included, for a fixed total.
+
+    The time besides the reference is shared by bytes of text and made longer by what the
+    cross-fades take away, as upstream does it.
+
+    Raises:
+        BadRequestError: `bad_parameter` when nothing is left besides the reference.
+    """
+    if total_s <= ref_s:
+        raise BadRequestError(
+            "bad_parameter",
+            f"fix_duration is {total_s:g} s, which includes the reference of {ref_s:.2f} s; make it longer",
+        )
+    if len(segments) == 1:
+        return [total_s]
+    sizes = [len(segment.encode()) for segment in segments]
+    speech_s = total_s - ref_s + cross_fade_s * (len(segments) - 1)
+    return [ref_s + speech_s * size / sum(sizes) for size in sizes]
+
+
+def end_reference_text(ref_text: str, gap: str) -> str:
+    """Return the reference text as it stands before the generated text.
+
+    It ends with a full stop, as upstream makes it, and with `gap` (upstream's models saw two
+    spaces there); Chinese text that ends with its own full stop takes none.
+    """
+    text = ref_text.strip()
+    if text.endswith("。"):
+        return text
+    return (text if text.endswith(".") else text + ".") + gap

@@ -1,0 +1,59 @@
+"""Transcribes a reference whose text nobody gave, with a Whisper pipeline loaded when first needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from f5ctl.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from f5d.engine.audio import Wave
+
+
+class Transcriber:
+    """Owns the speech recogniser of an engine; nothing is loaded before the first transcript."""
+
+    def __init__(self, model: str, device: str) -> None:
+        self._model = model
+        self._device = device
+        self._pipeline: Any = None
+
+    def transcribe(self, wave: Wave, rate_hz: int) -> str:
+        """Return what is said in `wave`.
+
+        Raises:
+            BadRequestError: `transcription_unavailable` when the recogniser cannot be loaded or
+                hears nothing.
+        """
+        if self._pipeline is None:
+            self._pipeline = self._load()
+        result = self._pipeline({"raw": wave, "sampling_rate": rate_hz}, return_timestamps=False)
+        transcript = str(result["text"]).strip()
+        if not transcript:
+            raise BadRequestError(
+                "transcription_unavailable", f"{self._model} hears no words in the reference; pass --ref-text"
+            )
+        return transcript
+
+    def _load(self) -> Any:
+        from f5d.model.torchaudio_compat import import_torchaudio
+
+        import_torchaudio()  # transformers imports torchaudio, which may need the stand-in first
+        import torch
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        try:
+            return transformers.pipeline(
+                "automatic-speech-recognition",
+                model=self._model,
+                device=self._device,
+                dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
+            )
+        except (OSError, ValueError, ImportError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+            raise BadRequestError(
+                "transcription_unavailable",
+                f"the reference has no text and {self._model} cannot be loaded to transcribe it ({reason});"
+                " pass --ref-text",
+            ) from None

@@ -1,0 +1,93 @@
+"""A real engine process, driven over its real socket as the broker drives it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from f5d.engine import types
+from f5d.model.catalog import catalog
+
+STARTER = Path(__file__).parents[2] / "f5d" / "starter"
+REFERENCE = types.Reference(
+    audio=(STARTER / "voices" / "rms_0.wav").read_bytes(),
+    text=(STARTER / "voices" / "rms_0.txt").read_text().strip(),
+    prepared=True,
+)
+FAST = types.Parameters(nfe_step=4, seed=7)
+
+
+class Engine:
+    """The broker's end of one engine process."""
+
+    def __init__(self, configure: types.Configure) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="f5e", dir="/tmp")
+        path = f"{self._folder.name}/e.sock"
+        self._context = zmq.Context()
+        self.socket = self._context.socket(zmq.PAIR)
+        self.socket.bind(f"ipc://{path}")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "f5d.engine.process", path], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        self.send(configure)
+
+    def send(self, message: types.ToEngine) -> None:
+        """Send one message to the engine."""
+        self.socket.send(types.pack(message))
+
+    def receive(self, timeout_s: float = 60.0) -> types.FromEngine:
+        """Return the engine's next message that is no heartbeat."""
+        while True:
+            assert self.socket.poll(int(timeout_s * 1000)), "the engine said nothing"
+            message = types.unpack_from_engine(self.socket.recv())
+            if not isinstance(message, types.Beat):
+                return message
+
+    def until_over(self, job: str) -> list[types.FromEngine]:
+        """Return everything said about `job` up to its end; other jobs' messages are dropped."""
+        messages = []
+        while True:
+            message = self.receive()
+            if getattr(message, "job", None) == job:
+                messages.append(message)
+                if isinstance(message, types.Finished | types.Failed | types.Cancelled | types.Encoded):
+                    return messages
+
+    def close(self) -> None:
+        """Close stdin, as a dying broker does, and wait for the engine to follow."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.socket.close(linger=0)
+        self._context.term()
+        self._folder.cleanup()
+
+
+def configure(**changes: object) -> types.Configure:
+    """Return the configuration for the bundled model, in float32 so that figures are exact."""
+    values: dict[str, object] = {
+        "model": catalog()["starter"],
+        "device": "cpu",
+        "dtype": "float32",
+        "threads": 1,
+        "asr_model": "/nonexistent/whisper",
+        "max_batch_frames": 0,
+    }
+    return types.Configure(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """An engine with the bundled model loaded, shared by the session."""
+    running = Engine(configure())
+    try:
+        assert isinstance(running.receive(), types.Loaded)
+        yield running
+    finally:
+        running.close()
