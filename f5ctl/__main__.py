@@ -1,0 +1,64 @@
+"""`f5ctl`: run one verb, print at most one line about what went wrong, exit with its status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from f5ctl.signals import Interrupted, die_of, raise_on_signals
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    status = 70
+    try:
+        raise_on_signals()
+        status = run(sys.argv[1:])
+        sys.stdout.flush()
+    except Interrupted as stop:
+        die_of(stop.signum)
+    except (AttributeError, OSError):
+        pass  # stdout is closed or broken; the verb has reported what matters
+    # Everything is closed and flushed here; taking the interpreter down piece by piece would cost
+    # 12 ms, a fifth of a warm call.
+    os._exit(status)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command line `args` and return the exit status; a line on stderr tells of an error."""
+    import click
+
+    from f5ctl.cli import cli
+    from f5ctl.errors import EXIT_OK, EXIT_USAGE, F5Error
+    from f5ctl.sinks import ReaderGoneError
+
+    try:
+        code = cli.main(args=list(args), prog_name="f5ctl", standalone_mode=False)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "f5ctl"
+        return _fail(f"{error.format_message()} (see {where} --help)", EXIT_USAGE)
+    except F5Error as error:
+        return _fail(error.message, error.exit_status)
+    except ReaderGoneError:
+        die_of(signal.SIGPIPE)  # quietly, as cat does
+    except Exception as error:
+        if os.environ.get("F5CTL_DEBUG"):
+            raise
+        return _fail(f"unexpected {type(error).__name__}: {error} (F5CTL_DEBUG=1 shows where)", 70)
+    return code if isinstance(code, int) else EXIT_OK
+
+
+def _fail(message: str, status: int) -> int:
+    line = " ".join(message.split())
+    printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    if sys.stderr is not None:
+        sys.stderr.write(f"f5ctl: error: {printable}\n")
+        sys.stderr.flush()
+    return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Starting the daemon when a request needs one and nobody listens on the socket."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from io import BufferedWriter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from f5ctl.client import check_listening
+from f5ctl.errors import ConfigError, NoDaemonError
+from f5ctl.protocol import check_socket_path
+
+if TYPE_CHECKING:
+    import subprocess
+
+START_S: Final = 60.0
+RETRY_S: Final = 5.0  # after losing the race to another daemon that then did not come up
+FIRST_WAIT_S: Final = 0.005
+LONGEST_WAIT_S: Final = 0.1
+MAX_LOG_BYTES: Final = 10 * 2**20
+ANOTHER_DAEMON: Final = "another f5d"  # what f5d says before it exits because the socket is taken
+
+
+def start_daemon(path: str, *, timeout_s: float = START_S) -> None:
+    """Start a daemon on `path` and return once someone listens there.
+
+    When several clients do this at the same time one daemon wins the socket and all of them use it.
+
+    Raises:
+        NoDaemonError: it did not come up within `timeout_s`, or ended.
+        ConfigError: it refused its configuration.
+    """
+    path = check_socket_path(os.path.abspath(path))
+    deadline = time.monotonic() + timeout_s
+    wait_s = FIRST_WAIT_S
+    log = _log_path()
+    start = _Start(path, log)
+    while not _listening(path):
+        now = time.monotonic()
+        if now > deadline:
+            raise NoDaemonError(f"the daemon did not listen on {path} within {timeout_s:.0f} s; see {log}")
+        if start.ended() and now > start.at + RETRY_S:
+            start = _Start(path, log)
+        time.sleep(wait_s)
+        wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
+    start.let_go()
+
+
+class _Start:
+    """One attempt: a detached `f5d serve` and the place in the log where its words begin."""
+
+    def __init__(self, path: str, log: Path) -> None:
+        self.at = time.monotonic()
+        self._log = log
+        self._child = self._spawn(path)
+
+    def ended(self) -> bool:
+        """Return True when it has given way to another daemon; any other end raises."""
+        status = self._child.poll()
+        if status is None:
+            return False
+        said = self._said()
+        if status == ConfigError.exit_status and ANOTHER_DAEMON in said:
+            return True
+        last = _last_line(said) or f"it said nothing (exit status {status})"
+        if status == ConfigError.exit_status:
+            raise ConfigError(last)
+        raise NoDaemonError(f"the daemon could not be started: {last} (log: {self._log})")
+
+    def let_go(self) -> None:
+        """Leave the daemon to itself; without this Python would warn of a child still running."""
+        if self._child.poll() is None:
+            self._child.returncode = 0
+
+    def _spawn(self, path: str) -> subprocess.Popen[bytes]:
+        import subprocess
+
+        command = [sys.executable, "-m", "f5d", "serve", "--socket", path]
+        environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+        if config := environment.get("F5D_CONFIG"):
+            environment["F5D_CONFIG"] = os.path.abspath(config)
+        try:
+            with _open_log(self._log) as out:
+                self._began = out.tell()
+                return subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,  # Ctrl-C in this terminal is not for the daemon
+                    cwd="/",  # keeps no mount busy, and no f5d folder of the caller is imported
+                    env=environment,
+                )
+        except OSError as error:
+            raise NoDaemonError(f"the daemon could not be started: {error}") from None
+
+    def _said(self) -> str:
+        try:
+            with self._log.open("rb") as log:
+                log.seek(self._began)
+                return log.read(2**20).decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def _listening(path: str) -> bool:
+    try:
+        check_listening(path)
+    except NoDaemonError:
+        return False
+    return True
+
+
+def _log_path() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or ""
+    folder = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    return folder / "f5d" / "f5d.log"
+
+
+def _open_log(log: Path) -> BufferedWriter:
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    out = log.open("ab")
+    out.seek(0, os.SEEK_END)
+    return out
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("f5d: error: ") if lines else ""

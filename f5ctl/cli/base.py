@@ -1,0 +1,166 @@
+"""What every verb shares: its settings, its options, its help page and how it prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from f5ctl.client import Client
+from f5ctl.errors import NoDaemonError
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import default_socket_path
+from f5ctl.sinks import ReaderGoneError
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+
+
+class Settings:
+    """What the options before and after the verb say together."""
+
+    def __init__(self) -> None:
+        self.socket = default_socket_path()
+        self.start = True
+        self.quiet = False
+
+
+def common_options(function: _Decorated) -> _Decorated:
+    """Add the options that stand before or after any verb."""
+
+    def note(
+        name: str, value_of: Callable[[Any], Any]
+    ) -> Callable[[click.Context, click.Parameter, Any], None]:
+        def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
+            settings = ctx.ensure_object(Settings)
+            if value:
+                setattr(settings, name, value_of(value))
+
+        return callback
+
+    for decorate in (
+        option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=note("quiet", bool),
+            help="No progress, no warnings.",
+        ),
+        option(
+            "--no-start",
+            is_flag=True,
+            expose_value=False,
+            envvar="F5CTL_NO_START",
+            callback=note("start", lambda _value: False),
+            help="Never start a daemon.",
+        ),
+        option(
+            "--socket",
+            metavar="PATH",
+            expose_value=False,
+            callback=note("socket", str),
+            help="The daemon's socket ($F5D_SOCKET).",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+class SectionOption(click.Option):
+    """An option that knows its place in the help."""
+
+    def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+def option(
+    *declarations: str, section: str = "Options", **attributes: Any
+) -> Callable[[_Decorated], _Decorated]:
+    """Return click's decorator for an option that is listed under `section`."""
+    return click.option(*declarations, cls=SectionOption, section=section, **attributes)
+
+
+class Verb(click.Command):
+    """A command whose options are listed in sections and whose examples keep their lines."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {})["token_normalize_func"] = _upstream_spelling
+        super().__init__(*args, **kwargs)
+        self._examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options section by section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+        for section, records in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Show the examples as they are."""
+        if self._examples:
+            with formatter.section("Examples"):
+                for line in self._examples.splitlines():
+                    formatter.write(f"  {line}\n")
+
+
+def connect(
+    settings: Settings, line: StatusLine, *, start: bool = False, timeout_s: float | None = None
+) -> Client:
+    """Return a client of the daemon; with `start`, one is started unless the user forbade it.
+
+    Raises:
+        NoDaemonError: none listens, and none was or could be started.
+    """
+    try:
+        return Client(settings.socket)
+    except NoDaemonError:
+        if not (start and settings.start):
+            raise
+    from f5ctl.autostart import START_S, start_daemon
+
+    line.show("starting daemon")
+    start_daemon(settings.socket, timeout_s=min(START_S, timeout_s or START_S))
+    return Client(settings.socket)
+
+
+def emit(text: str, *, to_stderr: bool = False) -> None:
+    """Print `text` and a newline as UTF-8, whatever the locale.
+
+    Raises:
+        ReaderGoneError: the reader of the pipe is gone.
+    """
+    stream = sys.stderr if to_stderr else sys.stdout
+    if stream is None:
+        return
+    try:
+        stream.flush()
+        stream.buffer.write(text.encode(errors="replace") + b"\n")
+        stream.buffer.flush()
+    except BrokenPipeError:
+        raise ReaderGoneError from None
+
+
+def emit_json(answer: Any, *, to_stderr: bool = False) -> None:
+    """Print `answer` as one line of JSON."""
+    import json
+
+    emit(json.dumps(answer, ensure_ascii=False), to_stderr=to_stderr)
+
+
+def emit_table(header: list[str], rows: list[list[str]]) -> None:
+    """Print rows under their header, the columns aligned and at least two spaces apart."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        emit("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _upstream_spelling(name: str) -> str:
+    """Accept f5-tts_infer-cli's spelling of an option: --nfe_step for --nfe-step."""
+    return name.replace("_", "-")

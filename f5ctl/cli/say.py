@@ -1,0 +1,308 @@
+"""`f5ctl say`: text in, audio out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import click
+
+from f5ctl.cli.base import Settings, Verb, common_options, connect, emit_json, option
+from f5ctl.client import Client, answer, new_id
+from f5ctl.errors import BadRequestError, SynthesisError
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import (
+    BOUNDS,
+    MAX_REF_AUDIO_BYTES,
+    MAX_TEXT_BYTES,
+    Audio,
+    Bound,
+    Encoding,
+    Reply,
+    Say,
+)
+from f5ctl.sinks import SAMPLE_BYTES, STDOUT_NAMES, Sink, open_file, open_stdout
+
+Format = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]
+FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")
+_SUFFIXES: Final[dict[str, Format]] = {f".{name}": name for name in FORMATS} | {".raw": "pcm"}
+
+
+class Number(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A number inside the protocol's bounds for `field`."""
+
+    def __init__(self, field: str, kind: type[int | float]) -> None:
+        self.name = "n" if kind is int else "x"
+        self._bound: Bound = BOUNDS[field]
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number, or fail with the value and the limit."""
+        try:
+            number = self._kind(value)
+        except ValueError:
+            self.fail(f"{value!r} is not {'a whole number' if self._kind is int else 'a number'}", param, ctx)
+        if not self._bound.admits(number):
+            self.fail(f"{value} is out of range: {self._bound}", param, ctx)
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the audio goes and in which format; `path` is None for the player."""
+
+    path: str | None
+    format: Format
+
+    @property
+    def encoding(self) -> Encoding:
+        """What the daemon sends: samples that stream, unless only a finished file will do."""
+        return "pcm" if self.format in ("wav", "pcm") else self.format
+
+    @property
+    def is_stdout(self) -> bool:
+        """True when the audio occupies standard output."""
+        return self.path in STDOUT_NAMES
+
+    def open(self) -> Sink:
+        """Return the sink; raises OutputError when it cannot be had."""
+        wav = self.format == "wav"
+        if self.path is None:
+            return _open_player()
+        return open_stdout(wav=wav) if self.is_stdout else open_file(self.path, wav=wav)
+
+
+@click.command(
+    cls=Verb,
+    options_metavar="[OPTIONS]",
+    examples="f5ctl say -o hello.wav 'Hello there.'\ngit log -1 --format=%s | f5ctl say -v slt_0 --play",
+)
+@click.argument("words", metavar="[TEXT]...", nargs=-1)
+@option("-f", "--file", metavar="FILE", section="Text", help="Read the text from FILE (- is stdin).")
+@option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    section="Output",
+    help="Write FILE, in its suffix's format (- is stdout).",
+)
+@option(
+    "--format",
+    "format_",
+    metavar="NAME",
+    type=click.Choice(FORMATS),
+    section="Output",
+    help=f"One of {' '.join(FORMATS)}, whatever the suffix.",
+)
+@option("--output-raw", is_flag=True, section="Output", help="Samples on stdout: s16le, 24 kHz, mono.")
+@option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
+@option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
+@option("-v", "--voice", metavar="NAME", section="Voice", help="A voice of `f5ctl voices`.")
+@option("--ref-audio", metavar="FILE", section="Voice", help="A recording of the voice to speak in.")
+@option("--ref-text", metavar="TEXT", section="Voice", help="What the recording says.")
+@option("-m", "--model", metavar="NAME", section="Synthesis", help="The model, if not the default.")
+@option("--speed", type=Number("speed", float), section="Synthesis", help=f"Tempo, {BOUNDS['speed']}.")
+@option("--seed", type=Number("seed", int), section="Synthesis", help="Same seed, same audio.")
+@option(
+    "--nfe-step", type=Number("nfe_step", int), section="Synthesis", help=f"ODE steps, {BOUNDS['nfe_step']}."
+)
+@option(
+    "--cfg-strength",
+    type=Number("cfg_strength", float),
+    section="Synthesis",
+    help=f"Guidance, {BOUNDS['cfg_strength']}.",
+)
+@option(
+    "--sway-sampling-coef",
+    type=Number("sway_sampling_coef", float),
+    section="Synthesis",
+    help=f"Sway, {BOUNDS['sway_sampling_coef']}.",
+)
+@option(
+    "--fix-duration",
+    type=Number("fix_duration", float),
+    section="Synthesis",
+    help="Length with the recording's, in seconds.",
+)
+@option(
+    "--cross-fade-duration",
+    type=Number("cross_fade_duration", float),
+    section="Synthesis",
+    help="Overlap of segments, in seconds.",
+)
+@option(
+    "--target-rms",
+    type=Number("target_rms", float),
+    section="Synthesis",
+    help=f"Loudness, {BOUNDS['target_rms']}.",
+)
+@option("--remove-silence/--no-remove-silence", default=False, section="Synthesis", help="Cut long pauses.")
+@option("--timeout", "timeout_s", type=Number("timeout_s", float), help="Give up after so many seconds.")
+@common_options
+@click.pass_obj
+def say(
+    settings: Settings,
+    /,
+    *,
+    words: tuple[str, ...],
+    file: str | None,
+    output: str | None,
+    format_: Format | None,
+    output_raw: bool,
+    play: bool,
+    as_json: bool,
+    ref_audio: str | None,
+    **fields: Any,
+) -> None:
+    """Speak TEXT, or the text on stdin.
+
+    The audio goes to -o FILE; without one to stdout as WAV, or to a player when stdout is a
+    terminal.
+    """
+    target = choose_output(output, format_, raw=output_raw, play=play)
+    if ref_audio and fields["voice"]:
+        raise click.UsageError("--voice and --ref-audio exclude each other")
+    if fields["ref_text"] and not ref_audio:
+        raise click.UsageError("--ref-text belongs to --ref-audio")
+    request = Say(
+        new_id(),
+        read_text(words, file),
+        ref_audio=_read_recording(ref_audio) if ref_audio else None,
+        encoding=target.encoding,
+        **fields,
+    )
+    line = StatusLine(quiet=settings.quiet)
+    try:
+        with target.open() as sink, connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
+            receipt = speak(client, request, sink, line)
+    finally:
+        line.clear()
+    if not settings.quiet:
+        for warning in receipt.get("warnings") or []:
+            sys.stderr.write(f"f5ctl: warning: {warning}\n")
+    if as_json:
+        emit_json(receipt, to_stderr=target.is_stdout)
+
+
+def speak(client: Client, request: Say, sink: Sink, line: StatusLine) -> dict[str, Any]:
+    """Send `request`, feed its audio to `sink` and return the receipt; a failure leaves no job behind."""
+    try:
+        last: Reply | None = None
+        for last in client.replies(client.send(request)):
+            if isinstance(last, Audio):
+                sink.add(last.data, last.sample_rate_hz)
+            else:
+                line.report(last)
+        receipt = answer(last)
+        _check_complete(receipt, request, sink)
+        line.show("playing")
+        sink.finish()
+    except BaseException:
+        sink.abort()  # silence first, then tell the daemon
+        client.cancel(request.id)
+        raise
+    return receipt
+
+
+def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: bool) -> Output:
+    """Return where the audio goes.
+
+    Raises:
+        click.UsageError: the options contradict each other, or audio would go to a terminal.
+    """
+    if (path is not None) + raw + play > 1:
+        raise click.UsageError("choose one of --output, --output-raw and --play")
+    if raw and format_ not in (None, "pcm"):
+        raise click.UsageError("--output-raw is --format pcm")
+    if play and format_ is not None:
+        raise click.UsageError("--format is for files and pipes")
+    to_terminal = os.isatty(1)
+    if raw or path in STDOUT_NAMES:
+        if to_terminal:
+            raise click.UsageError("audio does not belong on a terminal; use -o FILE, a pipe or --play")
+        return Output("-", "pcm" if raw else format_ or "wav")
+    if path is not None:
+        return Output(path, format_ or _format_of(path))
+    if not play and not to_terminal:
+        return Output("-", format_ or "wav")
+    return Output(None, "wav")
+
+
+def read_text(words: tuple[str, ...], file: str | None) -> str:
+    """Return the text to speak.
+
+    Raises:
+        click.UsageError: there is none, or it comes from two places.
+        BadRequestError: it cannot be read, is empty, too long or not UTF-8.
+    """
+    if words and file is not None:
+        raise click.UsageError("the text comes from the arguments or from --file, not from both")
+    if "-" in words:
+        if len(words) > 1:
+            raise click.UsageError("- (the text on stdin) stands alone")
+        file = "-"
+    elif words:
+        return _checked_text(os.fsencode(" ".join(words)))
+    if file is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise click.UsageError("no text; give it as an argument, with -f FILE or on stdin")
+        file = "-"
+    return _checked_text(_read(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"))
+
+
+def _checked_text(data: bytes) -> str:
+    if len(data) > MAX_TEXT_BYTES:
+        raise BadRequestError("bad_text", f"the text is longer than the limit of {MAX_TEXT_BYTES} bytes")
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff").strip()
+    except UnicodeDecodeError as error:
+        raise BadRequestError("bad_text", f"the text is not UTF-8 (byte {error.start})") from None
+    if not text:
+        raise BadRequestError("bad_text", "the text is empty")
+    return text
+
+
+def _read_recording(path: str) -> bytes:
+    data = _read(path, MAX_REF_AUDIO_BYTES + 1, "bad_audio")
+    if len(data) > MAX_REF_AUDIO_BYTES:
+        raise BadRequestError("bad_audio", f"{path} is larger than the limit of {MAX_REF_AUDIO_BYTES} bytes")
+    return data
+
+
+def _read(source: str | int, limit_bytes: int, code: Literal["bad_text", "bad_audio"]) -> bytes:
+    name = "standard input" if source == 0 else source
+    try:
+        with open(source, "rb", closefd=source != 0) as stream:
+            return stream.read(limit_bytes)
+    except OSError as error:
+        raise BadRequestError(code, f"cannot read {name}: {error.strerror}") from None
+
+
+def _format_of(path: str) -> Format:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    if not suffix and os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        return "wav"  # a pipe or a device has no suffix to tell
+    raise click.UsageError(
+        f"the suffix of {path} names no format; known: {' '.join(_SUFFIXES)} (or use --format)"
+    )
+
+
+def _open_player() -> Sink:
+    from f5ctl.player import PlayerSink, find_player
+
+    found = find_player()
+    if found is None:
+        raise click.UsageError("no player found (paplay, pw-play, aplay, ffplay, play); use -o FILE or a pipe")
+    command, wav = found
+    return PlayerSink(command, wav=wav)
+
+
+def _check_complete(receipt: dict[str, Any], request: Say, sink: Sink) -> None:
+    samples = receipt.get("samples")
+    if request.encoding == "pcm" and isinstance(samples, int) and samples * SAMPLE_BYTES != sink.audio_bytes:
+        came = sink.audio_bytes // SAMPLE_BYTES
+        raise SynthesisError("internal_error", f"{came} samples came; the receipt says {samples}")

@@ -1,0 +1,228 @@
+"""A connection to a running daemon: send a request, read its replies, cancel it.
+
+Usable as a small library. Knows the wire and nothing of command lines, audio files or how a
+daemon is started (f5ctl/autostart.py).
+
+    with Client() as client:
+        status = client.call(Status(new_id()))
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final
+
+import zmq
+
+from f5ctl.errors import (
+    ConfigError,
+    F5Error,
+    InterruptedRequest,
+    NoDaemonError,
+    SynthesisError,
+    error_from_wire,
+)
+from f5ctl.protocol import (
+    MAX_MESSAGE_BYTES,
+    TERMINAL_TYPES,
+    Audio,
+    Cancel,
+    Cancelled,
+    Done,
+    Failed,
+    Reply,
+    Request,
+    check_socket_path,
+    default_socket_path,
+    encode,
+    parse_reply,
+)
+
+SILENCE_S: Final = 30.0  # a daemon sends progress every second; this long without a word means it hangs
+CONNECT_S: Final = 5.0
+CANCEL_WAIT_S: Final = 1.0
+LINGER_MS: Final = 200
+NEVER_MS: Final = 2**31 - 1
+
+_MONITORED: Final = zmq.EVENT_CONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_DISCONNECTED
+
+
+def new_id() -> str:
+    """Return an id for a request that no other request of this machine carries."""
+    return os.urandom(8).hex()
+
+
+class Client:
+    """A connection to the daemon behind `socket_path`; owns one ZeroMQ socket and its context.
+
+    Not for sharing between threads.
+
+    Raises:
+        NoDaemonError: nobody listens there.
+        ConfigError: the path cannot be a socket, or this user may not open it.
+    """
+
+    def __init__(self, socket_path: str | None = None) -> None:
+        self.socket_path = check_socket_path(os.path.abspath(socket_path or default_socket_path()))
+        self._live: set[str] = set()
+        self._gone = False
+        self._context = zmq.Context()
+        try:
+            self._socket, self._monitor = self._connect()
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
+
+    def __enter__(self) -> Client:  # noqa: PYI034 - typing.Self is of Python 3.11
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the daemon cancels what this client still had running."""
+        self._context.destroy(linger=0 if self._gone else LINGER_MS)
+
+    def send(self, request: Request) -> str:
+        """Send `request` and return its id; read what comes back with `replies`."""
+        self._live.add(request.id)
+        self._socket.send(encode(request))
+        return request.id
+
+    def replies(self, request_id: str, *, silence_s: float | None = SILENCE_S) -> Iterator[Reply]:
+        """Yield the replies to a sent request; the last one is its terminal message.
+
+        Raises:
+            NoDaemonError: the daemon went away, or sent nothing for `silence_s` (None: no limit).
+            SynthesisError: a chunk of audio is missing.
+        """
+        chunks = 0
+        while request_id in self._live:
+            reply = self._receive(silence_s)
+            if reply.id != request_id:
+                continue
+            if isinstance(reply, Audio):
+                if reply.seq != chunks:
+                    raise SynthesisError("internal_error", f"audio chunk {chunks} is missing; {reply.seq} came")
+                chunks += 1
+            yield reply
+
+    def call(self, request: Request, *, silence_s: float | None = SILENCE_S) -> dict[str, Any]:
+        """Send `request`, wait for its end and return the answer.
+
+        Raises:
+            F5Error: what the daemon answered, as the class that its code stands for.
+        """
+        *_earlier, last = self.replies(self.send(request), silence_s=silence_s)
+        return answer(last)
+
+    def cancel(self, request_id: str, *, wait_s: float = CANCEL_WAIT_S) -> None:
+        """Cancel a sent request, waiting a moment for its end; nothing happens when it has ended."""
+        if request_id not in self._live or self._gone:
+            return
+        deadline = time.monotonic() + wait_s
+        try:
+            self._socket.send(encode(Cancel(new_id(), request=request_id)), zmq.NOBLOCK)
+            while request_id in self._live:
+                self._receive(deadline - time.monotonic())
+        except (F5Error, zmq.Again):
+            self._live.discard(request_id)  # gone or hanging: nobody is left to wait for
+
+    def wait_until_gone(self) -> None:
+        """Return once the daemon has closed this connection."""
+        while not self._gone:
+            self._watch(None)
+
+    def _connect(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+        deadline = time.monotonic() + CONNECT_S
+        while True:
+            sock, monitor = self._open()
+            left_ms = max(0, int((deadline - time.monotonic()) * 1000))
+            if monitor.poll(left_ms) and _event(monitor) == zmq.EVENT_CONNECTED:
+                return sock, monitor
+            sock.close(linger=0)
+            monitor.close(linger=0)
+            check_listening(self.socket_path)  # names the reason; passes when only the backlog was full
+            if time.monotonic() > deadline:
+                raise NoDaemonError(f"the daemon on {self.socket_path} does not accept connections")
+            time.sleep(0.01)
+
+    def _open(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+        sock = self._context.socket(zmq.DEALER)
+        sock.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+        # A listener is slower than the engine: the audio waits here, not in the daemon, which would
+        # take a full queue for a stalled client. The longest text makes about 200 MB of it.
+        sock.setsockopt(zmq.RCVHWM, 0)
+        # Never connect again: requests and replies do not survive the connection. Not -1, with which
+        # libzmq throws away the replies that arrived just before the daemon closed.
+        sock.setsockopt(zmq.RECONNECT_IVL, NEVER_MS)
+        address = f"inproc://monitor-{new_id()}"
+        sock.monitor(address, _MONITORED)
+        monitor = self._context.socket(zmq.PAIR)
+        monitor.connect(address)
+        sock.connect(f"ipc://{self.socket_path}")
+        return sock, monitor
+
+    def _receive(self, silence_s: float | None) -> Reply:
+        deadline = None if silence_s is None else time.monotonic() + silence_s
+        while not self._socket.poll(0):
+            if self._gone:
+                raise NoDaemonError("the daemon went away before it answered")
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
+            self._watch(left)
+        frames = self._socket.recv_multipart()
+        if len(frames) != 1:
+            raise NoDaemonError(f"the daemon's answer cannot be read: {len(frames)} frames instead of 1")
+        reply = parse_reply(frames[0])
+        if isinstance(reply, TERMINAL_TYPES):
+            self._live.discard(reply.id)
+        return reply
+
+    def _watch(self, timeout_s: float | None) -> None:
+        """Wait until something arrives; learn whether the connection is gone."""
+        sources: list[tuple[Any, int]] = [(self._socket, zmq.POLLIN), (self._monitor, zmq.POLLIN)]
+        ready = dict(zmq.zmq_poll(sources, -1 if timeout_s is None else int(timeout_s * 1000) + 1))
+        if self._monitor in ready and _event(self._monitor) != zmq.EVENT_CONNECTED:
+            self._gone = True
+
+
+def answer(last: Reply | None) -> dict[str, Any]:
+    """Return the result in a request's terminal message, or raise the error that it stands for."""
+    if isinstance(last, Done):
+        return last.result
+    if isinstance(last, Failed):
+        raise error_from_wire(last.code, last.message, last.retry_after_s)
+    if isinstance(last, Cancelled):
+        raise InterruptedRequest(f"the job was cancelled: {last.reason}")
+    raise NoDaemonError("the daemon ended the request without an answer")
+
+
+def check_listening(path: str) -> None:
+    """Return when someone accepts connections on the socket at `path`.
+
+    Raises:
+        NoDaemonError: nobody does.
+        ConfigError: this user may not find out.
+    """
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except PermissionError:
+            raise ConfigError(f"this user may not use the socket {path}") from None
+        except OSError:
+            raise NoDaemonError(f"no daemon listens on {path}; start one with f5d serve") from None
+
+
+def _event(monitor: zmq.Socket[bytes]) -> int:
+    number, _value = struct.unpack("=Hi", monitor.recv_multipart()[0])
+    return int(number)

@@ -1,0 +1,237 @@
+"""Where the audio of a `say` goes: a file, standard output or a player.
+
+A sink is opened before the daemon is asked, so that an output that cannot be created costs no
+synthesis. It gets the chunks as they come and ends in `finish` or `abort`. With `wav`, chunks are
+raw samples and the header is written here: at once with unknown sizes, so that a reader in a
+pipe can begin, and again with the true ones where the output can be rewound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import stat
+import struct
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Final
+
+from f5ctl.errors import OutputError
+
+SAMPLE_BYTES: Final = 2
+UNKNOWN_SIZE: Final = 0xFFFFFFFF
+STDOUT_NAMES: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+
+
+class ReaderGoneError(Exception):
+    """Whoever read the output has closed it; nobody wants the rest."""
+
+
+def wav_header(rate_hz: int, data_bytes: int | None = None) -> bytes:
+    """Return the 44 bytes before mono 16-bit samples; None for a length that is not known yet."""
+    if data_bytes is None:
+        riff_size = data_size = UNKNOWN_SIZE
+    else:
+        riff_size, data_size = 36 + data_bytes, data_bytes
+    form = struct.pack("<4sI4s", b"RIFF", riff_size, b"WAVE")
+    layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, rate_hz * SAMPLE_BYTES, SAMPLE_BYTES, 16)
+    return form + layout + struct.pack("<4sI", b"data", data_size)
+
+
+class Sink(ABC):
+    """Somewhere to put audio; leaving it as a context manager aborts what was not finished."""
+
+    def __init__(self, name: str, *, wav: bool) -> None:
+        self.name = name
+        self.audio_bytes = 0
+        self._wav = wav
+        self._rate_hz = 0
+        self._settled = False
+
+    def __enter__(self) -> Sink:  # noqa: PYI034 - typing.Self is of Python 3.11
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    def add(self, data: bytes, rate_hz: int) -> None:
+        """Take the next chunk.
+
+        Raises:
+            OutputError: it could not be written (74).
+            ReaderGoneError: the reader of a pipe is gone.
+        """
+        if self._wav and not self._rate_hz:
+            self._put(wav_header(rate_hz))
+        self._rate_hz = rate_hz
+        self._put(data)
+        self.audio_bytes += len(data)
+
+    def finish(self) -> None:
+        """Complete the output; raises as `add` does."""
+        self._complete(wav_header(self._rate_hz, self.audio_bytes) if self._wav else b"")
+        self._settled = True
+
+    def abort(self) -> None:
+        """Give the output up, leaving nothing half-made behind; nothing happens after `finish`."""
+        if not self._settled:
+            self._discard()
+            self._settled = True
+
+    @abstractmethod
+    def _put(self, data: bytes) -> None:
+        """Write all of `data`."""
+
+    @abstractmethod
+    def _complete(self, head: bytes) -> None:
+        """Finish, with `head` over the first bytes where that is possible."""
+
+    @abstractmethod
+    def _discard(self) -> None:
+        """Remove what is there; called more than once when a signal comes in between."""
+
+
+class FileSink(Sink):
+    """A file that appears under its name only when it is complete; an old one stays until then.
+
+    Raises:
+        OutputError: 73, the file cannot be created there.
+    """
+
+    def __init__(self, path: str, *, wav: bool) -> None:
+        super().__init__(path, wav=wav)
+        self._target = os.path.realpath(path)  # a link goes on pointing to the file
+        self._part = os.path.join(
+            os.path.dirname(self._target), f".f5ctl-{os.getpid()}-{os.urandom(3).hex()}.part"
+        )
+        self._fd = -1
+        try:
+            mode = _mode_to_keep(self._target)
+            self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            if mode is not None:
+                os.fchmod(self._fd, mode)
+        except OSError as error:
+            self._discard()
+            raise OutputError(f"cannot create {path}: {error.strerror}") from None
+
+    def _put(self, data: bytes) -> None:
+        with writing(self.name):
+            write_all(self._fd, data)
+
+    def _complete(self, head: bytes) -> None:
+        with writing(self.name):
+            os.pwrite(self._fd, head, 0)
+            os.fsync(self._fd)
+            os.replace(self._part, self._target)
+            os.close(self._fd)
+
+    def _discard(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._part)
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+class StreamSink(Sink):
+    """An open descriptor: standard output, a named pipe, a device. Written straight, never removed."""
+
+    def __init__(self, name: str, fd: int, *, wav: bool) -> None:
+        super().__init__(name, wav=wav)
+        self._fd = fd
+        self._start = _rewind_position(fd)
+
+    def _put(self, data: bytes) -> None:
+        with writing(self.name):
+            write_all(self._fd, data)
+
+    def _complete(self, head: bytes) -> None:
+        if head and self._start is not None:
+            with writing(self.name):
+                os.pwrite(self._fd, head, self._start)
+
+    def _discard(self) -> None:
+        pass
+
+
+def open_stdout(*, wav: bool) -> Sink:
+    """Return a sink for standard output.
+
+    Raises:
+        OutputError: 73, it is closed.
+    """
+    try:
+        os.fstat(1)
+    except OSError as error:
+        raise OutputError(f"cannot write to standard output: {error.strerror}") from None
+    return StreamSink("standard output", 1, wav=wav)
+
+
+def open_file(path: str, *, wav: bool) -> Sink:
+    """Return a sink for a path: a file is replaced when complete, anything else is written straight.
+
+    Raises:
+        OutputError: 73, the path cannot be written.
+    """
+    if path in STDOUT_NAMES:
+        return open_stdout(wav=wav)
+    try:
+        regular = stat.S_ISREG(os.stat(path).st_mode) or os.path.isdir(path)
+    except OSError:
+        regular = True  # there is nothing yet, or FileSink says what is wrong
+    if regular:
+        return FileSink(path, wav=wav)
+    try:
+        return StreamSink(path, os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), wav=wav)
+    except OSError as error:
+        raise OutputError(f"cannot open {path}: {error.strerror}") from None
+
+
+class writing(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a statement
+    """Turns the system's errors into the sink's."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGoneError from None
+        if isinstance(error, OSError):
+            raise OutputError(f"cannot write {self._name}: {error.strerror}", while_writing=True) from None
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte of `data`, waiting where the descriptor does not block by itself."""
+    rest = memoryview(data)
+    while rest:
+        if not os.get_blocking(fd):  # a parent may have left its pipe so
+            select.select([], [fd], [])
+        rest = rest[os.write(fd, rest) :]
+
+
+def _mode_to_keep(path: str) -> int | None:
+    """Return the permissions of the file that will be replaced, None where there is none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return stat.S_IMODE(found.st_mode)
+
+
+def _rewind_position(fd: int) -> int | None:
+    """Return where writing to a plain file begins, None where bytes cannot be written twice."""
+    import fcntl
+
+    if not stat.S_ISREG(os.fstat(fd).st_mode) or fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND:
+        return None  # pwrite ignores its position on a descriptor opened with O_APPEND
+    return os.lseek(fd, 0, os.SEEK_CUR)
