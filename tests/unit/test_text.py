@@ -1,0 +1,151 @@
+"""Text to segments, tokens and lengths; the installed f5-tts package is the oracle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from f5ctl.errors import BadRequestError
+from f5d.engine import text
+
+SENTENCES = [
+    "Hello, world!",
+    "don't stop;go on: \u201cnow\u201d or \u2018never\u2019",
+    "a.b.c  1,234.5 (x) [y] #z @home e-mail",
+    "你好，世界。我是F5。",
+    "第3章 hello世界abc",
+    "银行行长重新行走，长大了。",
+    "Olá, mundo! Não é fácil… ação",
+    "Привет, мир — это тест",
+    "こんにちは、テスト。",
+    "emoji 🙂 ok",
+    "",
+    " ",
+    "……——",
+]
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Any:
+    """The f5-tts package's inference module, imported with the torchaudio stand-in where it is needed."""
+    from f5d.model.torchaudio_compat import import_torchaudio
+
+    import_torchaudio()
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from f5_tts.infer import utils_infer
+    return utils_infer
+
+
+@pytest.mark.parametrize("sentence", SENTENCES[:-1])
+def test_tokens_equal_upstreams(upstream: Any, sentence: str) -> None:
+    """English, Chinese, Portuguese, Russian, Japanese and mixtures become upstream's tokens."""
+    assert text.tokenize(sentence) == upstream.convert_char_to_pinyin([sentence])[0]
+
+
+def test_any_text_has_upstreams_tokens(upstream: Any) -> None:
+    """Random mixtures of scripts and symbols become upstream's tokens, one for one."""
+    alphabet = st.sampled_from("abcXYZ019 ,.;:!?'\"-()你好行长银的一éãçß€🙂“”‘’，。")
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.text(alphabet, max_size=40))
+    def check(sentence: str) -> None:
+        try:
+            expected = upstream.convert_char_to_pinyin([sentence])[0]
+        except IndexError:  # upstream's own fault on runs of symbols; ours must still answer
+            text.tokenize(sentence)
+            return
+        assert text.tokenize(sentence) == expected
+
+    check()
+
+
+def test_a_run_of_wide_symbols_is_read() -> None:
+    """Symbols that upstream cannot take apart are still tokens."""
+    assert "".join(text.tokenize(SENTENCES[-1])).strip()
+
+
+def test_ordinary_text_is_cut_like_upstreams(upstream: Any) -> None:
+    """Text whose sentences fit is cut into upstream's very segments."""
+    sentence = st.text(st.sampled_from("abc xyzé你好"), min_size=1, max_size=30).map(lambda s: s.strip() or "a")
+    ended = st.tuples(sentence, st.sampled_from([".", "!", "?", ",", ";", "。", "！"])).map("".join)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(ended, min_size=1, max_size=12), st.integers(100, 200))
+    def check(sentences: list[str], max_bytes: int) -> None:
+        prose = " ".join(sentences)
+        assert text.split_segments(prose, max_bytes) == upstream.chunk_text(prose, max_chars=max_bytes)
+
+    check()
+
+
+squeezed: Callable[[str], str] = lambda s: re.sub(r"\s+", "", s)  # noqa: E731
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("ab .,\n你é🙂"), max_size=400), st.integers(24, 80))
+def test_no_letter_is_lost_and_no_segment_is_too_long(prose: str, max_bytes: int) -> None:
+    """However long a sentence or a word is, every segment fits and together they are the text."""
+    segments = text.split_segments(prose, max_bytes)
+    assert squeezed("".join(segments)) == squeezed(prose)
+    assert all(segment and len(segment.encode()) <= max_bytes for segment in segments)
+
+
+def test_an_over_long_sentence_is_split_at_words_into_like_parts() -> None:
+    """A sentence without punctuation is split between words, not cut off or left whole."""
+    segments = text.split_segments("word " * 100, 120)
+    assert all(set(segment.split()) == {"word"} for segment in segments)
+    assert max(map(len, segments)) - min(map(len, segments)) <= 10
+
+
+def test_a_blank_line_ends_a_segment_and_a_line_end_does_not() -> None:
+    """Paragraphs are spoken apart; hard-wrapped lines flow together."""
+    assert text.split_segments("One line\nwrapped here.\n\nA title\n \nEnd", 200) == [
+        "One line wrapped here.",
+        "A title",
+        "End",
+    ]
+
+
+def test_lengths_follow_upstreams_estimate() -> None:
+    """The segment gets the reference's frames per byte, divided by the speed; short texts the slow speed."""
+    estimate = {"ref_frames": 210, "ref_text": "x" * 35}
+    assert text.segment_frames(**estimate, segment="y" * 70, speed=1.0, short_text_speed=0.3) == 630  # type: ignore[arg-type]
+    assert text.segment_frames(**estimate, segment="y" * 70, speed=2.0, short_text_speed=0.3) == 420  # type: ignore[arg-type]
+    assert text.segment_frames(**estimate, segment="yes", speed=1.0, short_text_speed=0.3) == 270  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given_text", "assembled"),
+    [("So be it", "So be it.  "), ("So be it.", "So be it.  "), ("So be it. ", "So be it.  "), ("好。", "好。")],
+)
+def test_the_reference_text_ends_as_upstream_ends_it(given_text: str, assembled: str) -> None:
+    """A full stop and the model's gap, unless it ends with a Chinese full stop."""
+    assert text.end_reference_text(given_text, "  ") == assembled
+
+
+def test_control_characters_do_not_reach_the_model() -> None:
+    """Escapes, NUL and direction marks vanish; tabs and foreign line ends become plain ones."""
+    assert text.clean_text("\x1b[31mred\x00\u202e a\tb\r\nc\rd ") == "[31mred a b\nc\nd"
+
+
+@pytest.mark.parametrize("tagged", ["[town] hi", "hi [1]"])
+def test_an_unknown_voice_tag_is_an_error(tagged: str) -> None:
+    """Upstream deletes every [word]; here it is refused with what to do instead."""
+    with pytest.raises(BadRequestError, match="unknown voice tag"):
+        text.clean_text(tagged)
+
+
+def test_a_fixed_total_is_shared_by_bytes() -> None:
+    """Each segment's share includes the reference; cross-fades are given back."""
+    shares = text.share_duration(["a" * 10, "b" * 30], total_s=10.0, ref_s=2.0, cross_fade_s=0.15)
+    assert shares == pytest.approx([2 + 8.15 / 4, 2 + 8.15 * 3 / 4])
+    with pytest.raises(BadRequestError, match="includes the reference of 2.00 s"):
+        text.share_duration(["a"], total_s=2.0, ref_s=2.0, cross_fade_s=0.15)
