@@ -32,13 +32,14 @@ WINDOW_S: Final = 0.01
 SILENT_PEAK: Final = 1e-3  # -60 dB: nothing a person would hear
 
 # Encoding name -> libsndfile's container and codec.
-_FORMATS: Final = {
+_FORMATS: Final[dict[str, tuple[str, str]]] = {
     "wav": ("WAV", "PCM_16"),
     "flac": ("FLAC", "PCM_16"),
     "ogg": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
     "mp3": ("MP3", "MPEG_LAYER_III"),
 }
+FILE_ENCODINGS: Final = tuple(_FORMATS)
 # libsndfile's Vorbis writer overflows its stack on one very long write.
 _WRITE_SAMPLES: Final = SAMPLE_RATE_HZ
 
@@ -73,7 +74,7 @@ def read_recording(data: bytes) -> Recording:
         raise _bad_audio(f"is not audio that can be read ({str(error).rstrip('.')}); use WAV or FLAC") from None
     if len(samples) > limit:
         length_s = max(declared, len(samples)) / rate_hz
-        length = f"{length_s:.0f} s" if length_s < 86_400 else "endless"  # noqa: PLR2004 - headers can lie
+        length = f"{length_s:.0f} s" if length_s < 86_400 else "endless"  # a header can lie
         raise _bad_audio(
             f"is {length} long; the limit is {MAX_RECORDING_S:.0f} s"
             f" (cut it to at most {MAX_REFERENCE_S:.0f} s of speech)"
@@ -116,7 +117,7 @@ def trim_reference(recording: Recording, *, transcript_given: bool) -> Recording
         raise _bad_audio("is silent")
     if len(wave) < MIN_REFERENCE_S * rate_hz:
         raise _bad_audio(
-            f"holds {len(wave) / rate_hz:.2f} s of speech; the least is {MIN_REFERENCE_S} s (5 to 10 s are best)"
+            f"holds {len(wave) / rate_hz:.2f} s of speech; the least is {MIN_REFERENCE_S} s (best: 5 to 10)"
         )
     if len(wave) > limit:
         raise _bad_audio(
@@ -221,7 +222,8 @@ class CrossFader:
 
 def to_pcm(wave: Wave) -> bytes:
     """Return `wave` as little-endian signed 16-bit samples, clipped at full scale."""
-    return (np.clip(wave, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()
+    samples = (np.clip(wave, -1.0, 1.0) * 32767.0).round().astype("<i2")
+    return bytes(samples.data)
 
 
 def encode_file(pcm: bytes, encoding: str) -> bytes:
@@ -232,7 +234,7 @@ def encode_file(pcm: bytes, encoding: str) -> bytes:
     """
     container, codec = _FORMATS[encoding]
     if not sf.check_format(container, codec):
-        raise BadRequestError("bad_parameter", f"this machine's libsndfile cannot write {encoding}; use wav or flac")
+        raise BadRequestError("bad_parameter", f"libsndfile here cannot write {encoding}; use wav or flac")
     samples = np.frombuffer(pcm, "<i2")
     buffer = io.BytesIO()
     with sf.SoundFile(

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import zmq
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broke
 
 BEAT_S: Final = 1.0
 
+_T = TypeVar("_T")
 _log = logging.getLogger("f5d.engine")
 
 
@@ -67,21 +68,21 @@ class EngineLoop:
             if isinstance(message, types.Shutdown):
                 return False
             if isinstance(message, types.Synthesize):
-                self._guard(message.job, lambda m=message: self._start(m))
+                self._guard(message.job, self._start, message)
             elif isinstance(message, types.Encode):
-                self._guard(message.job, lambda m=message: self._encode(m))
+                self._guard(message.job, self._encode, message)
             elif isinstance(message, types.Cancel) and self._forget(message.job):
                 self._send(types.Cancelled(message.job))
             timeout_ms = 0
         return True
 
-    def _guard(self, job: str, action: Callable[[], None]) -> None:
+    def _guard(self, job: str, action: Callable[[_T], None], argument: _T) -> None:
         """Run an action for one job; its failure is that job's alone."""
         try:
-            action()
+            action(argument)
         except F5Error as error:
             self._fail(job, error.code, error.message)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged, and one job's fault must not end the others
             _log.exception("job %s failed", job)
             self._fail(job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
 
@@ -109,7 +110,7 @@ class EngineLoop:
         keys = self._scheduler.pick()
         for key in keys:
             if key not in self._rows:
-                self._guard(key[0], lambda k=key: self._open(k))
+                self._guard(key[0], self._open, key)
         keys = [key for key in keys if key in self._rows]
         if not keys or not self._try_step(keys):
             return
@@ -118,7 +119,7 @@ class EngineLoop:
             self._jobs[job].synthesis_s += (now - started_s) / len(keys)
         for key in keys:
             if key in self._rows and self._rows[key].finished:
-                self._guard(key[0], lambda k=key: self._deliver(k))
+                self._guard(key[0], self._deliver, key)
         if now - self._last_beat_s >= BEAT_S:
             self._last_beat_s = now
             self._send(types.Beat(memory_bytes()))
@@ -191,7 +192,7 @@ def memory_bytes() -> int:
     """Return the memory of this engine: reserved on the GPU when one is in use, else resident."""
     import torch
 
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.memory_reserved():
         return int(torch.cuda.memory_reserved())
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a pseudo-file, read each second
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -209,7 +210,7 @@ def serve(socket: zmq.Socket[bytes]) -> int:
         socket.send(types.pack(types.LoadFailed(error.code, error.message)))
         return 1
     socket.send(types.pack(loaded))
-    EngineLoop(socket, synthesizer, Scheduler(_budget_frames(configure, loaded.device))).run()
+    EngineLoop(socket, synthesizer, Scheduler(configure.max_batch_frames or synthesizer.budget_frames)).run()
     return 0
 
 
@@ -235,10 +236,6 @@ def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, ty
         load_s=time.monotonic() - started_s,
     )
     return Synthesizer(model, Transcriber(configure.asr_model, device)), loaded
-
-
-def _budget_frames(configure: types.Configure, device: str) -> int:
-    return configure.max_batch_frames or (16_384 if device.startswith("cuda") else 1_024)
 
 
 def _exit_with_broker() -> None:

@@ -17,6 +17,7 @@ import torch
 
 from f5ctl.errors import BadRequestError, SynthesisError
 from f5d.engine import audio, text
+from f5d.engine.scheduler import Scheduler
 from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters, Reference
 from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
@@ -25,6 +26,8 @@ from f5d.model.mel import resample
 from f5d.model.sampler import Row, RowSpec
 
 MAX_PREPARED_REFERENCES: Final = 32
+GPU_BUDGET_FRAMES: Final = 16_384
+CPU_BUDGET_FRAMES: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,11 @@ class Synthesizer:
         """The model's description."""
         return self._model.spec
 
+    @property
+    def budget_frames(self) -> int:
+        """How many frames one ODE step should hold on this device."""
+        return GPU_BUDGET_FRAMES if self._model.device.startswith("cuda") else CPU_BUDGET_FRAMES
+
     def plan(self, job_text: str, reference: Reference, parameters: Parameters) -> Plan:
         """Cut a text into segments and fix each one's tokens and length.
 
@@ -104,8 +112,9 @@ class Synthesizer:
             segments.append(SegmentPlan(piece, tuple(vocabulary.encode(tokens)), total_frames))
         listed = " ".join(sorted(unknown)[:20])
         if not known:
+            shown = listed or repr(job_text[:40])
             raise BadRequestError(
-                "bad_text", f"model {spec.name} can read none of the text's characters: {listed or job_text!r:.80}"
+                "bad_text", f"model {spec.name} can read none of the text's characters: {shown}"
             )
         warnings = (f"model {spec.name} cannot read and skips: {listed}",) if unknown else ()
         return Plan(prepared, tuple(segments), parameters, warnings)
@@ -163,12 +172,32 @@ class Synthesizer:
         mel = torch.cat([boundary, row.mel])
         where = f"segment {index + 1} of {len(plan.segments)}"
         if not torch.isfinite(mel).all():
-            raise SynthesisError("synthesis_failed", f"{where} holds NaN or infinite values; try another --seed")
+            fault = f"{where} holds NaN or infinite values; try another --seed"
+            raise SynthesisError("synthesis_failed", fault)
         wave: audio.Wave = self._model.vocoder.decode(mel).numpy() * np.float32(reference.gain)
         audio.check_speech(wave, expected_samples=(len(mel) - 1) * HOP_SAMPLES, where=where)
         if plan.parameters.remove_silence:
             wave = audio.shorten_pauses(wave, SAMPLE_RATE_HZ, keep_s=0.5)
         return wave
+
+    def speak(self, plan: Plan) -> audio.Wave:
+        """Return the whole plan as one wave; for callers that have the model to themselves."""
+        waves: dict[int, audio.Wave] = {}
+        rows: dict[int, Row] = {}
+        scheduler = Scheduler(self.budget_frames)
+        scheduler.add("", 0, [segment.total_frames for segment in plan.segments])
+        while scheduler:
+            picked = [index for _, index in scheduler.pick()]
+            for index in picked:
+                rows[index] = rows.get(index) or self.open_row(plan, index)
+            self.step([rows[index] for index in picked])
+            for index in picked:
+                if rows[index].finished:
+                    scheduler.finish(("", index))
+                    waves[index] = self.finish_row(plan, index, rows.pop(index))
+        fader = audio.CrossFader(plan.parameters.cross_fade_samples)
+        last = len(waves) - 1
+        return np.concatenate([fader.push(wave, last=index == last) for index, wave in sorted(waves.items())])
 
     def _prepare(self, reference: Reference, target_rms: float) -> PreparedReference:
         key = _reference_key(reference, target_rms)

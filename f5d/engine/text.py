@@ -44,7 +44,8 @@ def clean_text(text: str) -> str:
     if tag := _VOICE_TAG.search(text):
         raise BadRequestError(
             "bad_text",
-            f"unknown voice tag {tag.group()} in the text; choose the voice with --voice, or write ({tag.group(1)})",
+            f"unknown voice tag {tag.group()} in the text; choose the voice with --voice,"
+            f" or write ({tag.group(1)})",
         )
     return text.strip()
 

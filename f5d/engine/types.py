@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 import msgspec
+
 from f5d.model.config import SAMPLE_RATE_HZ, ModelSpec
 
 
@@ -184,9 +185,11 @@ def pack(message: ToEngine | FromEngine) -> bytes:
 
 def unpack_to_engine(frame: bytes) -> ToEngine:
     """Return the broker's message in a frame."""
-    return _to_engine.decode(frame)
+    message: ToEngine = _to_engine.decode(frame)
+    return message
 
 
 def unpack_from_engine(frame: bytes) -> FromEngine:
     """Return the engine's message in a frame."""
-    return _from_engine.decode(frame)
+    message: FromEngine = _from_engine.decode(frame)
+    return message

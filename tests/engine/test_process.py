@@ -77,7 +77,7 @@ def test_a_short_job_overtakes_a_long_one(engine: Engine) -> None:
     engine.send(speak("long", LONG_TEXT * 4))
     assert isinstance(engine.receive(), types.Planned)
     engine.send(speak("short"))
-    order = []
+    order: list[str] = []
     while len(order) < 2:
         message = engine.receive()
         if isinstance(message, types.Finished):
@@ -108,10 +108,10 @@ def test_pcm_becomes_a_file_of_each_encoding(engine: Engine, encoding: str) -> N
         assert file.frames / file.samplerate == pytest.approx(3.0, abs=0.1)
 
 
-def recording(samples: object, rate_hz: int = 24_000, container: str = "WAV", subtype: str | None = None) -> bytes:
+def recording(samples: object, rate_hz: int = 24_000, subtype: str | None = None) -> bytes:
     """Return an audio file."""
     buffer = io.BytesIO()
-    sf.write(buffer, np.asarray(samples), rate_hz, format=container, subtype=subtype)
+    sf.write(buffer, np.asarray(samples), rate_hz, format="WAV", subtype=subtype)
     return buffer.getvalue()
 
 
@@ -149,7 +149,8 @@ def test_an_unusable_reference_is_refused_with_one_clear_line(
 
 def test_a_telephone_recording_in_stereo_is_a_good_reference(engine: Engine) -> None:
     """8 kHz stereo is resampled and mixed."""
-    engine.send(speak("phone", reference=types.Reference(recording(np.tile(NOISE[:24_000, None], 2), 8_000), "so")))
+    stereo = recording(np.tile(NOISE[:24_000, None], 2), 8_000)
+    engine.send(speak("phone", reference=types.Reference(stereo, "so")))
     assert isinstance(engine.until_over("phone")[-1], types.Finished)
 
 

@@ -15,7 +15,8 @@ RATE_HZ = 24_000
 
 def tone(duration_s: float, level: float = 0.3) -> audio.Wave:
     """Return a tone."""
-    return (np.sin(np.arange(int(duration_s * RATE_HZ)) * 0.1) * level).astype(np.float32)
+    wave: audio.Wave = (np.sin(np.arange(int(duration_s * RATE_HZ)) * 0.1) * level).astype(np.float32)
+    return wave
 
 
 def silence(duration_s: float) -> audio.Wave:

@@ -1,0 +1,140 @@
+"""The in-process Python API, with the bundled model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from f5d import F5TTSInference, F5TTSInferenceService, get_inference_service
+
+from .conftest import STARTER
+
+MODEL = {
+    "checkpoint_path": STARTER / "model.safetensors",
+    "vocab_file": STARTER / "vocab.txt",
+    "device": "cpu",
+    "config": {
+        "architecture": "starter",
+        "vocoder": str(STARTER / "vocoder"),
+        "reference_gap": " ",
+        "dtype": "float32",
+    },
+}
+VOICE = STARTER / "voices" / "rms_0.wav"
+VOICE_TEXT = (STARTER / "voices" / "rms_0.txt").read_text().strip()
+
+
+@pytest.fixture(scope="module")
+def inference() -> F5TTSInference:
+    """The bundled model, loaded once."""
+    return F5TTSInference(**MODEL)
+
+
+def test_text_becomes_samples_and_a_file(inference: F5TTSInference, tmp_path: Path) -> None:
+    """Four lines of Python make a WAV file, the same for the same seed."""
+    wave = inference.generate("He stood on the right.", VOICE, VOICE_TEXT, nfe_step=4, seed=3)
+    assert wave.dtype == np.float32
+    assert wave.ndim == 1
+    again = inference.generate("He stood on the right.", VOICE, VOICE_TEXT, nfe_step=4, seed=3)
+    np.testing.assert_array_equal(wave, again)
+    inference.save_audio(wave, tmp_path / "out.wav")
+    saved, rate_hz = sf.read(tmp_path / "out.wav")
+    assert rate_hz == 24_000
+    assert len(saved) == len(wave)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
+
+
+def test_long_text_is_cross_faded(inference: F5TTSInference) -> None:
+    """Several segments come back as one wave."""
+    text = "He stood on the right. " * 8
+    assert len(inference.generate(text, VOICE, VOICE_TEXT, nfe_step=2, seed=3)) > 24_000 * 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "line"),
+    [
+        ({"text": " "}, ValueError, "text is empty"),
+        ({"nfe_step": 0}, ValueError, "nfe_step is 0; the limit is 1 to 128"),
+        ({"speed": float("nan")}, ValueError, "speed is nan"),
+        ({"cfg_strength": 0.5}, ValueError, "0 or 1 to 3"),
+        ({"ref_audio": "/nonexistent.wav"}, FileNotFoundError, "does not exist"),
+        ({"ref_audio": Path(__file__)}, ValueError, "is not audio"),
+    ],
+)
+def test_bad_arguments_raise_pythons_own_errors(
+    inference: F5TTSInference, changes: dict[str, object], error: type[Exception], line: str
+) -> None:
+    """What is wrong, the value and the limit are in the message."""
+    arguments: dict[str, object] = {"text": "Hi there", "ref_audio": VOICE, "ref_text": VOICE_TEXT, **changes}
+    with pytest.raises(error, match=line):
+        inference.generate(**arguments)
+
+
+def test_a_model_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    """A missing file is FileNotFoundError; a file that is no checkpoint is RuntimeError."""
+    with pytest.raises(FileNotFoundError):
+        F5TTSInference(tmp_path / "no.safetensors", STARTER / "vocab.txt", device="cpu")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"\0" * 100)
+    with pytest.raises(RuntimeError, match=r"broken\.safetensors"):
+        F5TTSInference(**{**MODEL, "checkpoint_path": broken})
+    with pytest.raises(ValueError, match="sample_rate"):
+        F5TTSInference(broken, STARTER / "vocab.txt", device="cpu", sample_rate=16_000)
+
+
+def test_an_unloaded_model_speaks_no_more() -> None:
+    """`unload` gives the memory back; generate then raises."""
+    inference = F5TTSInference(**MODEL)
+    inference.unload()
+    with pytest.raises(RuntimeError, match="unloaded"):
+        inference.generate("Hi there", VOICE, VOICE_TEXT)
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(inference: F5TTSInference, tmp_path: Path) -> None:
+    """An unknown suffix and a missing folder are errors, and no temporary file stays."""
+    with pytest.raises(ValueError, match="no known audio suffix"):
+        inference.save_audio(np.zeros(10, np.float32), tmp_path / "out.xyz")
+    with pytest.raises(OSError, match="No such file"):
+        inference.save_audio(np.zeros(10, np.float32), tmp_path / "none" / "out.wav")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_service_is_one_lazy_and_thread_safe(tmp_path: Path) -> None:
+    """Threads share one model, loaded by the first of them; unloading is not the end."""
+    service = get_inference_service()
+    assert service is F5TTSInferenceService.get_instance()
+    assert not service.is_configured()
+    with pytest.raises(RuntimeError, match="not configured"):
+        service.generate("Hi there", VOICE, VOICE_TEXT)
+    service.configure(**MODEL)
+    assert service.is_configured()
+    assert not service.is_loaded()
+    waves: list[np.ndarray] = []
+    speak = lambda: waves.append(service.generate("He stood.", VOICE, VOICE_TEXT, nfe_step=2, seed=1))  # noqa: E731
+    threads = [threading.Thread(target=speak) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({wave.tobytes() for wave in waves}) == 1
+    assert service.is_loaded()
+    service.save_audio(waves[0], tmp_path / "out.flac")
+    assert (tmp_path / "out.flac").read_bytes()[:4] == b"fLaC"
+    service.unload_model()
+    assert not service.is_loaded()
+    service.load_model()
+    assert service.is_loaded()
+    service.unload_model()
+
+
+def test_importing_f5d_is_light() -> None:
+    """`import f5d` loads neither torch nor numpy; the classes arrive when they are named."""
+    light = "import sys, f5d; assert not {'torch', 'numpy'} & set(sys.modules)"
+    code = f"{light}; f5d.F5TTSInference; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
