@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from f5ctl.errors import BadRequestError, ConfigError
 
 from .config import TOKENIZERS, UPSTREAM_GAP, Architecture, ModelSpec, read_architecture
-from .hub import LocalModel, fetch, is_installed
+from .hub import HUB_SCHEME, LocalModel, check_vocoder_place, fetch, is_installed, split_hub_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,6 @@ __all__ = ["LocalModel", "catalog", "fetch", "is_installed", "model_spec_from_ta
 
 STARTER: Final = "starter"
 AUTO: Final = "auto"
-HUB_SCHEME: Final = "hf://"
 VOCOS_HUB: Final = "hf://charactr/vocos-mel-24khz"
 PUBLISHED: Final[dict[str, str]] = {
     "F5TTS_v1_Base": "hf://SWivid/F5-TTS/F5TTS_v1_Base/model_1250000.safetensors",
@@ -88,12 +87,14 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
     _check_table(where, table)
     architecture = str(table.get("architecture", "F5TTS_v1_Base"))
     vocab = table.get("vocab")
+    vocoder = str(table.get("vocoder", VOCOS_HUB))
+    check_vocoder_place(vocoder)
     return ModelSpec(
         name=name,
         architecture=_architecture(where, architecture, base_dir),
-        checkpoint=_place(str(table["checkpoint"]), base_dir),
-        vocab=_place(str(vocab), base_dir) if vocab else str(_package_file("infer/examples/vocab.txt")),
-        vocoder=_place(str(table.get("vocoder", VOCOS_HUB)), base_dir),
+        checkpoint=_file_place(str(table["checkpoint"]), base_dir),
+        vocab=_file_place(str(vocab), base_dir) if vocab else str(_package_file("infer/examples/vocab.txt")),
+        vocoder=_place(vocoder, base_dir),
         reference_gap=str(table.get("reference_gap", UPSTREAM_GAP)),
         default_voice=str(table.get("default_voice", "basic_en")),
         tokenizer=table.get("tokenizer", "pinyin"),
@@ -160,6 +161,12 @@ def _place(value: str, base_dir: Path) -> str:
     if value.startswith(HUB_SCHEME):
         return value
     return str((base_dir / Path(value).expanduser()).absolute())
+
+
+def _file_place(value: str, base_dir: Path) -> str:
+    if value.startswith(HUB_SCHEME):
+        split_hub_place(value)
+    return _place(value, base_dir)
 
 
 def _package_file(relative: str) -> Path:

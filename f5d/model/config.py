@@ -29,6 +29,8 @@ SkipConnect = Literal["add", "concat", "none"]
 BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
 TOKENIZERS: Final[tuple[Tokenizer, ...]] = get_args(Tokenizer)
 
+_POSITION_GROUPS: Final = 16  # groups of the position convolution
+
 UPSTREAM_GAP: Final = "  "  # ". " ends the reference text, one more space joins the generated text
 
 _TRAINING_ONLY: Final = frozenset({"dropout", "attn_backend", "attn_mask_enabled", "checkpoint_activations"})
@@ -99,6 +101,8 @@ class Architecture:
         }
 
     def _check_combination(self) -> None:
+        if self.dim % _POSITION_GROUPS:
+            raise ConfigError(f"dim is {self.dim}; it must be a multiple of {_POSITION_GROUPS}")
         if self.text_embedding_average_upsampling and not self.text_mask_padding:
             raise ConfigError("text_embedding_average_upsampling needs text_mask_padding")
         if self.dim_head % 2:
@@ -148,7 +152,11 @@ def _architecture_of(document: dict[str, Any]) -> Architecture:
     model = document.get("model", document)
     if not isinstance(model, dict):
         raise ConfigError("the model section is not a table")
-    mel_kind = (model.get("mel_spec") or {}).get("mel_spec_type", "vocos")
+    mel = model.get("mel_spec") or {}
+    for section, value in (("arch", model.get("arch", {})), ("mel_spec", mel)):
+        if not isinstance(value, dict):
+            raise ConfigError(f"the {section} section is not a table")
+    mel_kind = mel.get("mel_spec_type", "vocos")
     if mel_kind != "vocos":
         raise ConfigError(f"mel_spec_type {mel_kind!r} is not supported; known: vocos")
     if "arch" in model:

@@ -6,9 +6,11 @@ huggingface_hub is imported only when a model names it.
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from f5ctl.errors import ConfigError, SynthesisError
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 HUB_SCHEME: Final = "hf://"
 VOCODER_CONFIG: Final = "config.yaml"
 VOCODER_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")  # the first that a local folder has
+_KNOCK_TIMEOUT_S: Final = 5.0
 HUB_VOCODER_WEIGHTS: Final = "pytorch_model.bin"  # what charactr/vocos-mel-24khz publishes
 
 
@@ -62,6 +65,13 @@ def split_hub_place(place: str) -> tuple[str, str]:
     return f"{parts[0]}/{parts[1]}", parts[2]
 
 
+def check_vocoder_place(place: str) -> None:
+    """Raise ConfigError for an `hf://` vocoder that is not `hf://org/repo`."""
+    parts = place.removeprefix(HUB_SCHEME).rstrip("/").split("/")
+    if place.startswith(HUB_SCHEME) and (len(parts) != 2 or not all(parts)):
+        raise ConfigError(f"{place!r} is not hf://org/repo")
+
+
 def _vocoder_places(spec: ModelSpec) -> tuple[str, str]:
     folder = spec.vocoder.rstrip("/")
     if folder.startswith(HUB_SCHEME):
@@ -97,6 +107,7 @@ def _download(spec: ModelSpec, what: str, place: str) -> Path:
     repo, filename = split_hub_place(place)
     disable_progress_bars()  # a daemon has no terminal; its stderr is a log
     try:
+        _knock()
         return Path(hf_hub_download(repo, filename))
     except Exception as error:  # httpx, requests, OSError and the hub's own tree, by hub version
         raise SynthesisError(
@@ -107,16 +118,32 @@ def _download(spec: ModelSpec, what: str, place: str) -> Path:
         ) from error
 
 
+def _knock() -> None:
+    """Raise OSError at once when nothing answers at the hub's address.
+
+    Without it hf_hub_download repeats for 23 s on a machine without a network. Behind a proxy only the
+    proxy can tell, so the download itself has to find out.
+    """
+    from urllib.request import getproxies
+
+    from huggingface_hub import constants
+
+    address = urlsplit(constants.ENDPOINT)
+    if constants.HF_HUB_OFFLINE or address.hostname is None or getproxies():
+        return
+    port = address.port or (80 if address.scheme == "http" else 443)
+    with socket.create_connection((address.hostname, port), timeout=_KNOCK_TIMEOUT_S):
+        pass
+
+
 def _reason(error: Exception) -> str:
     """Return why a download failed, in a few words; the hub's own messages run over many lines."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
-    if isinstance(error, errors.LocalEntryNotFoundError):
-        from huggingface_hub import constants
-
-        return "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
-    if isinstance(error, errors.OfflineModeIsEnabled):
+    if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
+    if isinstance(error, errors.LocalEntryNotFoundError | ConnectionError | TimeoutError | socket.gaierror):
+        return f"the hub at {constants.ENDPOINT} cannot be reached"
     if isinstance(error, errors.RepositoryNotFoundError):
         return "the hub has no such repository, or it is private"
     if isinstance(error, errors.EntryNotFoundError):
