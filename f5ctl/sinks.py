@@ -130,7 +130,7 @@ class FileSink(Sink):
             os.close(self._fd)
 
     def _discard(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # it was not created, or is already gone
             os.unlink(self._part)
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
@@ -138,11 +138,12 @@ class FileSink(Sink):
 
 
 class StreamSink(Sink):
-    """An open descriptor: standard output, a named pipe, a device. Written straight, never removed."""
+    """A descriptor: standard output, a named pipe, a device. Written straight, never removed."""
 
-    def __init__(self, name: str, fd: int, *, wav: bool) -> None:
+    def __init__(self, name: str, fd: int, *, wav: bool, close: bool = False) -> None:
         super().__init__(name, wav=wav)
         self._fd = fd
+        self._close = close
         self._start = _rewind_position(fd)
 
     def _put(self, data: bytes) -> None:
@@ -153,9 +154,12 @@ class StreamSink(Sink):
         if head and self._start is not None:
             with writing(self.name):
                 os.pwrite(self._fd, head, self._start)
+        self._discard()
 
     def _discard(self) -> None:
-        pass
+        if self._close:
+            self._close = False
+            os.close(self._fd)
 
 
 def open_stdout(*, wav: bool) -> Sink:
@@ -186,7 +190,7 @@ def open_file(path: str, *, wav: bool) -> Sink:
     if regular:
         return FileSink(path, wav=wav)
     try:
-        return StreamSink(path, os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), wav=wav)
+        return StreamSink(path, os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), wav=wav, close=True)
     except OSError as error:
         raise OutputError(f"cannot open {path}: {error.strerror}") from None
 

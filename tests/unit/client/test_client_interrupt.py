@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.client.conftest import Cli, FakeDaemon
+
+
+def wait_for_part(folder: Path) -> None:
+    deadline = time.monotonic() + 10
+    while not any(path.stat().st_size > 44 for path in folder.glob(".f5ctl-*.part")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_cancels_the_job_and_leaves_no_file(
+    cli: Cli, daemon: FakeDaemon, tmp_path: Path, signum: signal.Signals
+) -> None:
+    """Ctrl-C, SIGTERM and a closed terminal cancel the job, remove the unfinished file and say nothing."""
+    daemon.silent_after = 1
+    with cli.start("say", "hi", "-o", str(tmp_path / "a.wav")) as process:
+        wait_for_part(tmp_path)
+        os.killpg(process.pid, signum)
+        out, err = process.communicate(timeout=5)
+    assert (process.returncode, out, err) == (-signum, b"", b"")
+    assert daemon.wait_for("cancel")["request"] == daemon.seen[0]["id"]
+    assert list(tmp_path.glob("*")) + list(tmp_path.glob(".*")) == []
+
+
+def test_a_shell_sees_130_and_its_loop_ends(cli: Cli, daemon: FakeDaemon) -> None:
+    """Ctrl-C in a script's loop ends the loop too, not only the call in it."""
+    daemon.silent_after = 0
+    script = f"for i in 1 2 3; do {sys.executable} -m f5ctl say $i >/dev/null; done; echo survived"
+    with subprocess.Popen(
+        ["bash", "-c", script], env=cli.env, stdout=subprocess.PIPE, start_new_session=True
+    ) as shell:
+        daemon.wait_for("say")
+        os.killpg(shell.pid, signal.SIGINT)
+        out, _err = shell.communicate(timeout=10)
+    assert out == b""
+    assert shell.returncode == -signal.SIGINT
+    assert [body["type"] for body in daemon.seen] == ["say", "cancel"]
+
+
+def test_a_second_ctrl_c_does_not_wait(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """When the daemon does not confirm the cancellation, a second Ctrl-C leaves at once."""
+    daemon.silent_after = 1
+    with cli.start("say", "hi", "-o", str(tmp_path / "a.wav")) as process:
+        wait_for_part(tmp_path)
+        daemon.stall()
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.2)
+        assert process.poll() is None
+        began = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=5)
+    assert time.monotonic() - began < 0.5
+    assert process.returncode == -signal.SIGINT
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_one_ctrl_c_waits_a_second_at_most(cli: Cli, daemon: FakeDaemon) -> None:
+    """A daemon that does not confirm the cancellation holds Ctrl-C up for about a second."""
+    daemon.silent_after = 1
+    with cli.start("say", "hi") as process:
+        daemon.wait_for("say")
+        daemon.stall()
+        began = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=5)
+    assert time.monotonic() - began < 2.5
+    assert process.returncode == -signal.SIGINT
+
+
+def test_a_reader_that_has_enough(cli: Cli, daemon: FakeDaemon) -> None:
+    """`f5ctl say ... | head -c 1` ends quietly, by SIGPIPE like cat, and the job is cancelled."""
+    daemon.chunks = [b"\0" * 200_000] * 20
+    daemon.pause_s = 0.05
+    with cli.start("say", "hi") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert os.read(process.stdout.fileno(), 1) == b"R"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(5) == -signal.SIGPIPE
+    assert daemon.wait_for("cancel")["request"] == daemon.seen[0]["id"]
+
+
+def test_ctrl_c_stops_the_player(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """Ctrl-C silences the player too."""
+    daemon.silent_after = 1
+    player = f"sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60'"
+    with cli.start("say", "hi", "--play", env={"F5CTL_PLAYER": player}) as process:
+        daemon.wait_for("say")
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=5)
+    assert process.returncode == -signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_full_disk(cli: Cli, daemon: FakeDaemon) -> None:
+    """A full disk ends with 74 and one line, and the job is cancelled."""
+    daemon.pause_s = 1.0
+    done = cli.run("say", "hi", "-o", "/dev/full")
+    assert (done.returncode, done.stderr) == (
+        74,
+        b"f5ctl: error: cannot write /dev/full: No space left on device\n",
+    )
+    assert daemon.wait_for("cancel")
+
+
+def test_an_output_that_cannot_be_created_costs_no_synthesis(cli: Cli, daemon: FakeDaemon) -> None:
+    """An unwritable output ends with 73 before the daemon is asked."""
+    done = cli.run("say", "hi", "-o", "/none/a.wav")
+    assert (done.returncode, done.stderr) == (
+        73,
+        b"f5ctl: error: cannot create /none/a.wav: No such file or directory\n",
+    )
+    assert daemon.seen == []
+
+
+def test_the_daemon_dies_in_the_middle(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """When the daemon dies, say ends at once with 69 and leaves no file."""
+    daemon.chunks, daemon.pause_s, daemon.dies_after = daemon.chunks * 3, 0.2, 2
+    began = time.monotonic()
+    done = cli.run("say", "hi", "-o", str(tmp_path / "a.wav"))
+    assert (done.returncode, done.stderr) == (
+        69,
+        b"f5ctl: error: the daemon went away before it answered\n",
+    )
+    assert time.monotonic() - began < 5
+    assert list(tmp_path.glob(".*")) == []

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from f5ctl.client import Client, new_id
+from f5ctl.errors import ConfigError, InterruptedRequest, NoDaemonError, SynthesisError, TryAgainError
+from f5ctl.protocol import Audio, Done, Say, Status
+
+if TYPE_CHECKING:
+    from tests.unit.client.conftest import Cli, FakeDaemon
+
+
+def test_call(daemon: FakeDaemon) -> None:
+    """`Client.call` returns the answer of the daemon."""
+    with Client(daemon.path) as client:
+        assert client.call(Status(new_id())) == daemon.status
+        assert client.call(Status(new_id())) == daemon.status
+
+
+def test_replies(daemon: FakeDaemon) -> None:
+    """`Client.replies` yields the audio in order and ends with the terminal message."""
+    with Client(daemon.path) as client:
+        replies = list(client.replies(client.send(Say("r1", "hi"))))
+    assert [reply.data for reply in replies if isinstance(reply, Audio)] == daemon.chunks
+    assert isinstance(replies[-1], Done)
+
+
+def test_errors_arrive_as_their_class(daemon: FakeDaemon) -> None:
+    """A refusal raises the error that its code stands for."""
+    daemon.fails = ("overloaded", "64 jobs wait")
+    with Client(daemon.path) as client, pytest.raises(TryAgainError, match="64 jobs wait"):
+        client.call(Status(new_id()))
+
+
+def test_cancel(daemon: FakeDaemon) -> None:
+    """A cancelled request ends within the wait, and cancelling it again does nothing."""
+    daemon.silent_after = 0
+    with Client(daemon.path) as client:
+        request = client.send(Say("r1", "hi"))
+        client.cancel(request)
+        client.cancel(request)
+        assert list(client.replies(request)) == []
+    assert [body["type"] for body in daemon.seen] == ["say", "cancel"]
+
+
+def test_cancelled_by_someone_else(daemon: FakeDaemon) -> None:
+    """A job that `f5ctl cancel` ended elsewhere raises InterruptedRequest."""
+    daemon.silent_after = 0
+    with Client(daemon.path) as client:
+        request = client.send(Say("r1", "hi"))
+        daemon.wait_for("say")
+        from f5ctl.protocol import Cancel, encode
+
+        client._socket.send(encode(Cancel("c1", request=request)))
+        *_rest, last = client.replies(request)
+        from f5ctl.client import answer
+
+        with pytest.raises(InterruptedRequest, match="the client asked"):
+            answer(last)
+
+
+def test_silence(daemon: FakeDaemon) -> None:
+    """A daemon that says nothing for too long counts as gone."""
+    daemon.silent_after = 0
+    with Client(daemon.path) as client, pytest.raises(NoDaemonError, match="has not answered for 0 s"):
+        list(client.replies(client.send(Say("r1", "hi")), silence_s=0.2))
+
+
+def test_a_missing_chunk(daemon: FakeDaemon) -> None:
+    """Audio that would have a gap raises instead."""
+    daemon.skip_seq = 1
+    with Client(daemon.path) as client, pytest.raises(SynthesisError, match="audio chunk 1 is missing"):
+        list(client.replies(client.send(Say("r1", "hi"))))
+
+
+def test_what_arrived_before_the_end_is_kept(daemon: FakeDaemon) -> None:
+    """Replies that came before the daemon closed are delivered, then the loss is reported at once."""
+    daemon.chunks, daemon.dies_after = daemon.chunks * 3, 5
+    with Client(daemon.path) as client:
+        replies = client.replies(client.send(Say("r1", "hi")))
+        time.sleep(0.5)
+        came = [next(replies) for _ in range(6)]
+        with pytest.raises(NoDaemonError, match="went away"):
+            next(replies)
+    assert sum(isinstance(reply, Audio) for reply in came) == 5
+
+
+def test_a_listener_that_pauses_loses_nothing(daemon: FakeDaemon) -> None:
+    """A client that is busy playing while thousands of chunks arrive gets them all."""
+    daemon.chunks = [bytes([n % 256]) * 4_000 for n in range(5_000)]
+    with Client(daemon.path) as client:
+        request = client.send(Say("r1", "hi"))
+        time.sleep(1.0)
+        chunks = [reply.data for reply in client.replies(request) if isinstance(reply, Audio)]
+    assert chunks == daemon.chunks
+
+
+def test_nobody_listens(socket_path: str) -> None:
+    """Without a daemon, and with a path that cannot be a socket, connecting raises at once."""
+    with pytest.raises(NoDaemonError, match="no daemon listens"):
+        Client(socket_path)
+    with pytest.raises(ConfigError):
+        Client("/" + "x" * 200)
+
+
+def test_a_full_backlog_is_waited_for(socket_path: str) -> None:
+    """A daemon that is too busy to accept at once is not taken for a dead one."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(socket_path)
+        busy.listen(0)
+        queued = [socket.socket(socket.AF_UNIX)]
+        queued[0].connect(socket_path)
+        accept = threading.Timer(0.3, lambda: queued.extend(busy.accept()[0] for _ in range(2)))
+        accept.start()
+        Client(socket_path).close()
+        accept.cancel()
+        for connection in queued:
+            connection.close()
+
+
+def test_imports(cli: Cli, daemon: FakeDaemon) -> None:
+    """A whole `say` imports no numpy, torch, soundfile, asyncio or f5d, and no subprocess or rich."""
+    heavy = "('numpy', 'torch', 'soundfile', 'asyncio', 'f5d', 'rich', 'subprocess', 'tempfile', 'socket')"
+    code = (
+        "import sys; from f5ctl.__main__ import run; before = set(sys.modules)\n"
+        "assert run(['say', 'hi', '-o', '/dev/null', '-q']) == 0\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=cli.env, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"[]\n", b"")
+    assert daemon.seen[0]["type"] == "say"
