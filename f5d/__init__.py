@@ -1,0 +1,23 @@
+"""f5d keeps an F5-TTS model warm. Importing this package is light: torch comes with the first use."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from f5ctl import __version__
+
+__all__ = ["F5TTSInference", "F5TTSInferenceService", "__version__", "get_inference_service"]
+
+_LAZY: Final = frozenset({"F5TTSInference", "F5TTSInferenceService", "get_inference_service"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module("f5d.inference"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

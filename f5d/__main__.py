@@ -1,0 +1,48 @@
+"""The `f5d` command: `f5d serve` runs the daemon in the foreground."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from f5ctl import __version__
+from f5ctl.errors import F5Error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="f5d")
+def main() -> None:
+    """Keep an F5-TTS model warm and serve f5ctl over a Unix socket."""
+
+
+@main.command()
+@click.option("--config", "config_file", metavar="FILE", help="Configuration file (TOML); must exist.")
+@click.option("--socket", metavar="PATH", help="Socket to serve on.")
+@click.option("--model", metavar="NAME", help="Model for requests that name none.")
+@click.option("--device", metavar="D", help="auto, cpu, cuda or cuda:N.")
+@click.option("--dtype", metavar="D", help="auto, float32, bfloat16 or float16.")
+@click.option("--keep-alive", metavar="DUR", help="Unload a model idle for so long: 10m, 300, 0, -1 (never).")
+@click.option("--max-jobs", metavar="N", help="Jobs that may wait or run at once.")
+@click.option("--threads", metavar="N", help="CPU threads of an engine; 0 for all cores.")
+@click.option("--log-level", metavar="L", help="debug, info, warning or error.")
+def serve(config_file: str | None, **flags: Any) -> None:
+    """Run the daemon in the foreground until SIGTERM, Ctrl-C or `f5ctl stop`.
+
+    A second signal does not wait for the accepted jobs.
+    """
+    from f5d import daemon, journal
+    from f5d.config import load_config
+
+    try:
+        config = load_config(flags, file=config_file)
+        journal.configure(config.log_level)
+        daemon.run(config)
+    except F5Error as error:
+        click.echo(f"f5d: {error.message}", err=True)
+        sys.exit(error.exit_status)
+
+
+if __name__ == "__main__":
+    main()

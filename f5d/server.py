@@ -1,0 +1,126 @@
+"""The loop of the daemon: one thread, one poller, no sleeping.
+
+`Server` owns the public ROUTER socket while it runs. It moves messages between clients, `Broker`
+and engines and turns signals into `drain` and `force`; it decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import socket
+import time
+from typing import Final
+
+import zmq
+
+from f5ctl.protocol import MAX_MESSAGE_BYTES
+from f5d.broker import Broker
+from f5d.dispatcher import Dispatcher
+from f5d.supervisor import EngineProcess, bind_private
+
+PRIVATE: Final = 0o177  # umask: the socket is the owner's alone
+RECEIVE_HWM: Final = 32  # messages of up to 17 MiB, for each client
+SEND_HWM: Final = 256  # for each client, before the outbox takes over
+LINGER_MS: Final = 1_000
+MESSAGES_A_ROUND: Final = 64
+LAST_FLUSH_S: Final = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def public_socket(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    """Return the ROUTER socket that clients connect to, not yet bound."""
+    router: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
+    router.setsockopt(zmq.ROUTER_MANDATORY, 1)  # without it replies to a full peer are lost silently
+    router.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+    router.setsockopt(zmq.LINGER, LINGER_MS)
+    router.setsockopt(zmq.SNDHWM, SEND_HWM)
+    router.setsockopt(zmq.RCVHWM, RECEIVE_HWM)
+    return router
+
+
+class Server:
+    """Runs until the broker is finished."""
+
+    def __init__(
+        self,
+        router: zmq.Socket[bytes],
+        poller: zmq.Poller,
+        wakeup: socket.socket,
+        broker: Broker,
+        dispatcher: Dispatcher,
+    ) -> None:
+        self._router = router
+        self._poller = poller
+        self._wakeup = wakeup
+        self._broker = broker
+        self._dispatcher = dispatcher
+        self._fleet = dispatcher.fleet
+        self._supervisor = dispatcher.supervisor
+        self._outbox = dispatcher.outbox
+
+    def bind(self, path: str) -> None:
+        """Make the socket file, with mode 0600 from its first moment."""
+        bind_private(self._router, path, PRIVATE)
+        self._poller.register(self._router, zmq.POLLIN)
+        self._poller.register(self._wakeup, zmq.POLLIN)
+
+    def run(self) -> None:
+        """Serve until everything that was accepted has ended and every engine is gone."""
+        flush_until: float | None = None
+        while True:
+            self._poller.poll(self._timeout_ms(time.monotonic()))
+            now = time.monotonic()
+            self._round(now)
+            if self._broker.finished:
+                flush_until = flush_until or now + LAST_FLUSH_S
+                if not len(self._outbox) or now >= flush_until:
+                    return
+
+    def _round(self, now: float) -> None:
+        self._take_signals(now)
+        for engine, message in self._supervisor.messages(now):
+            self._dispatcher.hear(engine, message, now)
+        for engine in self._supervisor.gone(now):
+            self._dispatcher.bury(engine, now)
+        self._take_requests(now)
+        self._broker.tick(now)
+        self._supervisor.enforce(now, self._is_working)
+        self._outbox.flush(now)
+        while lost := self._outbox.take_lost():
+            self._broker.forget(lost, now)
+
+    def _take_requests(self, now: float) -> None:
+        for _ in range(MESSAGES_A_ROUND):
+            try:
+                frames = self._router.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            self._broker.receive(frames, now)
+
+    def _take_signals(self, now: float) -> None:
+        try:
+            numbers = self._wakeup.recv(64)
+        except BlockingIOError:
+            return
+        for number in numbers:
+            if number == signal.SIGHUP:
+                log.info("SIGHUP is ignored: stop and start the daemon to read its configuration again")
+            elif number in (signal.SIGTERM, signal.SIGINT):
+                if self._broker.draining:
+                    self._broker.force(now)
+                else:
+                    self._broker.drain(now)
+
+    def _is_working(self, engine: EngineProcess) -> bool:
+        slot = self._fleet.slots.get(engine.model)
+        return slot is not None and slot.state == "ready" and slot.is_busy
+
+    def _timeout_ms(self, now: float) -> int | None:
+        if self._broker.finished:
+            return 0 if not len(self._outbox) else 20
+        times = [self._broker.next_due(now), self._supervisor.next_due(now), self._outbox.next_due(now)]
+        due = min((time_s for time_s in times if time_s is not None), default=None)
+        return None if due is None else max(0, math.ceil((due - now) * 1000))

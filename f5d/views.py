@@ -1,0 +1,162 @@
+"""What the broker tells about itself: the receipt of a job, the answers to `load` and `status`.
+
+Pure functions from the broker's state to plain maps; docs/protocol.md describes every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from f5ctl import __version__
+from f5ctl.errors import F5Error
+from f5ctl.protocol import PROTOCOL_VERSION, SAMPLE_RATE_HZ
+from f5d.engine.types import Loaded
+from f5d.fleet import Fleet, Slot
+from f5d.jobs import Job, JobTable
+from f5d.model.catalog import is_installed, resolve
+from f5d.model.config import ModelSpec
+from f5d.supervisor import EngineProcess
+from f5d.voices import Voice
+
+MILLISECONDS = 3  # digits
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonFacts:
+    """What does not change while the daemon lives, and what only its loop knows."""
+
+    pid: int
+    socket: str
+    started_at: float  # monotonic
+    model: str  # as configured
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonState:
+    """The parts that a status is read from."""
+
+    facts: DaemonFacts
+    jobs: JobTable
+    fleet: Fleet
+    engines: Mapping[str, EngineProcess]
+    specs: Mapping[str, ModelSpec]
+    voices: Mapping[str, Voice]
+
+
+def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
+    """Return the `result` of a finished `say`."""
+    if job.order is None:
+        raise ValueError(f"job {job.id} is a {job.kind}, it has no receipt")
+    job.enter(job.state, now)
+    first_s = None if job.first_audio_at is None else round(job.first_audio_at - job.accepted_at, MILLISECONDS)
+    return {
+        "job": job.id,
+        "model": job.model,
+        "model_hash": loaded.model_hash,
+        "device": loaded.device,
+        "dtype": loaded.dtype,
+        "voice": job.order.voice,
+        "voice_hash": job.voice_hash,
+        "ref_text": job.ref_text,
+        "seed": job.order.parameters.seed,
+        "parameters": msgspec.structs.asdict(job.order.parameters),
+        "encoding": job.order.encoding,
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "samples": job.samples,
+        "duration_s": round(job.duration_s, MILLISECONDS),
+        "segments": job.segments_done,
+        "queue_s": round(job.spent_s.get("queued", 0.0), MILLISECONDS),
+        "load_s": round(job.spent_s.get("loading", 0.0), MILLISECONDS),
+        "first_audio_s": first_s,
+        "synthesis_s": round(job.synthesis_s, MILLISECONDS),
+        "total_s": round(now - job.accepted_at, MILLISECONDS),
+        "rtf": job.rtf,
+        "warnings": list(job.warnings),
+    }
+
+
+def load_result(model: str, pid: int, loaded: Loaded) -> dict[str, Any]:
+    """Return the `result` of a `load`."""
+    return {"model": model, "pid": pid, **msgspec.structs.asdict(loaded)}
+
+
+def status_result(state: DaemonState, *, draining: bool, now: float, wall: float) -> dict[str, Any]:
+    """Return the `result` of a `status`; `wall` is the time of day that belongs to `now`."""
+    facts, jobs, fleet, specs = state.facts, state.jobs, state.fleet, state.specs
+    counters = jobs.counters
+    return {
+        "version": __version__,
+        "protocol": PROTOCOL_VERSION,
+        "pid": facts.pid,
+        "uptime_s": round(now - facts.started_at, MILLISECONDS),
+        "socket": facts.socket,
+        "default_model": _default_model(facts.model, specs),
+        "draining": draining,
+        "models": [{"name": spec.name, "installed": is_installed(spec)} for spec in specs.values()],
+        "voices": [
+            {"name": voice.name, "source": voice.source, "text": voice.text} for voice in state.voices.values()
+        ],
+        "engines": [
+            _engine(slot, state.engines[slot.model], fleet, now, wall)
+            for slot in fleet.slots.values()
+            if slot.model in state.engines
+        ],
+        "queue": {
+            "waiting": len(jobs.waiting),
+            "running": len(jobs.work) - len(jobs.waiting),
+            "limit": jobs.limit,
+        },
+        "jobs": [_job(job, jobs, now) for job in jobs],
+        "counters": {
+            "done": counters.done,
+            "failed": counters.failed,
+            "cancelled": counters.cancelled,
+            "refused": counters.refused,
+            "audio_s": round(counters.audio_s, MILLISECONDS),
+            "engine_restarts": counters.engine_restarts,
+        },
+    }
+
+
+def _default_model(name: str, specs: Mapping[str, ModelSpec]) -> str | None:
+    try:
+        return resolve(name, specs).name
+    except F5Error:
+        return None
+
+
+def _engine(slot: Slot, engine: EngineProcess, fleet: Fleet, now: float, wall: float) -> dict[str, Any]:
+    loaded = slot.loaded
+    expires_s = None
+    if slot.state == "ready" and not slot.is_busy and fleet.keep_alive_s is not None:
+        expires_s = round(max(0.0, slot.idle_since + fleet.keep_alive_s - now), MILLISECONDS)
+    return {
+        "pid": engine.pid,
+        "model": slot.model,
+        "device": loaded.device if loaded else None,
+        "dtype": loaded.dtype if loaded else None,
+        "state": "busy" if slot.state == "ready" and slot.is_busy else slot.state,
+        "memory_bytes": engine.memory_bytes,
+        "loaded_since": None if slot.loaded_at is None else round(wall - (now - slot.loaded_at), MILLISECONDS),
+        "expires_s": expires_s,
+        "jobs": len(slot.jobs),
+        "restarts": slot.restarts,
+    }
+
+
+def _job(job: Job, jobs: JobTable, now: float) -> dict[str, Any]:
+    return {
+        "job": job.id,
+        "kind": job.kind,
+        "state": job.state,
+        "model": job.model,
+        "voice": job.order.voice if job.order else None,
+        "segments": job.segments,
+        "segments_done": job.segments_done,
+        "position": jobs.position(job),
+        "elapsed_s": round(now - job.accepted_at, MILLISECONDS),
+    }
