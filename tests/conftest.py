@@ -5,5 +5,6 @@ from __future__ import annotations
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the engine process; spinning threads crawl on a busy machine
 for name in [name for name in os.environ if name.startswith(("F5D_", "F5CTL_"))]:
     del os.environ[name]
