@@ -131,4 +131,4 @@ def _open_log(log: Path) -> BufferedWriter:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("f5d: error: ") if lines else ""
+    return lines[-1].removeprefix("f5d: ").removeprefix("error: ") if lines else ""

@@ -77,7 +77,7 @@ class Output:
 @click.command(
     cls=Verb,
     options_metavar="[OPTIONS]",
-    examples="f5ctl say -o hello.wav 'Hello there.'\ngit log -1 --format=%s | f5ctl say -v slt_0 --play",
+    examples="f5ctl say -o hello.wav 'Hello there.'\ngit log -1 --format=%s | f5ctl say -v slt --play",
 )
 @click.argument("words", metavar="[TEXT]...", nargs=-1)
 @option("-f", "--file", metavar="FILE", section="Text", help="Read the text from FILE (- is stdin).")
