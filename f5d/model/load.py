@@ -57,6 +57,8 @@ def load_model(local: LocalModel, *, device: str, dtype: str, threads: int | Non
     chosen_dtype = pick_dtype(dtype, chosen_device)
     if threads is not None:
         torch.set_num_threads(threads)
+    if chosen_dtype == "float32":
+        torch.backends.cudnn.allow_tf32 = False  # on by default, and too coarse for parity with the CPU
     vocabulary = Vocabulary.load(local.vocab)
     state = load_state(local.checkpoint)
     check_vocabulary(local.checkpoint, state, vocabulary, local.vocab)
