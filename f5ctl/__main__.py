@@ -13,17 +13,13 @@ from f5ctl.signals import Interrupted, die_of, raise_on_signals
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
-    status = 70
     try:
         raise_on_signals()
         status = run(sys.argv[1:])
-        sys.stdout.flush()
     except Interrupted as stop:
         die_of(stop.signum)
-    except (AttributeError, OSError):
-        pass  # stdout is closed or broken; the verb has reported what matters
-    # Everything is closed and flushed here; taking the interpreter down piece by piece would cost
-    # 12 ms, a fifth of a warm call.
+    # Every verb flushes what it prints and closes what it opens, and no thread is left; taking the
+    # interpreter down piece by piece would cost 12 ms, a fifth of `import click, zmq, msgpack`.
     os._exit(status)
 
 
@@ -44,6 +40,8 @@ def run(args: Sequence[str]) -> int:
         return _fail(error.message, error.exit_status)
     except ReaderGoneError:
         die_of(signal.SIGPIPE)  # quietly, as cat does
+    except OSError as error:  # the help page into a full disk
+        return _fail(str(error), 74)
     except Exception as error:
         if os.environ.get("F5CTL_DEBUG"):
             raise

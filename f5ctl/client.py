@@ -201,7 +201,7 @@ def answer(last: Reply | None) -> dict[str, Any]:
     if isinstance(last, Failed):
         raise error_from_wire(last.code, last.message, last.retry_after_s)
     if isinstance(last, Cancelled):
-        raise InterruptedRequest(f"the job was cancelled: {last.reason}")
+        raise InterruptedRequest(f"the job ended: {last.reason}")
     raise NoDaemonError("the daemon ended the request without an answer")
 
 

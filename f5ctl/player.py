@@ -30,9 +30,13 @@ PLAYERS: Final = (
 def find_player() -> tuple[list[str], bool] | None:
     """Return the command that plays its stdin and whether it wants WAV; None when there is none.
 
-    `F5CTL_PLAYER` is a command line that is fed WAV.
+    `F5CTL_PLAYER` is a command line that is fed WAV; OutputError when it is none.
     """
-    if own := shlex.split(os.environ.get("F5CTL_PLAYER", "")):
+    try:
+        own = shlex.split(os.environ.get("F5CTL_PLAYER", ""))
+    except ValueError as error:
+        raise OutputError(f"F5CTL_PLAYER is not a command line: {error}") from None
+    if own:
         return own, True
     for command in PLAYERS:
         if shutil.which(command[0]):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from f5ctl.client import Client
-from f5ctl.errors import NoDaemonError
+from f5ctl.errors import NoDaemonError, OutputError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import default_socket_path
 from f5ctl.sinks import ReaderGoneError
@@ -135,6 +135,7 @@ def emit(text: str, *, to_stderr: bool = False) -> None:
 
     Raises:
         ReaderGoneError: the reader of the pipe is gone.
+        OutputError: it could not be written (74).
     """
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:
@@ -145,6 +146,8 @@ def emit(text: str, *, to_stderr: bool = False) -> None:
         stream.buffer.flush()
     except BrokenPipeError:
         raise ReaderGoneError from None
+    except OSError as error:
+        raise OutputError(f"cannot write the answer: {error.strerror}", while_writing=True) from None
 
 
 def emit_json(answer: Any, *, to_stderr: bool = False) -> None:

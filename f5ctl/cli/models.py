@@ -80,7 +80,6 @@ def duration(seconds: float) -> str:
 
 
 def _row(engine: dict[str, Any]) -> list[str]:
-    expires_s = engine.get("expires_s")
     processor = ", ".join(str(part) for part in (engine.get("device"), engine.get("dtype")) if part)
     return [
         str(engine.get("model", "-")),
@@ -88,5 +87,12 @@ def _row(engine: dict[str, Any]) -> list[str]:
         processor or "-",
         str(engine.get("state", "-")),
         size(engine.get("memory_bytes")),
-        "forever" if expires_s is None else f"{duration(expires_s)} from now",
+        _until(engine),
     ]
+
+
+def _until(engine: dict[str, Any]) -> str:
+    if engine.get("jobs"):
+        return "in use"
+    expires_s = engine.get("expires_s")
+    return "forever" if expires_s is None else f"{duration(expires_s)} from now"

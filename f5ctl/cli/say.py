@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, connect, emit_json, option
+from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, option
+from f5ctl.cli.inputs import read_recording, read_text
 from f5ctl.client import Client, answer, new_id
-from f5ctl.errors import BadRequestError, SynthesisError
+from f5ctl.errors import SynthesisError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import (
     BOUNDS,
-    MAX_REF_AUDIO_BYTES,
-    MAX_TEXT_BYTES,
     Audio,
     Bound,
     Encoding,
@@ -169,7 +167,7 @@ def say(
     request = Say(
         new_id(),
         read_text(words, file),
-        ref_audio=_read_recording(ref_audio) if ref_audio else None,
+        ref_audio=read_recording(ref_audio) if ref_audio else None,
         encoding=target.encoding,
         **fields,
     )
@@ -181,7 +179,7 @@ def say(
         line.clear()
     if not settings.quiet:
         for warning in receipt.get("warnings") or []:
-            sys.stderr.write(f"f5ctl: warning: {warning}\n")
+            emit(f"f5ctl: warning: {warning}", to_stderr=True)
     if as_json:
         emit_json(receipt, to_stderr=target.is_stdout)
 
@@ -228,56 +226,6 @@ def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: 
     if not play and not to_terminal:
         return Output("-", format_ or "wav")
     return Output(None, "wav")
-
-
-def read_text(words: tuple[str, ...], file: str | None) -> str:
-    """Return the text to speak.
-
-    Raises:
-        click.UsageError: there is none, or it comes from two places.
-        BadRequestError: it cannot be read, is empty, too long or not UTF-8.
-    """
-    if words and file is not None:
-        raise click.UsageError("the text comes from the arguments or from --file, not from both")
-    if "-" in words:
-        if len(words) > 1:
-            raise click.UsageError("- (the text on stdin) stands alone")
-        file = "-"
-    elif words:
-        return _checked_text(os.fsencode(" ".join(words)))
-    if file is None:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError("no text; give it as an argument, with -f FILE or on stdin")
-        file = "-"
-    return _checked_text(_read(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"))
-
-
-def _checked_text(data: bytes) -> str:
-    if len(data) > MAX_TEXT_BYTES:
-        raise BadRequestError("bad_text", f"the text is longer than the limit of {MAX_TEXT_BYTES} bytes")
-    try:
-        text = data.decode("utf-8").removeprefix("\ufeff").strip()
-    except UnicodeDecodeError as error:
-        raise BadRequestError("bad_text", f"the text is not UTF-8 (byte {error.start})") from None
-    if not text:
-        raise BadRequestError("bad_text", "the text is empty")
-    return text
-
-
-def _read_recording(path: str) -> bytes:
-    data = _read(path, MAX_REF_AUDIO_BYTES + 1, "bad_audio")
-    if len(data) > MAX_REF_AUDIO_BYTES:
-        raise BadRequestError("bad_audio", f"{path} is larger than the limit of {MAX_REF_AUDIO_BYTES} bytes")
-    return data
-
-
-def _read(source: str | int, limit_bytes: int, code: Literal["bad_text", "bad_audio"]) -> bytes:
-    name = "standard input" if source == 0 else source
-    try:
-        with open(source, "rb", closefd=source != 0) as stream:
-            return stream.read(limit_bytes)
-    except OSError as error:
-        raise BadRequestError(code, f"cannot read {name}: {error.strerror}") from None
 
 
 def _format_of(path: str) -> Format:

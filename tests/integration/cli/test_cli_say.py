@@ -106,7 +106,7 @@ def test_cancel_from_elsewhere(cli: Cli) -> None:
         assert cli.run("cancel", job).returncode == 0
         _out, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert err.startswith(b"f5ctl: error: the job was cancelled")
+    assert err.startswith(b"f5ctl: error: the job ended: cancelled")
 
 
 def test_deadline(cli: Cli) -> None:

@@ -307,5 +307,6 @@ def test_a_player_that_dies(cli: Cli, daemon: FakeDaemon) -> None:
         74,
         ["f5ctl: error: the player sh stopped: no sound card"],
     )
-    missing = cli.run("say", "hi", "--play", env={"F5CTL_PLAYER": "/no/such"})
-    assert missing.returncode == 73
+    for command in ("/no/such", "aplay 'open"):
+        missing = cli.run("say", "hi", "--play", env={"F5CTL_PLAYER": command})
+        assert (missing.returncode, len(lines(missing.stderr))) == (73, 1)

@@ -24,7 +24,9 @@ STATUS: dict[str, Any] = {
     "voices": [{"name": "slt_0", "source": "starter", "text": "Ä."}],
     "engines": [
         {"pid": 77, "model": "starter", "device": "cuda:0", "dtype": "bfloat16", "state": "ready",
-         "memory_bytes": 1_650_000_000, "loaded_since": 1.0, "expires_s": 250.0, "jobs": 1, "restarts": 0},
+         "memory_bytes": 1_650_000_000, "loaded_since": 1.0, "expires_s": 250.0, "jobs": 0, "restarts": 0},
+        {"pid": 79, "model": "third", "device": "cpu", "dtype": "float32", "state": "busy",
+         "memory_bytes": 5_000, "loaded_since": 1.0, "expires_s": None, "jobs": 2, "restarts": 0},
         {"pid": 78, "model": "other", "device": "cpu", "dtype": "float32", "state": "ready",
          "memory_bytes": None, "loaded_since": 1.0, "expires_s": None, "jobs": 0, "restarts": 0},
     ],
@@ -55,11 +57,12 @@ def test_status(cli: Cli, daemon: FakeDaemon) -> None:
 def test_ps(cli: Cli, daemon: FakeDaemon) -> None:
     """`ps` lists the loaded models in columns; an engine that never expires says so."""
     daemon.status = STATUS
-    header, first, second = cli.run("ps").stdout.decode().splitlines()
+    header, first, busy, second = cli.run("ps").stdout.decode().splitlines()
     assert header.split() == ["NAME", "PID", "PROCESSOR", "STATE", "SIZE", "UNTIL"]
     assert first.split("  ")[0] == "starter"
     assert "cuda:0, bfloat16" in first
     assert first.endswith("1.6 GB  4 min from now")
+    assert busy.endswith("5 kB    in use")
     assert second.endswith("forever")
     assert json.loads(cli.run("ps", "--json").stdout) == STATUS["engines"]
 
@@ -168,6 +171,15 @@ def test_closed_stdout(cli: Cli, daemon: FakeDaemon) -> None:
     done = subprocess.run(["bash", "-c", script], env=cli.env, capture_output=True, check=False)
     assert done.returncode in (0, 141)
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("args", [["status"], ["ps", "--json"], ["--help"], ["voices", "--help"]], ids=str)
+def test_an_answer_into_a_full_disk(cli: Cli, daemon: FakeDaemon, args: list[str]) -> None:
+    """An answer that cannot be written is error 74, one line."""
+    daemon.status = STATUS
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = cli.run(*args, stdout=full)
+    assert (done.returncode, len(done.stderr.splitlines())) == (74, 1)
 
 
 @pytest.mark.parametrize("verb", VERBS)
