@@ -1,0 +1,160 @@
+"""Where settings come from, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from f5ctl.errors import ConfigError
+from f5ctl.protocol import default_socket_path
+from f5d.config import DEFAULT_PARAMETERS, KEYS, Config, config_path, duration_s, load_config
+from f5d.engine.types import Parameters
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EXAMPLE = Path(__file__).parents[3] / "systemd" / "f5d.toml"
+
+
+def load(path: Path, text: str, **options: Any) -> Config:
+    path = path / "f5d.toml"
+    path.write_text(text)
+    return load_config(file=str(path), **{"environ": {}, **options})
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    """A daemon runs without any configuration."""
+    config = load_config(environ={"HOME": str(tmp_path)})
+    assert config == Config(socket=default_socket_path())
+    assert config.parameters == Parameters()
+
+
+def test_the_example_file_is_the_defaults() -> None:
+    """The example holds every key, with the default as its value."""
+    assert load_config(file=str(EXAMPLE), environ={}) == Config(socket=default_socket_path())
+    document = tomllib.loads(EXAMPLE.read_text())
+    assert set(document) == (set(KEYS) - {"socket"}) | {"defaults"}
+    assert set(document["defaults"]) == set(DEFAULT_PARAMETERS)
+    assert "# socket = " in EXAMPLE.read_text()
+
+
+def test_flags_beat_environment_beats_file(tmp_path: Path) -> None:
+    """Defaults < file < F5D_* < flags; a flag that is not given changes nothing."""
+    text = 'max_jobs = 1\nthreads = 1\nmodel = "a"'
+    environ = {"F5D_THREADS": "2", "F5D_MODEL": "b", "F5D_KEEP_ALIVE": "1h30m"}
+    config = load(tmp_path, text, environ=environ, flags={"model": "c", "device": None})
+    assert (config.max_jobs, config.threads, config.model, config.device) == (1, 2, "c", "auto")
+    assert config.keep_alive_s == 5400
+
+
+def test_the_file_is_found(tmp_path: Path) -> None:
+    """--config, else F5D_CONFIG, else XDG_CONFIG_HOME, else ~/.config."""
+    user = tmp_path / ".config" / "f5d" / "f5d.toml"
+    assert config_path(None, {"HOME": str(tmp_path)}) != user
+    user.parent.mkdir(parents=True)
+    user.touch()
+    assert config_path(None, {"HOME": str(tmp_path)}) == user
+    assert config_path(None, {"XDG_CONFIG_HOME": str(user.parents[1])}) == user
+    assert config_path(None, {"F5D_CONFIG": "x"}) == Path("x")
+    assert config_path("y", {"F5D_CONFIG": "x"}) == Path("y")
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    """A file that was named is read or the daemon does not start."""
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(file=str(tmp_path / "no.toml"), environ={})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(environ={"F5D_CONFIG": str(tmp_path / "no.toml")})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("max_job = 3", r"f5d.toml: unknown key 'max_job'; known: socket, model"),
+        ("max_jobs = 0", r"f5d.toml: max_jobs is 0; the limit is 1 to 10000"),
+        ("max_jobs = 2.0", r"max_jobs is 2.0; the limit is"),
+        ("max_jobs = true", r"max_jobs is True; the limit is"),
+        ("max_batch_frames = 5", r"max_batch_frames is 5; the limit is 0 or 256 to 1e\+06"),
+        ("drain_timeout_s = nan", r"drain_timeout_s is nan; the limit is 0 to 86400 s"),
+        ('device = "tpu"', r"device is 'tpu'; it can be auto, cpu, cuda or cuda:N"),
+        ('dtype = "int8"', r"dtype is 'int8'; it can be auto, float32"),
+        ('keep_alive = "soon"', r"keep_alive is 'soon'; it can be a duration such as 10m"),
+        ("keep_alive = true", r"keep_alive is True; it can be a duration"),
+        ('model = ""', r"model is ''; it can be a text that is not empty"),
+        ("log_level = 3", r"log_level is 3; it can be debug, info"),
+        ("voices = 3", r"voices is 3; it can be a table"),
+        ("[defaults]\nspeed = 3", r"\[defaults\] speed is 3; the limit is 0.5 to 2"),
+        ("[defaults]\nnfe_step = 1.5", r"\[defaults\] nfe_step is 1.5; the limit is 1 to 128"),
+        ("[defaults]\nseed = 1", r"\[defaults\] seed is not a known key"),
+        ("[voices.a]\ntext = 'x'", r"\[voices.a\]: audio is missing"),
+        ("[voices.a]\naudio = 'no.wav'", r"\[voices.a\]: audio is 'no.wav'; there is no such file"),
+        ("[voices.a]\naudio = 3", r"\[voices.a\]: audio is 3; it can be a text"),
+        ("[voices.a]\naudo = 'x'", r"\[voices.a\]: unknown key 'audo'"),
+        ("[voices]\na = 'x'", r"\[voices.a\] is 'x'; it can be a table"),
+        ("[models]\na = 'x'", r"\[models.a\] is 'x'; it can be a table"),
+        ("[models.a]\ncheckpont = 'x'", r"f5d.toml: \[models.a\]: unknown key 'checkpont'"),
+        ("nonsense", r"is not TOML"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, text: str, line: str) -> None:
+    """The one line names the file, the key, the value and what is possible."""
+    with pytest.raises(ConfigError, match=line) as caught:
+        load(tmp_path, text)
+    assert "\n" not in caught.value.message
+    assert str(tmp_path) in caught.value.message
+    assert caught.value.exit_status == 78
+
+
+def test_wrong_environment_and_flags_are_named() -> None:
+    """The line says which variable or flag is wrong."""
+    with pytest.raises(ConfigError, match=r"^F5D_MAX_JOBS: max_jobs is 'many'; the limit is 1 to 10000$"):
+        load_config(environ={"F5D_MAX_JOBS": "many", "HOME": "/nonexistent"})
+    with pytest.raises(ConfigError, match=r"^--threads: threads is -1"):
+        load_config({"threads": "-1"}, environ={"HOME": "/nonexistent"})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("10m", 600),
+        ("300", 300),
+        (300, 300),
+        ("1h30m", 5400),
+        ("1.5s", 1.5),
+        ("0", 0),
+        ("-1", None),
+        (-5, None),
+    ],
+)
+def test_durations(text: str | float, seconds: float | None) -> None:
+    """Durations are written as people write them."""
+    assert duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "10 minutes", "nan", "inf", "1d"])
+def test_no_durations(text: str) -> None:
+    """What is no duration is refused."""
+    with pytest.raises(ValueError, match="is not a duration"):
+        duration_s(text)
+
+
+def test_voices_and_models_of_the_file(tmp_path: Path) -> None:
+    """Relative paths count from the file's folder."""
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    text = '[voices.a]\naudio = "a.wav"\n[models.m]\ncheckpoint = "m.safetensors"\n[defaults]\nspeed = 1.5'
+    config = load(tmp_path, text)
+    (voice,) = config.voices
+    assert (voice.audio, voice.text, voice.prepared, voice.source) == (
+        tmp_path / "a.wav",
+        None,
+        False,
+        "config",
+    )
+    (model,) = config.models
+    assert model.checkpoint == str(tmp_path / "m.safetensors")
+    assert config.parameters == Parameters(speed=1.5)

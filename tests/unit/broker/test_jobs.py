@@ -1,0 +1,119 @@
+"""The live jobs, by the clock of the test."""
+
+from __future__ import annotations
+
+import pytest
+
+from f5ctl.errors import BadRequestError, TryAgainError
+from f5d.admission import Order
+from f5d.engine.types import Parameters, Reference, Segment
+from f5d.jobs import MAX_HELD_REFERENCE_BYTES, Client, Job, JobTable
+
+ALICE = Client(b"alice")
+BOB = Client(b"bob")
+
+
+def order(audio: bytes = b"RIFF") -> Order:
+    return Order("hello", None, Reference(audio, "x"), Parameters(), "pcm")
+
+
+def admit(table: JobTable, name: str, client: Client = ALICE, now: float = 0.0, **options: float) -> Job:
+    return table.admit(client, name, kind="say", model="m", now=now, order=order(), **options)
+
+
+def test_positions_count_who_waits_ahead() -> None:
+    """A position is the number of jobs that wait ahead; a running one is at 0."""
+    table = JobTable(9)
+    first, second, third = (admit(table, name) for name in "abc")
+    assert [table.position(job) for job in (first, second, third)] == [0, 1, 2]
+    first.enter("running", 1.0)
+    assert [table.position(job) for job in (first, second, third)] == [0, 0, 1]
+
+
+def test_an_id_belongs_to_its_connection() -> None:
+    """Two connections may use the same id; one connection may not while the job lives."""
+    table = JobTable(9)
+    job = admit(table, "a")
+    table.check_id(BOB, "a")
+    with pytest.raises(BadRequestError, match="id 'a' belongs to job 1, which is still alive"):
+        table.check_id(ALICE, "a")
+    table.remove(job, "done", 1.0)
+    table.check_id(ALICE, "a")
+    assert table.by_request(ALICE, "a") is None
+
+
+def test_the_queue_is_bounded() -> None:
+    """At the limit, further work is refused; unload does not count as work."""
+    table = JobTable(2)
+    admit(table, "a")
+    table.admit(ALICE, "u", kind="unload", model="m", now=0.0)
+    table.check_room(0)
+    admit(table, "b")
+    with pytest.raises(TryAgainError, match="2 jobs are waiting or running; the limit is 2") as caught:
+        table.check_room(0)
+    assert caught.value.retry_after_s == 5.0
+
+
+def test_recordings_in_the_queue_are_bounded() -> None:
+    """The memory of clients' recordings is bounded whatever max_jobs is."""
+    table = JobTable(9)
+    admit(table, "a")
+    with pytest.raises(TryAgainError, match=f"the limit is {MAX_HELD_REFERENCE_BYTES}"):
+        table.check_room(MAX_HELD_REFERENCE_BYTES)
+
+
+def test_the_estimate_follows_the_jobs() -> None:
+    """retry_after_s learns from finished jobs and stays between a second and a minute."""
+    table = JobTable(9)
+    for n in range(30):
+        job = admit(table, f"a{n}")
+        job.enter("running", 0.0)
+        table.remove(job, "done", 500.0)
+    assert table.retry_after_s == 60.0
+    for n in range(60):
+        job = admit(table, f"b{n}")
+        job.enter("running", 0.0)
+        table.remove(job, "done", 0.1)
+    assert table.retry_after_s == 1.0
+
+
+def test_time_is_split_by_state() -> None:
+    """Waiting, loading and running each get their share of a job's life."""
+    table = JobTable(9)
+    job = admit(table, "a", now=10.0)
+    assert job.enter("loading", 12.0)
+    assert not job.enter("loading", 13.0)
+    assert job.enter("running", 15.0)
+    table.remove(job, "done", 19.0)
+    assert job.spent_s == {"queued": 2.0, "loading": 3.0, "running": 4.0}
+
+
+def test_deadlines_and_progress_are_due_in_time() -> None:
+    """next_due is the earliest of deadlines and progress messages."""
+    table = JobTable(9)
+    job = admit(table, "a", timeout_s=2.0)
+    assert table.next_due() == 0.8
+    assert table.silent(0.5) == []
+    assert table.silent(0.8) == [job]
+    assert table.progress(job, 1.5).elapsed_s == 1.5
+    assert table.next_due() == 2.0
+    assert table.expired(1.9) == []
+    assert table.expired(2.0) == [job]
+    table.remove(job, "failed", 2.0)
+    assert table.next_due() is None
+    assert table.counters.failed == 1
+
+
+def test_a_delivered_segment_clears_a_suspect() -> None:
+    """Delivering proves innocence; dying alone without delivering does not."""
+    table = JobTable(9)
+    job = admit(table, "a")
+    job.back_to_queue(1.0, alone=True)
+    assert (job.suspect, job.lonely_deaths) == (True, 1)
+    job.take(Segment("1", 0, b"\0" * 4800, b"carry", 0.5), 2.0)
+    assert (job.suspect, job.lonely_deaths, job.segments_done, job.carry) == (False, 0, 1, b"carry")
+    assert (job.duration_s, job.rtf) == (0.1, 5.0)
+    job.back_to_queue(3.0, alone=True)
+    assert job.lonely_deaths == 0, "it had delivered in this engine"
+    job.back_to_queue(4.0, alone=False)
+    assert job.lonely_deaths == 0, "others were there too"
