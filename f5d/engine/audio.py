@@ -71,7 +71,8 @@ def read_recording(data: bytes) -> Recording:
             samples = file.read(limit + 1, dtype="float32", always_2d=True)
             rate_hz, declared = file.samplerate, file.frames
     except (sf.LibsndfileError, TypeError) as error:
-        raise _bad_audio(f"is not audio that can be read ({str(error).rstrip('.')}); use WAV or FLAC") from None
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise _bad_audio(f"is not audio that can be read ({reason}); use WAV or FLAC") from None
     if len(samples) > limit:
         length_s = max(declared, len(samples)) / rate_hz
         length = f"{length_s:.0f} s" if length_s < 86_400 else "endless"  # a header can lie
