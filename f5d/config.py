@@ -64,7 +64,7 @@ KEYS: Final[dict[str, Key]] = {
     "keep_alive": Key(
         "5m", pattern=r".*", possible="a duration such as 10m, 1h30m or 300 (seconds), 0, or -1 for ever"
     ),
-    "max_jobs": Key(64, int, Bound(1, 10_000)),
+    "max_jobs": Key(64, int, Bound(1, 1_000)),
     "max_loaded_models": Key(1, int, Bound(1, 16)),
     "max_batch_frames": Key(0, int, Bound(256, 1_000_000, or_zero=True)),
     "asr_model": Key("openai/whisper-large-v3-turbo"),

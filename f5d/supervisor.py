@@ -237,9 +237,15 @@ class Supervisor:
 
     def next_due(self, now: float) -> float | None:
         """Return when `gone` or `enforce` has something to do by time alone."""
-        times = [engine.exited_at + LAST_WORDS_S for engine in self.engines if engine.exited_at is not None]
-        times += [engine.kill_at for engine in self.engines if engine.kill_at is not None]
-        times += [engine.heard_at + SILENCE_S for engine in self.engines if engine.heard_at + SILENCE_S > now]
+        times = []
+        for engine in self.engines:
+            if engine.exited_at is not None:
+                times.append(engine.exited_at + LAST_WORDS_S)
+                continue
+            if engine.kill_at is not None:
+                times.append(engine.kill_at)
+            if engine.heard_at + SILENCE_S > now:
+                times.append(engine.heard_at + SILENCE_S)
         return min(times, default=None)
 
     def close(self) -> None:

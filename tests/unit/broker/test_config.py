@@ -76,7 +76,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
     ("text", "line"),
     [
         ("max_job = 3", r"f5d.toml: unknown key 'max_job'; known: socket, model"),
-        ("max_jobs = 0", r"f5d.toml: max_jobs is 0; the limit is 1 to 10000"),
+        ("max_jobs = 0", r"f5d.toml: max_jobs is 0; the limit is 1 to 1000"),
         ("max_jobs = 2.0", r"max_jobs is 2.0; the limit is"),
         ("max_jobs = true", r"max_jobs is True; the limit is"),
         ("max_batch_frames = 5", r"max_batch_frames is 5; the limit is 0 or 256 to 1e\+06"),
@@ -112,7 +112,7 @@ def test_a_wrong_value_is_named(tmp_path: Path, text: str, line: str) -> None:
 
 def test_wrong_environment_and_flags_are_named() -> None:
     """The line says which variable or flag is wrong."""
-    with pytest.raises(ConfigError, match=r"^F5D_MAX_JOBS: max_jobs is 'many'; the limit is 1 to 10000$"):
+    with pytest.raises(ConfigError, match=r"^F5D_MAX_JOBS: max_jobs is 'many'; the limit is 1 to 1000$"):
         load_config(environ={"F5D_MAX_JOBS": "many", "HOME": "/nonexistent"})
     with pytest.raises(ConfigError, match=r"^--threads: threads is -1"):
         load_config({"threads": "-1"}, environ={"HOME": "/nonexistent"})

@@ -1,0 +1,49 @@
+"""The daemon with the real engine and the bundled model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+
+import pytest
+
+from f5ctl.protocol import Done, Progress
+
+from .support import Daemon, Peer, say
+
+TEXT = "he is at the height of his powers, and he does not support his natural children at all. " * 2
+TOLERANCE = 64  # of 32767; a different batch shape may round differently
+
+
+@pytest.mark.slow
+def test_killing_the_real_engine_does_not_change_the_audio() -> None:
+    """The same text and seed give the same samples, with and without kill -9 in the middle."""
+    with Daemon(engine_command=[sys.executable, "-m", "f5d.engine.process"], dtype="float32") as daemon:
+        peer = daemon.peer()
+        peer.send(say("calm", TEXT, nfe_step=2, seed=3))
+        assert isinstance(patient_end(peer, "calm"), Done)
+        peer.send(say("storm", TEXT, nfe_step=2, seed=3))
+        peer.until(
+            lambda reply: isinstance(reply, Progress) and reply.id == "storm" and reply.segments_done == 1
+        )
+        os.kill(peer.status()["engines"][0]["pid"], signal.SIGKILL)
+        assert isinstance(patient_end(peer, "storm"), Done)
+        calm, storm = samples(peer.audio("calm")), samples(peer.audio("storm"))
+        assert peer.status()["counters"]["engine_restarts"] == 1
+        assert len(calm) == len(storm)
+        assert max(abs(a - b) for a, b in zip(calm, storm, strict=True)) <= TOLERANCE
+        assert max(calm) > 1000
+
+
+def patient_end(peer: Peer, request_id: str) -> object:
+    """Return the terminal message; a busy machine may take minutes."""
+    for _ in range(20):
+        if peer.socket.poll(20_000):
+            return peer.end_of(request_id)
+    raise AssertionError(request_id)
+
+
+def samples(pcm: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(pcm) // 2}h", pcm)

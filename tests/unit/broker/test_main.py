@@ -1,0 +1,54 @@
+"""The f5d command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import f5d
+from f5ctl import __version__
+from f5d.__main__ import main
+
+
+def test_version() -> None:
+    """`f5d --version` prints the version of the package."""
+    result = CliRunner().invoke(main, ["--version"])
+    assert (result.exit_code, result.output.split()[-1]) == (0, __version__)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["--config", "/nonexistent.toml"],
+            "f5d: config /nonexistent.toml cannot be read: No such file or directory",
+        ),
+        (["--device", "tpu"], "f5d: --device: device is 'tpu'; it can be auto, cpu, cuda or cuda:N"),
+        (["--max-jobs", "0"], "f5d: --max-jobs: max_jobs is 0; the limit is 1 to 1000"),
+        (["--keep-alive", "-1", "--model", "gpt"], "f5d: configuration: unknown model 'gpt'"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line_and_78(arguments: list[str], line: str) -> None:
+    """What is wrong with the configuration is said in one line; the exit status is 78."""
+    result = CliRunner().invoke(main, ["serve", *arguments])
+    assert result.exit_code == 78
+    assert result.stderr.startswith(line)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_model_without_its_voice_is_refused(tmp_path: Path) -> None:
+    """A default voice that does not exist is found at the start, not by the first request."""
+    config = tmp_path / "f5d.toml"
+    config.write_text('[models.m]\ncheckpoint = "m.safetensors"\ndefault_voice = "nobody"')
+    result = CliRunner().invoke(main, ["serve", "--config", str(config)])
+    assert result.exit_code == 78
+    assert "unknown voice 'nobody'" in result.stderr
+
+
+def test_the_package_offers_its_interface_lazily() -> None:
+    """The in-process classes are named by the package; anything else is an AttributeError."""
+    assert set(f5d.__all__) <= set(dir(f5d))
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = f5d.nonsense

@@ -1,0 +1,112 @@
+"""docs/protocol.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from f5ctl import errors
+from f5ctl.errors import error_from_wire
+from f5ctl.protocol import (
+    BOUNDS,
+    ENCODINGS,
+    ID_PATTERN,
+    MAX_MESSAGE_BYTES,
+    MAX_NAME_BYTES,
+    MAX_REF_AUDIO_BYTES,
+    MAX_REF_TEXT_BYTES,
+    MAX_TEXT_BYTES,
+    REPLY_TYPES,
+    REQUEST_TYPES,
+    Accepted,
+    Audio,
+    Reply,
+    Request,
+    Say,
+    decode,
+    encode,
+)
+from f5d.dispatcher import AUDIO_PIECE_BYTES
+from f5d.engine.types import Loaded, Parameters
+from f5d.socketfile import ENGINE_SUFFIX_BYTES
+
+PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
+EXAMPLES: dict[str, Request | Reply] = {
+    "say": Say(id="7f3a", text="Hello.", voice="rms", seed=5),
+    "accepted": Accepted(id="7f3a", job="12", position=0),
+    "audio": Audio(id="7f3a", seq=0, data=b"\x01\x00\xff\xff"),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_dumps_are_what_the_codec_writes(name: str) -> None:
+    """Each annotated byte dump is the real frame, and each note is what the bytes before it say."""
+    match = re.search(rf"^```{name}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert match is not None
+    rows = [re.fullmatch(r"((?:[0-9a-f]{2} ?)+)\s+(\S.*)", line) for line in match[1].splitlines()]
+    assert all(rows)
+    frame = bytes.fromhex("".join(row[1] for row in rows if row))
+    assert frame == encode(EXAMPLES[name])
+    body = decode(frame)
+    notes = [row[2] for row in rows if row]
+    assert notes[0] == f"map of {len(body)}"
+    for (key, value), note in zip(body.items(), notes[1:], strict=True):
+        shown = f"bin of {len(value)}" if isinstance(value, bytes) else msgspec.json.encode(value).decode()
+        assert note == f'"{key}": {shown}'
+
+
+def test_every_message_and_field_is_mentioned() -> None:
+    """No message, field, encoding, parameter, code or state is missing from the page."""
+    names = {*REQUEST_TYPES, *REPLY_TYPES, *ENCODINGS, "queued", "loading", "running"}
+    for cls in (*REQUEST_TYPES.values(), *REPLY_TYPES.values()):
+        names |= {field.name for field in fields(cls)}
+    for struct in (Parameters, Loaded):
+        names |= set(struct.__struct_fields__)
+    for union in (errors.BadRequestCode, errors.SynthesisCode, errors.TryAgainCode):
+        names |= set(union.__args__)  # type: ignore[attr-defined]
+    assert [name for name in sorted(names) if f"`{name}`" not in PAGE] == []
+
+
+def test_the_limits_are_the_code_s() -> None:
+    """The numbers of the page are the constants of the code."""
+    for number in (
+        MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_REF_AUDIO_BYTES, MAX_REF_TEXT_BYTES, MAX_TEXT_BYTES,
+        AUDIO_PIECE_BYTES,
+    ):  # fmt: skip
+        assert re.search(rf"\b{number} bytes", PAGE), number
+    assert f"the daemon itself needs {ENGINE_SUFFIX_BYTES} of them" in PAGE
+    assert f"`{ID_PATTERN.pattern}`" in PAGE
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_and_defaults_of_parameters(name: str) -> None:
+    """Each parameter's row has its bound and its default."""
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
+    bound = BOUNDS[name]
+    assert f"{int(bound.low) if bound.low == int(bound.low) else bound.low} to " in row
+    assert f" to {int(bound.high) if bound.high == int(bound.high) else bound.high}" in row
+    default = getattr(Parameters(), name, None)
+    if default is not None and name != "seed":
+        assert row.rstrip(" |").endswith(f"| {default:g}")
+
+
+def test_exit_statuses_and_retryable_of_codes() -> None:
+    """The table of codes says what f5ctl exits with and whether to try again."""
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (\d+) \| (yes|no) \|", PAGE, re.MULTILINE)
+    seen = {}
+    for codes, status, retryable in rows:
+        for code in re.findall(r"`(\w+)`", codes):
+            seen[code] = (int(status), retryable == "yes")
+    known = [
+        code
+        for union in (errors.BadRequestCode, errors.SynthesisCode, errors.TryAgainCode)
+        for code in union.__args__  # type: ignore[attr-defined]
+    ]
+    assert sorted(seen) == sorted(known)
+    for code in known:
+        error = error_from_wire(code, "x")
+        assert seen[code] == (error.exit_status, error.retryable), code
