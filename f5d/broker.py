@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from f5ctl.errors import BadRequestError, F5Error, TryAgainError
+from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
 from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Request, Say, Status, Stop, Unload
 from f5d.admission import Order, Refusal, fill_parameters, own_reference, parse_request
 from f5d.config import Config
@@ -71,6 +71,13 @@ class Broker:
             self._act(client, request, now)
         except F5Error as error:
             self._refuse(client, request.id, error, now)
+        except Exception as error:  # a fault of ours in one request must not end everybody's jobs
+            log.exception("a %s request failed", type(request).__name__)
+            fault = SynthesisError("internal_error", f"a fault of f5d: {type(error).__name__} (see its log)")
+            if job := self._jobs.by_request(client, request.id):
+                self._dispatcher.fail(job, fault, now)
+            else:
+                self._refuse(client, request.id, fault, now)
 
     def _act(self, client: Client, request: Request, now: float) -> None:
         match request:

@@ -170,6 +170,7 @@ def test_a_cancelled_job_is_not_resubmitted() -> None:
         peer.send(say("a", "segments=1 delay=1"))
         peer.send(say("b", "segments=9 delay=0.1"))
         peer.started("b")
+        wait_until(lambda: daemon.told("synthesize"), "the engine has the first job")
         peer.ok(Cancel("c", request="a"))
         os.kill(peer.status()["engines"][0]["pid"], signal.SIGKILL)
         assert isinstance(peer.end_of("b"), Done)

@@ -1,0 +1,70 @@
+"""Requests from frames, whatever the frames hold."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from f5ctl.protocol import REQUEST_TYPES, Cancel, Load, Say, Status, Stop, Unload, encode
+from f5d.admission import Refusal, fill_parameters, parse_request
+from f5d.engine.types import Parameters
+
+PLAIN = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.sampled_from(["", "x", "1"])
+)
+VALUES = PLAIN | st.binary(max_size=4) | st.lists(PLAIN, max_size=2) | st.dictionaries(st.just("k"), PLAIN)
+FIELDS = st.sampled_from(sorted({name for cls in REQUEST_TYPES.values() for name in cls.__dataclass_fields__}))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_in_one_line(frame: bytes) -> None:
+    """No sequence of bytes does more than earn a refusal."""
+    with pytest.raises(Refusal) as caught:
+        parse_request(frame)
+    assert "\n" not in caught.value.message
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(REQUEST_TYPES)), st.dictionaries(FIELDS, VALUES, max_size=4))
+def test_any_values_are_taken_or_refused(kind: str, body: dict[str, object]) -> None:
+    """Values of any type in any field end in a request or in a refusal, never in a crash."""
+    frame = msgpack.packb({"v": 1, "type": kind, "id": "x", "text": "hello", **body})
+    with suppress(Refusal):
+        assert isinstance(parse_request(frame), REQUEST_TYPES[kind])
+
+
+@pytest.mark.parametrize("stamp", [msgpack.Timestamp(1), msgpack.ExtType(5, b"x")])
+def test_extension_types_are_refused(stamp: object) -> None:
+    """A msgpack extension type is a wrong type like any other."""
+    with pytest.raises(Refusal) as caught:
+        parse_request(msgpack.packb({"v": 1, "type": "say", "id": "x", "text": stamp}))
+    assert caught.value.error.code == "bad_message"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Say("a", "hello", voice="rms", speed=1, seed=0, cfg_strength=0, timeout_s=1, encoding="mp3"),
+        Status("a"),
+        Load("a", "m"),
+        Unload("a"),
+        Cancel("a", job="1"),
+        Cancel("a", request="b"),
+        Stop("a", force=True),
+    ],
+)
+def test_good_requests_come_through_unchanged(request_: Say) -> None:
+    """What the client's codec writes is what the broker reads."""
+    assert parse_request(encode(request_)) == request_
+
+
+def test_own_values_beat_the_daemon_s_and_zero_is_a_value() -> None:
+    """cfg_strength 0 and cross_fade_duration 0 mean 0, not the default."""
+    say = Say("a", "hello", cfg_strength=0, cross_fade_duration=0, remove_silence=True)
+    filled = fill_parameters(say, Parameters(speed=1.5, cfg_strength=3), seed=9)
+    assert filled == Parameters(speed=1.5, cfg_strength=0, cross_fade_duration=0, remove_silence=True, seed=9)
+    assert fill_parameters(Say("a", "hello", seed=0), Parameters(), seed=9).seed == 0
