@@ -5,14 +5,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SENTENCE ?= He stood on the right, and she runs around telling everyone of her troubles.
+SENTENCE ?= This is the first day of the rest of your life. He was the best player on the team.
 
 .PHONY: demo test lint clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
 	trap '$(BIN)/f5ctl -q stop; rm -rf "$$folder"' EXIT && \
-	$(BIN)/f5ctl say -o hello.wav "$(SENTENCE)" && \
+	$(BIN)/f5ctl say --seed 2 -o hello.wav "$(SENTENCE)" && \
 	echo "hello.wav says: $(SENTENCE)"
 
 test: $(VENV)/installed-test lint
