@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -25,6 +26,7 @@ from f5ctl.sinks import SAMPLE_BYTES, STDOUT_NAMES, Sink, open_file, open_stdout
 
 Format = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]
 FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")
+QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
 _SUFFIXES: Final[dict[str, Format]] = {f".{name}": name for name in FORMATS} | {".raw": "pcm"}
 
 
@@ -45,6 +47,11 @@ class Number(click.ParamType):  # type: ignore[type-arg] # generic only since cl
         if not self._bound.admits(number):
             self.fail(f"{value} is out of range: {self._bound}", param, ctx)
         return number
+
+
+def _listed(words: Iterable[object]) -> str:
+    *most, last = map(str, words)
+    return f"{', '.join(most)} or {last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,13 @@ class Output:
 @option("--speed", type=Number("speed", float), section="Synthesis", help=f"Tempo, {BOUNDS['speed']}.")
 @option("--seed", type=Number("seed", int), section="Synthesis", help="Same seed, same audio.")
 @option(
+    "--quality",
+    metavar="NAME",
+    type=click.Choice(list(QUALITIES)),
+    section="Synthesis",
+    help=f"{_listed(QUALITIES)}: {_listed(QUALITIES.values())} ODE steps.",
+)
+@option(
     "--nfe-step", type=Number("nfe_step", int), section="Synthesis", help=f"ODE steps, {BOUNDS['nfe_step']}."
 )
 @option(
@@ -151,6 +165,7 @@ def say(
     output_raw: bool,
     play: bool,
     as_json: bool,
+    quality: str | None,
     ref_audio: str | None,
     **fields: Any,
 ) -> None:
@@ -164,6 +179,10 @@ def say(
         raise click.UsageError("--voice and --ref-audio exclude each other")
     if fields["ref_text"] and not ref_audio:
         raise click.UsageError("--ref-text belongs to --ref-audio")
+    if quality is not None:
+        if fields["nfe_step"] is not None:
+            raise click.UsageError("--quality and --nfe-step exclude each other")
+        fields["nfe_step"] = QUALITIES[quality]
     request = Say(
         new_id(),
         read_text(words, file),

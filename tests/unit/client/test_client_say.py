@@ -180,6 +180,8 @@ def test_invalid_bytes_in_an_argument(cli: Cli) -> None:
         ["hi", "--output-raw", "--format", "wav"],
         ["hi", "--voice", "a", "--ref-audio", "b"],
         ["hi", "--ref-text", "b"],
+        ["hi", "--quality", "best"],
+        ["hi", "--quality", "high", "--nfe-step", "32"],
     ],
     ids=" ".join,
 )
@@ -217,6 +219,15 @@ def test_parameters_reach_the_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: Pat
         "timeout_s": 9, "seed": 2**63 - 1, "remove_silence": True, "model": "starter",
     }  # fmt: skip
     assert {name: sent[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(("quality", "steps"), [("draft", 7), ("fast", 16), ("standard", 32), ("high", 64)])
+def test_quality_is_a_number_of_steps(cli: Cli, daemon: FakeDaemon, quality: str, steps: int) -> None:
+    """--quality is a name for 7, 16, 32 or 64 ODE steps, and the help says which."""
+    assert cli.run("say", "hi", "--quality", quality).returncode == 0
+    assert daemon.seen[0]["nfe_step"] == steps
+    help_page = " ".join(cli.run("say", "--help").stdout.decode().split())
+    assert "draft, fast, standard or high: 7, 16, 32 or 64 ODE steps" in help_page
 
 
 def test_unreadable_recording(cli: Cli, tmp_path: Path) -> None:
