@@ -6,6 +6,7 @@ with the value and the limit; what passes is safe for the rest of the broker.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from f5ctl.protocol import (
     decode,
 )
 from f5d.engine.types import Parameters, Reference
+from f5d.model.config import ModelSpec
 
 _ENVELOPE: Final = frozenset({"v", "type"})
 _PARAMETERS: Final = (
@@ -78,11 +80,11 @@ def parse_request(frame: bytes) -> Request:
     return request
 
 
-def fill_parameters(say: Say, defaults: Parameters, seed: int) -> Parameters:
-    """Return `say`'s parameters: its own, else the daemon's; `seed` when it names none."""
+def fill_parameters(say: Say, configured: Mapping[str, float], spec: ModelSpec, seed: int) -> Parameters:
+    """Return `say`'s parameters: its own, else the daemon's, else the model's; `seed` when it names none."""
     own = {name: value for name in _PARAMETERS if (value := getattr(say, name)) is not None}
-    given = msgspec.structs.asdict(defaults) | {"seed": seed} | own | {"remove_silence": say.remove_silence}
-    return Parameters(**given)
+    defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, **configured, "seed": seed}
+    return Parameters(**(defaults | own), remove_silence=say.remove_silence)
 
 
 def _request_id(body: dict[str, Any]) -> str:

@@ -102,7 +102,7 @@ class Broker:
         if reference is None:
             voice = say.voice or spec.default_voice
             reference = find_voice(voice, self._voices).reference()
-        parameters = fill_parameters(say, self._config.parameters, secrets.randbelow(SEEDS))
+        parameters = fill_parameters(say, self._config.defaults, spec, secrets.randbelow(SEEDS))
         job = self._jobs.admit(
             client,
             say.id,

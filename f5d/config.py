@@ -19,7 +19,6 @@ import msgspec
 
 from f5ctl.errors import ConfigError
 from f5ctl.protocol import BOUNDS, MAX_NAME_BYTES, Bound, default_socket_path
-from f5d.engine.types import Parameters
 from f5d.journal import LOG_LEVELS
 from f5d.model.catalog import model_spec_from_table
 from f5d.model.config import ModelSpec
@@ -97,7 +96,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     asr_model: str = "openai/whisper-large-v3-turbo"
     drain_timeout_s: float = 90.0
     log_level: str = "info"
-    parameters: Parameters = Parameters()
+    defaults: dict[str, float] = {}  # parameters of requests that leave them out
     models: tuple[ModelSpec, ...] = ()
     voices: tuple[Voice, ...] = ()
 
@@ -217,13 +216,13 @@ def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:
     models: dict[str, Any] = document.get("models", {})
     voices: dict[str, Any] = document.get("voices", {})
     return {
-        "parameters": _parameters(path, document.get("defaults", {})),
+        "defaults": _defaults(path, document.get("defaults", {})),
         "models": tuple(_model(path, name, table, base_dir) for name, table in models.items()),
         "voices": tuple(_voice(path, name, table, base_dir) for name, table in voices.items()),
     }
 
 
-def _parameters(path: Path, table: Mapping[str, Any]) -> Parameters:
+def _defaults(path: Path, table: Mapping[str, Any]) -> dict[str, float]:
     for name, value in table.items():
         where = f"{path}: [defaults] {name}"
         if name not in DEFAULT_PARAMETERS:
@@ -231,7 +230,7 @@ def _parameters(path: Path, table: Mapping[str, Any]) -> Parameters:
         kind = int if name == "nfe_step" else float
         if not _is_number(value, kind) or not BOUNDS[name].admits(value):
             raise ConfigError(f"{where} is {value!r}; the limit is {BOUNDS[name]}")
-    return Parameters(**table)
+    return dict(table)
 
 
 def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:

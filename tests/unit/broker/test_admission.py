@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from f5ctl.protocol import REQUEST_TYPES, Cancel, Load, Say, Status, Stop, Unload, encode
 from f5d.admission import Refusal, fill_parameters, parse_request
 from f5d.engine.types import Parameters
+from f5d.model.catalog import catalog
 
+STARTER = catalog()["starter"]
 PLAIN = (
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.sampled_from(["", "x", "1"])
 )
@@ -65,6 +67,15 @@ def test_good_requests_come_through_unchanged(request_: Say) -> None:
 def test_own_values_beat_the_daemon_s_and_zero_is_a_value() -> None:
     """cfg_strength 0 and cross_fade_duration 0 mean 0, not the default."""
     say = Say("a", "hello", cfg_strength=0, cross_fade_duration=0, remove_silence=True)
-    filled = fill_parameters(say, Parameters(speed=1.5, cfg_strength=3), seed=9)
-    assert filled == Parameters(speed=1.5, cfg_strength=0, cross_fade_duration=0, remove_silence=True, seed=9)
-    assert fill_parameters(Say("a", "hello", seed=0), Parameters(), seed=9).seed == 0
+    filled = fill_parameters(say, {"speed": 1.5, "cfg_strength": 3}, STARTER, seed=9)
+    assert filled == Parameters(
+        nfe_step=16, speed=1.5, cfg_strength=0, cross_fade_duration=0, remove_silence=True, seed=9
+    )
+    assert fill_parameters(Say("a", "hello", seed=0), {}, STARTER, seed=9).seed == 0
+
+
+def test_the_model_decides_the_steps_unless_somebody_does() -> None:
+    """The starter takes 16 steps; the configuration and then the request may say otherwise."""
+    assert fill_parameters(Say("a", "hello"), {}, STARTER, seed=9).nfe_step == STARTER.nfe_step == 16
+    assert fill_parameters(Say("a", "hello"), {"nfe_step": 8}, STARTER, seed=9).nfe_step == 8
+    assert fill_parameters(Say("a", "hello", nfe_step=4), {"nfe_step": 8}, STARTER, seed=9).nfe_step == 4

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from f5ctl.errors import ConfigError
@@ -31,15 +32,18 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     """A daemon runs without any configuration."""
     config = load_config(environ={"HOME": str(tmp_path)})
     assert config == Config(socket=default_socket_path())
-    assert config.parameters == Parameters()
+    assert config.defaults == {}
 
 
 def test_the_example_file_is_the_defaults() -> None:
     """The example holds every key, with the default as its value."""
-    assert load_config(file=str(EXAMPLE), environ={}) == Config(socket=default_socket_path())
+    config = load_config(file=str(EXAMPLE), environ={})
+    assert msgspec.structs.replace(config, defaults={}) == Config(socket=default_socket_path())
+    assert Parameters(**config.defaults) == Parameters()  # type: ignore[arg-type]
     document = tomllib.loads(EXAMPLE.read_text())
     assert set(document) == (set(KEYS) - {"socket"}) | {"defaults"}
-    assert set(document["defaults"]) == set(DEFAULT_PARAMETERS)
+    assert set(document["defaults"]) == set(DEFAULT_PARAMETERS) - {"nfe_step"}  # the model's
+    assert "# nfe_step = " in EXAMPLE.read_text()
     assert "# socket = " in EXAMPLE.read_text()
 
 
@@ -157,4 +161,4 @@ def test_voices_and_models_of_the_file(tmp_path: Path) -> None:
     )
     (model,) = config.models
     assert model.checkpoint == str(tmp_path / "m.safetensors")
-    assert config.parameters == Parameters(speed=1.5)
+    assert config.defaults == {"speed": 1.5}
