@@ -7,7 +7,6 @@ alone is its static input. Source: f5_tts/model/backbones/dit.py.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,16 +22,15 @@ from .layers import (
     PositionConvolution,
     TimeEmbedding,
     modulate,
-    pack_layout,
+    varlen_kernel,
 )
 from .text_embedding import TextEmbedding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .config import Architecture
 
-_LAYOUTS_KEPT: Final = 8
 _QKV: Final = ("to_q", "to_k", "to_v")
 
 
@@ -47,38 +45,41 @@ class ModulationTable:
     blocks: Tensor
     final: Tensor
 
-    @staticmethod
-    def gather(picks: Sequence[tuple[ModulationTable, int]], lengths: Sequence[int]) -> BatchModulation:
-        """Return the modulation of packed rows, given each one's (table, time index) and length."""
-        keys = {(id(table), index): (table, index) for table, index in picks}
-        blocks = torch.stack([table.blocks[index] for table, index in keys.values()])
-        final = torch.stack([table.final[index] for table, index in keys.values()])
-        if len(keys) == 1:
-            return BatchModulation(blocks, final, None)
-        order = {key: place for place, key in enumerate(keys)}
-        places = torch.tensor([order[id(table), index] for table, index in picks])
-        frames = places.repeat_interleave(torch.tensor(lengths)).to(blocks.device)
-        return BatchModulation(blocks, final, frames)
+
+@dataclass(frozen=True, slots=True)
+class ModulationPicks:
+    """The times that a step's copies take: the distinct ones, and which of them each copy has."""
+
+    distinct: list[tuple[ModulationTable, int]]
+    places: list[int]  # one a copy
+
+    @classmethod
+    def of(cls, picks: Sequence[tuple[ModulationTable, int]]) -> ModulationPicks:
+        """Return the picks of copies at (table, time index)."""
+        keys = [(id(table), index) for table, index in picks]
+        distinct = dict(zip(keys, picks, strict=True))
+        order = {key: place for place, key in enumerate(distinct)}
+        return cls(list(distinct.values()), [order[key] for key in keys])
 
 
 @dataclass(frozen=True, slots=True)
 class BatchModulation:
-    """The AdaLN values of one step: per distinct time, and which of them each frame takes."""
+    """The AdaLN values of one step: per distinct time, and which of them each stretch of frames takes."""
 
     blocks: Tensor  # [distinct, depth, 6, dim]
     final: Tensor  # [distinct, 2, dim]
-    frames: Tensor | None  # [total] or None where all rows share one time
+    stretches: Tensor | None  # [n], each total / n frames; None where all rows share one time
 
     def block(self, index: int) -> Tensor:
-        """[1 or total, 6, dim] of block `index`."""
+        """[1 or n, 6, dim] of block `index`."""
         return self._spread(self.blocks[:, index])
 
     def last(self) -> Tensor:
-        """[1 or total, 2, dim] of the final norm."""
+        """[1 or n, 2, dim] of the final norm."""
         return self._spread(self.final)
 
     def _spread(self, values: Tensor) -> Tensor:
-        return values if self.frames is None else values[self.frames]
+        return values if self.stretches is None else values.index_select(0, self.stretches)
 
 
 class InputEmbedding(nn.Module):
@@ -112,7 +113,6 @@ class DiT(nn.Module):
         )
         self.norm_out = ModulationLinear(dim, 2)
         self.proj_out = nn.Linear(dim, MEL_CHANNELS)
-        self._layouts: OrderedDict[tuple[int, ...], PackedLayout] = OrderedDict()
 
     @property
     def device(self) -> torch.device:
@@ -126,13 +126,11 @@ class DiT(nn.Module):
             for costly in (block.attn.to_qkv, block.attn.to_out, block.ff):
                 costly.to(dtype)
 
-    def layout(self, lengths: tuple[int, ...]) -> PackedLayout:
-        """Return the layout of rows of `lengths` frames; the last few are kept."""
-        known = self._layouts.pop(lengths, None)
-        self._layouts[lengths] = known or pack_layout(lengths, self.architecture.dim_head, self.device)
-        while len(self._layouts) > _LAYOUTS_KEPT:
-            self._layouts.popitem(last=False)
-        return self._layouts[lengths]
+    @property
+    def varlen(self) -> Callable[..., Tensor] | None:
+        """Attention over packed rows that reads their lengths on the device, where there is one."""
+        costly = self.input_embed.conv_pos_embed.dtype
+        return varlen_kernel(self.device, costly, self.architecture.dim_head)
 
     def modulation_table(self, times: Tensor) -> ModulationTable:
         """Return the AdaLN values at `times` [n] float32."""
@@ -174,7 +172,7 @@ class DiT(nn.Module):
         if self.long_skip_connection is not None:
             hidden = self.long_skip_connection(torch.cat((hidden, entered), dim=-1))
         shift, scale = modulation.last().unbind(1)
-        velocity: Tensor = self.proj_out(modulate(hidden, shift, scale))
+        velocity: Tensor = self.proj_out(modulate(hidden, shift, scale, torch.float32))
         return velocity
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .config import Architecture
 
@@ -27,7 +28,10 @@ POSITION_KERNEL_FRAMES = 31
 POSITION_GROUPS = 16
 TIME_CHANNELS = 256
 _SCORE_BYTES = 3 * 2**20
-_GAP_FRAMES = POSITION_KERNEL_FRAMES // 2  # zeroed frames that keep the convolution of two rows apart
+GAP_FRAMES = POSITION_KERNEL_FRAMES // 2  # zeroed frames that keep the convolution of two rows apart
+
+_FLASH_CUDA_MAJOR = 8  # Ampere; the flash kernels refuse older devices
+_FLASH_HEAD_STEP, _FLASH_HEAD_MOST = 8, 256  # widths of a head that they take
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,44 +39,81 @@ class PackedLayout:
     """Where the rows of a packed tensor begin and end, and what attention needs to know of it.
 
     `cos` and `sin` are [total, 1, 1, dim_head / 2], positions counted from each row's first frame.
-    `gapped` holds each frame's place when 15 zeroed frames stand between rows.
+    `gapped` holds each frame's place among `gapped_frames` when 15 zeroed frames stand between rows.
+    `lengths` is empty where the host must not know them: a recorded step reads them from the device,
+    so whatever needs them fails instead of being recorded with the lengths of one batch.
+    `varlen` is attention that reads `cumulative` and `longest` alone, where there is one.
     """
 
     lengths: tuple[int, ...]
     cos: Tensor
     sin: Tensor
-    gapped: Tensor
+    gapped: Tensor | None  # None for one row
+    gapped_frames: int
     cumulative: Tensor  # [rows + 1] int32
-
-    @property
-    def total_frames(self) -> int:
-        """Frames of all rows together."""
-        return sum(self.lengths)
-
-    @property
-    def gapped_frames(self) -> int:
-        """Frames of all rows and the gaps between them."""
-        return self.total_frames + _GAP_FRAMES * (len(self.lengths) - 1)
+    longest: int  # no row is longer
+    varlen: Callable[..., Tensor] | None
 
     def runs(self) -> list[tuple[int, int]]:
         """(rows, length) of each stretch of neighbours of one length, in order."""
         return [(len(list(rows)), length) for length, rows in groupby(self.lengths)]
 
 
-def pack_layout(lengths: tuple[int, ...], dim_head: int, device: torch.device) -> PackedLayout:
-    """Return the layout of rows of `lengths` frames on `device`."""
+def pack_layout(
+    lengths: Sequence[int],
+    dim_head: int,
+    device: torch.device,
+    varlen: Callable[..., Tensor] | None = None,
+    longest: int | None = None,
+) -> PackedLayout:
+    """Return the layout of rows of `lengths` frames on `device`; rows of no frames keep their gap."""
+    each = torch.tensor(lengths)
+    total = sum(lengths)
     positions = torch.cat([torch.arange(length) for length in lengths])
-    shifts = torch.tensor([_GAP_FRAMES * index for index in range(len(lengths))])
-    gapped = torch.arange(sum(lengths)) + shifts.repeat_interleave(torch.tensor(lengths))
+    gapped = torch.arange(total) + (GAP_FRAMES * torch.arange(len(lengths))).repeat_interleave(each)
     frequencies = 1.0 / (10_000 ** (torch.arange(0, dim_head, 2).float() / dim_head))
     angles = (positions.float()[:, None] * frequencies)[:, None, None, :]
     return PackedLayout(
-        lengths=lengths,
-        cos=angles.cos().to(device),
-        sin=angles.sin().to(device),
-        gapped=gapped.to(device),
-        cumulative=torch.tensor([0, *accumulate(lengths)], dtype=torch.int32).to(device),
+        lengths=tuple(length for length in lengths if length),
+        cos=upload(angles.cos(), device),
+        sin=upload(angles.sin(), device),
+        gapped=upload(gapped, device) if len(lengths) > 1 else None,
+        gapped_frames=total + GAP_FRAMES * (len(lengths) - 1),
+        cumulative=upload(torch.tensor([0, *accumulate(lengths)], dtype=torch.int32), device),
+        longest=longest or max(lengths),
+        varlen=varlen,
     )
+
+
+def upload(host: Tensor, device: torch.device) -> Tensor:
+    """Return a CPU tensor on `device` without waiting for what that device is doing."""
+    if device.type != "cuda":
+        return host.to(device)
+    return host.pin_memory().to(device, non_blocking=True)
+
+
+def varlen_kernel(device: torch.device, dtype: torch.dtype, dim_head: int) -> Callable[..., Tensor] | None:
+    """Return torch's flash attention for packed rows, where torch, device, type and heads allow it.
+
+    It takes queries, keys and values [total, heads, dim_head], cumulative lengths twice and the longest
+    twice, reads the lengths on the device only, and can be recorded in a CUDA graph.
+    """
+    if device.type != "cuda" or dtype not in (torch.float16, torch.bfloat16):
+        return None
+    if dim_head % _FLASH_HEAD_STEP or dim_head > _FLASH_HEAD_MOST:
+        return None
+    if torch.cuda.get_device_capability(device)[0] < _FLASH_CUDA_MAJOR:
+        return None
+    return _torch_varlen()
+
+
+@cache
+def _torch_varlen() -> Callable[..., Any] | None:
+    try:
+        from torch.nn.attention.varlen import varlen_attn  # torch 2.10 and newer
+    except ImportError:
+        return None
+    return varlen_attn
 
 
 class TimeEmbedding(nn.Module):
@@ -105,20 +146,18 @@ class PositionConvolution(nn.Module):
 
     def forward(self, packed: Tensor, layout: PackedLayout) -> Tensor:
         """[total, dim] in the weights' type -> [total, dim]."""
-        spread = packed
         for index in (0, 2):
-            if len(layout.lengths) > 1:  # the gaps are zero before each convolution, like its own padding
-                spread = packed.new_zeros(layout.gapped_frames, packed.shape[1]).index_copy_(
-                    0, layout.gapped, packed
-                )
-            convolved = F.mish(self.conv1d[index](spread.T[None])[0].T)
-            packed = convolved[layout.gapped] if len(layout.lengths) > 1 else convolved
             spread = packed
+            if layout.gapped is not None:  # the gaps are zero before each convolution, like its own padding
+                zeros = packed.new_zeros(layout.gapped_frames, packed.shape[1])
+                spread = zeros.index_copy_(0, layout.gapped, packed)
+            convolved = F.mish(self.conv1d[index](spread.T[None])[0].T)
+            packed = convolved if layout.gapped is None else convolved.index_select(0, layout.gapped)
         return packed
 
 
 def _position_conv(dim: int) -> nn.Conv1d:
-    return nn.Conv1d(dim, dim, POSITION_KERNEL_FRAMES, padding=_GAP_FRAMES, groups=POSITION_GROUPS)
+    return nn.Conv1d(dim, dim, POSITION_KERNEL_FRAMES, padding=GAP_FRAMES, groups=POSITION_GROUPS)
 
 
 class RmsScale(nn.Module):
@@ -150,42 +189,32 @@ class Attention(nn.Module):
     def forward(self, packed: Tensor, layout: PackedLayout) -> Tensor:
         """[total, dim] in the weights' type -> [total, dim]."""
         qkv = self.to_qkv(packed).view(-1, 3, self.heads, self.dim_head)
-        queries_keys = qkv[:, :2].float()
+        queries_keys = qkv[:, :2]
         if self.q_norm is not None and self.k_norm is not None:
             scale = torch.stack((self.q_norm.weight, self.k_norm.weight))[None, :, None, :]
-            queries_keys = F.rms_norm(queries_keys, (self.dim_head,), eps=NORM_EPSILON) * scale
-            qkv[:, :2] = queries_keys
+            queries_keys = F.rms_norm(queries_keys.float(), (self.dim_head,), eps=NORM_EPSILON) * scale
+            if self.rotated_heads < self.heads:
+                qkv[:, :2, self.rotated_heads :] = queries_keys[:, :, self.rotated_heads :]
         self._rotate(qkv, queries_keys, layout)
         attended = attend(qkv, layout).reshape(-1, self.heads * self.dim_head)
         out: Tensor = self.to_out[0](attended)
         return out
 
     def _rotate(self, qkv: Tensor, queries_keys: Tensor, layout: PackedLayout) -> None:
-        """Write the rotated queries and keys into `qkv`; the arithmetic is float32."""
-        half = self.dim_head // 2
-        turned = queries_keys[:, :, : self.rotated_heads]
-        first, second = turned[..., :half], turned[..., half:]
-        rotated = (
-            first * layout.cos - second * layout.sin,
-            second * layout.cos + first * layout.sin,
-        )
-        qkv[:, :2, : self.rotated_heads, :half] = rotated[0]
-        qkv[:, :2, : self.rotated_heads, half:] = rotated[1]
+        """Write the rotated queries and keys into `qkv`; the arithmetic is float32, as cos and sin are."""
+        first, second = queries_keys[:, :, : self.rotated_heads].chunk(2, dim=-1)
+        into_first, into_second = qkv[:, :2, : self.rotated_heads].chunk(2, dim=-1)
+        partial_first, partial_second = first * layout.cos, first * layout.sin  # before `first` is overwritten
+        torch.addcmul(partial_first, second, layout.sin, value=-1, out=into_first)
+        torch.addcmul(partial_second, second, layout.cos, out=into_second)
 
 
 def attend(qkv: Tensor, layout: PackedLayout) -> Tensor:
     """Return full attention inside each row: [total, 3, heads, dim_head] -> [total, heads, dim_head]."""
-    varlen = _varlen_attention(qkv)
-    if varlen is not None and len(layout.lengths) > 1:
-        longest = max(layout.lengths)
-        attended: Tensor = varlen(
-            *(part.contiguous() for part in qkv.unbind(1)),
-            layout.cumulative,
-            layout.cumulative,
-            longest,
-            longest,
-        )
-        return attended
+    if layout.varlen is not None and len(layout.lengths) != 1:
+        queries, keys, values = qkv.unbind(1)  # strided views: the kernel wants only the last dimension dense
+        longest = layout.longest
+        return layout.varlen(queries, keys, values, layout.cumulative, layout.cumulative, longest, longest)
     outputs, start = [], 0
     for rows, length in layout.runs():
         run = qkv[start : start + rows * length].view(rows, length, *qkv.shape[1:]).permute(2, 0, 3, 1, 4)
@@ -220,17 +249,6 @@ def _attend_in_cache(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return attended.view(shape)
 
 
-def _varlen_attention(qkv: Tensor) -> Callable[..., Any] | None:
-    """Return torch's variable-length kernel where it runs: half precision on CUDA, torch 2.10 or newer."""
-    if qkv.device.type != "cuda" or qkv.dtype == torch.float32:
-        return None
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:
-        return None
-    return varlen_attn
-
-
 class FeedForward(nn.Module):
     """Two linear layers with a tanh-approximated GELU between them."""
 
@@ -256,15 +274,25 @@ class ModulationLinear(nn.Module):
         self.linear = nn.Linear(dim, parts * dim)
 
 
-def modulate(hidden: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Return layer_norm(hidden) * scale + shift in float32; `scale` already holds upstream's 1 + scale.
+def modulate(hidden: Tensor, shift: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return layer_norm(hidden) * scale + shift as `dtype`; `scale` already holds upstream's 1 + scale.
 
-    shift and scale are [1, dim], one time for all rows, or [total, dim].
+    hidden [total, dim] float32; shift and scale [n, dim]: each holds for total / n neighbouring frames.
     """
     dim = hidden.shape[-1]
-    if shift.shape[0] == 1:
-        return F.layer_norm(hidden, (dim,), scale[0], shift[0], NORM_EPSILON)
-    return torch.addcmul(shift, F.layer_norm(hidden, (dim,), eps=NORM_EPSILON), scale)
+    stretches = shift.shape[0]
+    if stretches == 1:
+        return F.layer_norm(hidden, (dim,), scale[0], shift[0], NORM_EPSILON).to(dtype)
+    normed = F.layer_norm(hidden, (dim,), eps=NORM_EPSILON).view(stretches, -1, dim)
+    out = torch.empty_like(normed, dtype=dtype)
+    return torch.addcmul(shift[:, None], normed, scale[:, None], out=out).view(-1, dim)
+
+
+def add_gated(hidden: Tensor, gate: Tensor, branch: Tensor) -> Tensor:
+    """Return hidden + gate * branch in float32; gate [n, dim] as in `modulate`."""
+    stretches, dim = gate.shape
+    shape = (stretches, -1, dim)
+    return torch.addcmul(hidden.view(shape), gate[:, None], branch.view(shape)).view(-1, dim)
 
 
 class DiTBlock(nn.Module):
@@ -277,11 +305,10 @@ class DiTBlock(nn.Module):
         self.ff = FeedForward(architecture.dim, int(architecture.dim * architecture.ff_mult))
 
     def forward(self, hidden: Tensor, modulation: Tensor, layout: PackedLayout) -> Tensor:
-        """Residual stream [total, dim] float32, modulation [1 or total, 6, dim] -> [total, dim] float32."""
+        """Residual stream [total, dim] float32, modulation [n, 6, dim] -> [total, dim] float32."""
         shift_attn, scale_attn, gate_attn, shift_ff, scale_ff, gate_ff = modulation.unbind(1)
         dtype = self.attn.to_qkv.weight.dtype
-        attended = self.attn(modulate(hidden, shift_attn, scale_attn).to(dtype), layout)
-        hidden = hidden + gate_attn * attended
-        fed: Tensor = self.ff(modulate(hidden, shift_ff, scale_ff).to(dtype))
-        out: Tensor = hidden + gate_ff * fed
-        return out
+        attended = self.attn(modulate(hidden, shift_attn, scale_attn, dtype), layout)
+        hidden = add_gated(hidden, gate_attn, attended)
+        fed: Tensor = self.ff(modulate(hidden, shift_ff, scale_ff, dtype))
+        return add_gated(hidden, gate_ff, fed)

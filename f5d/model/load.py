@@ -11,9 +11,10 @@ import torch
 from f5ctl.errors import ConfigError
 
 from .dit import DiT, fuse_weights, upstream_shapes
+from .dit_backend import DiTBackend, recorded_steps
 from .mel import MelSpectrogram
 from .reference import ReferenceBackend
-from .sampler import Backend, DiTBackend
+from .sampler import Backend
 from .vocab import Vocabulary
 from .vocos import Vocos
 from .weights import check_state, check_vocabulary, content_hash, load_state
@@ -131,7 +132,7 @@ def _backend(
     dit.eval().requires_grad_(False)
     dit.to_compute_type(DTYPES[dtype])
     dit.to(device)
-    return DiTBackend(dit, dtype)
+    return DiTBackend(dit, dtype, recorded_steps(dit))
 
 
 def _cpu_has_fast_bf16() -> bool:

@@ -1,0 +1,186 @@
+"""The backend of F5-TTS's DiT: any set of rows, one packed forward a step.
+
+On CUDA a step is replayed from a recording where its shape is a common one (static_step.py); elsewhere,
+and for rare shapes, the rows are packed end to end and computed operation by operation.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from .buckets import Bucket, bucket_for, common_lengths
+from .dit import BatchModulation, DiT, ModulationPicks, ModulationTable
+from .layers import upload
+from .packing import Packing, RowShape, copy_lengths, euler, pack
+from .sampler import Row, RowSpec, check_spec, time_grid
+from .static_step import CudaGraphs, RecordedSteps, StepBuffers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+_TABLES_KEPT: Final = 8  # 16 steps of F5TTS_v1_Base are 8.7 MB
+_PACKINGS_KEPT: Final = 8
+
+
+class DiTRow(Row):
+    """A row of DiTBackend with what its segment adds to every step."""
+
+    def __init__(self, spec: RowSpec, dit: DiT, table: ModulationTable) -> None:
+        super().__init__(spec, dit.device)
+        self.table = table
+        reference = spec.reference_mel.to(dit.device, torch.float32)
+        token_ids = torch.tensor(spec.token_ids, dtype=torch.long, device=dit.device)
+        drops = (False, True) if spec.guided else (False,)
+        self.static_inputs = [
+            dit.static_input(reference, token_ids, spec.frames, dropped=dropped) for dropped in drops
+        ]
+
+    def accept(self, state: Tensor) -> None:
+        """Take `state` [frames, 100] float32 for where the next step leads."""
+        super().accept(state)
+        if self.finished:
+            self.static_inputs = []  # the largest part of a row; its mel may be held for longer
+
+
+class DiTBackend:
+    """Steps rows through our DiT, all of them packed into one forward. Owned by the engine.
+
+    `recorded` replays steps of common shapes; None computes each operation by operation.
+    """
+
+    def __init__(self, dit: DiT, dtype: str, recorded: RecordedSteps | None = None) -> None:
+        self._dit = dit
+        self._dtype = dtype
+        self._recorded = recorded
+        self._tables: OrderedDict[tuple[int, float | None], ModulationTable] = OrderedDict()
+        self._packings: OrderedDict[tuple[tuple[RowShape, ...], Bucket | None], Packing] = OrderedDict()
+
+    @property
+    def device(self) -> str:
+        """Where the model computes, as torch writes it."""
+        return str(self._dit.device)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the costly weights, as torch names it."""
+        return self._dtype
+
+    @torch.inference_mode()
+    def open_row(self, spec: RowSpec) -> Row:
+        """Return a row at its noise. Raises BadRequestError (bad_parameter) for a spec out of range."""
+        check_spec(spec)
+        return DiTRow(spec, self._dit, self._table(spec.nfe_step, spec.sway_sampling_coef))
+
+    @torch.inference_mode()
+    def step(self, rows: Sequence[Row]) -> None:
+        """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
+        own = [_own(row) for row in rows]
+        if not own:
+            return
+        try:
+            packing, velocity = self._velocity(own)
+            state = euler(
+                packing,
+                torch.cat([row.state for row in own]),
+                velocity,
+                spans=[row.span for row in own],
+                cfg=[row.spec.cfg_strength for row in own],
+            )
+        except torch.OutOfMemoryError:
+            if self._recorded is not None:
+                self._recorded.clear()  # the caller goes on with smaller steps and needs the memory
+            raise
+        for row, part in zip(own, torch.split(state, [row.spec.frames for row in own]), strict=True):
+            row.accept(part)
+
+    @torch.inference_mode()
+    def warm_up_next(self) -> bool:
+        """Record one common shape that is not recorded yet; return whether more are left.
+
+        Takes a fraction of a second on CUDA; False at once where steps are not recorded.
+        """
+        if self._recorded is None:
+            return False
+        waiting = [lengths for lengths in common_lengths() if not self._is_recorded(lengths)]
+        if not waiting:
+            return False
+        shape = RowShape(waiting[0][0], guided=True)
+        packing = self._packing((shape,), bucket_for(waiting[0]))
+        table = self._table(1, None)
+        state = torch.zeros(shape.frames, self._recorded.buffers.state.shape[1], device=self._dit.device)
+        static = state.new_zeros(shape.frames, self._dit.architecture.dim)
+        self._recorded.buffers.fill(
+            packing, [state], [static, static], ModulationPicks.of([(table, 0), (table, 0)])
+        )
+        if packing.bucket is not None:
+            self._recorded.run(packing.bucket)
+        return len(waiting) > 1
+
+    def _is_recorded(self, lengths: Sequence[int]) -> bool:
+        bucket = bucket_for(lengths)
+        return bucket is None or (self._recorded is not None and self._recorded.has(bucket))
+
+    def _velocity(self, rows: Sequence[DiTRow]) -> tuple[Packing, Tensor]:
+        """Return the velocities of all copies, and where each is."""
+        shapes = tuple(RowShape(row.spec.frames, row.spec.guided) for row in rows)
+        states = [row.state for row in rows]
+        inputs = [static for row in rows for static in row.static_inputs]
+        picks = ModulationPicks.of([(row.table, row.steps_done) for row in rows for _ in row.static_inputs])
+        bucket = bucket_for(copy_lengths(shapes)) if self._recorded is not None else None
+        if bucket is not None and self._recorded is not None and self._recorded.wants(bucket):
+            packing = self._packing(shapes, bucket)
+            self._recorded.buffers.fill(packing, states, inputs, picks)
+            if self._recorded.run(bucket):
+                return packing, self._recorded.buffers.velocity
+        packing = self._packing(shapes, None)
+        noisy = self._dit.noisy_input(torch.cat(states)).index_select(0, packing.source)
+        hidden = noisy.add_(torch.cat(inputs))
+        return packing, self._dit(hidden, _modulation(picks, packing), packing.layout)
+
+    def _packing(self, shapes: tuple[RowShape, ...], bucket: Bucket | None) -> Packing:
+        key = (shapes, bucket)
+        packing = self._packings.pop(key, None) or pack(shapes, self._dit, bucket)
+        self._packings[key] = packing
+        while len(self._packings) > _PACKINGS_KEPT:
+            self._packings.popitem(last=False)
+        return packing
+
+    def _table(self, nfe_step: int, sway_sampling_coef: float | None) -> ModulationTable:
+        key = (nfe_step, sway_sampling_coef)
+        table = self._tables.pop(key, None)
+        if table is None:
+            table = self._dit.modulation_table(time_grid(nfe_step, sway_sampling_coef)[:-1])
+        self._tables[key] = table
+        while len(self._tables) > _TABLES_KEPT:
+            self._tables.popitem(last=False)
+        return table
+
+
+def recorded_steps(dit: DiT) -> RecordedSteps | None:
+    """Return recording of a DiT's steps, where its attention takes the rows' lengths from the device."""
+    if dit.device.type != "cuda" or dit.varlen is None:
+        return None
+    return RecordedSteps(StepBuffers(dit), CudaGraphs(dit.device))
+
+
+def _modulation(picks: ModulationPicks, packing: Packing) -> BatchModulation:
+    """Return the modulation of rows packed end to end: one value where they share a time, else one a frame."""
+    blocks = torch.stack([table.blocks[index] for table, index in picks.distinct])
+    final = torch.stack([table.final[index] for table, index in picks.distinct])
+    if len(picks.distinct) == 1:
+        return BatchModulation(blocks, final, None)
+    places = upload(torch.tensor(picks.places), blocks.device)
+    return BatchModulation(blocks, final, places.index_select(0, packing.copy))
+
+
+def _own(row: Row) -> DiTRow:
+    if not isinstance(row, DiTRow):
+        raise TypeError(f"{type(row).__name__} was opened by another backend")
+    if row.finished:
+        raise ValueError("a finished row cannot be stepped")
+    return row
