@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SENTENCE ?= This is the first day of the rest of your life. He was the best player on the team.
+SENTENCE ?= This is the first day of the rest of your life.
 
 .PHONY: demo test lint clean
 
