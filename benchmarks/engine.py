@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,17 +142,11 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
 def compare(work: Work, repeat: int, folder: Path) -> list[str]:
     """Return the table's rows for one piece of work."""
     cfm, local = model_pair(work.model, folder)
-    threads = torch.get_num_threads()
-    ours = {
-        dtype: load_model(local, device="cpu", dtype=dtype, threads=threads) for dtype in ("float32", "auto")
-    }
+    ours = [load_model(local, device="cpu", dtype=dtype) for dtype in ("float32", "auto")]
     specs = work.rows()
     contestants: dict[str, Callable[[], list[Tensor]]] = {
-        "f5-tts float32": lambda: sample_upstream(cfm, specs),
-        **{
-            f"f5d {model.dtype}": lambda backend=model.backend: sample_ours(backend, specs)  # type: ignore[misc]
-            for model in ours
-        },
+        "f5-tts float32": partial(sample_upstream, cfm, specs),
+        **{f"f5d {model.dtype}": partial(sample_ours, model.backend, specs) for model in ours},
     }
     short = [replace(spec, nfe_step=1) for spec in specs]
     sample_upstream(cfm, short[:1])  # first calls pay for allocation and kernel choice
