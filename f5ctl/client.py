@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final
 
@@ -68,7 +68,7 @@ class Client:
 
     def __init__(self, socket_path: str | None = None) -> None:
         self.socket_path = check_socket_path(os.path.abspath(socket_path or default_socket_path()))
-        self._live: set[str] = set()
+        self._live: dict[str, int] = {}  # id -> chunks of audio received
         self._gone = False
         self._context = zmq.Context()
         try:
@@ -91,7 +91,7 @@ class Client:
 
     def send(self, request: Request) -> str:
         """Send `request` and return its id; read what comes back with `replies`."""
-        self._live.add(request.id)
+        self._live[request.id] = 0
         self._socket.send(encode(request))
         return request.id
 
@@ -102,16 +102,32 @@ class Client:
             NoDaemonError: the daemon went away, or sent nothing for `silence_s` (None: no limit).
             SynthesisError: a chunk of audio is missing.
         """
-        chunks = 0
         while request_id in self._live:
-            reply = self._receive(silence_s)
-            if reply.id != request_id:
-                continue
-            if isinstance(reply, Audio):
-                if reply.seq != chunks:
-                    raise SynthesisError("internal_error", f"audio chunk {chunks} is missing; {reply.seq} came")
-                chunks += 1
-            yield reply
+            reply = self.wait(silence_s)
+            if reply is None:
+                raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
+            if reply.id == request_id:
+                yield reply
+
+    def wait(self, timeout_s: float | None, sources: Sequence[tuple[int, int]] = ()) -> Reply | None:
+        """Return the next reply to any request; None when `timeout_s` passed or one of `sources` is ready.
+
+        `sources` are file descriptors, each with zmq.POLLIN or zmq.POLLOUT.
+
+        Raises:
+            NoDaemonError: the daemon went away.
+            SynthesisError: a chunk of audio is missing.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._socket.poll(0):
+            if self._gone:
+                raise NoDaemonError("the daemon went away before it answered")
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return None
+            if self._watch(left_s, sources):
+                return None
+        return self._receive()
 
     def call(self, request: Request, *, silence_s: float | None = SILENCE_S) -> dict[str, Any]:
         """Send `request`, wait for its end and return the answer.
@@ -122,17 +138,20 @@ class Client:
         *_earlier, last = self.replies(self.send(request), silence_s=silence_s)
         return answer(last)
 
-    def cancel(self, request_id: str, *, wait_s: float = CANCEL_WAIT_S) -> None:
-        """Cancel a sent request, waiting a moment for its end; nothing happens when it has ended."""
-        if request_id not in self._live or self._gone:
-            return
+    def cancel(self, *request_ids: str, wait_s: float = CANCEL_WAIT_S) -> None:
+        """Cancel sent requests, waiting a moment for their end; those that have ended are left out."""
+        live = [request_id for request_id in request_ids if request_id in self._live and not self._gone]
         deadline = time.monotonic() + wait_s
         try:
-            self._socket.send(encode(Cancel(new_id(), request=request_id)), zmq.NOBLOCK)
-            while request_id in self._live:
-                self._receive(deadline - time.monotonic())
+            for request_id in live:
+                self._socket.send(encode(Cancel(new_id(), request=request_id)), zmq.NOBLOCK)
+            while any(request_id in self._live for request_id in live):
+                if self.wait(deadline - time.monotonic()) is None:
+                    break
         except (F5Error, zmq.Again):
-            self._live.discard(request_id)  # gone or hanging: nobody is left to wait for
+            pass  # gone: nobody is left to wait for
+        for request_id in live:
+            self._live.pop(request_id, None)
 
     def wait_until_gone(self) -> None:
         """Return once the daemon has closed this connection."""
@@ -169,29 +188,27 @@ class Client:
         sock.connect(f"ipc://{self.socket_path}")
         return sock, monitor
 
-    def _receive(self, silence_s: float | None) -> Reply:
-        deadline = None if silence_s is None else time.monotonic() + silence_s
-        while not self._socket.poll(0):
-            if self._gone:
-                raise NoDaemonError("the daemon went away before it answered")
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
-            self._watch(left)
+    def _receive(self) -> Reply:
         frames = self._socket.recv_multipart()
         if len(frames) != 1:
             raise NoDaemonError(f"the daemon's answer cannot be read: {len(frames)} frames instead of 1")
         reply = parse_reply(frames[0])
         if isinstance(reply, TERMINAL_TYPES):
-            self._live.discard(reply.id)
+            self._live.pop(reply.id, None)
+        elif isinstance(reply, Audio) and reply.id in self._live:
+            due = self._live[reply.id]
+            if reply.seq != due:
+                raise SynthesisError("internal_error", f"audio chunk {due} is missing; {reply.seq} came")
+            self._live[reply.id] += 1
         return reply
 
-    def _watch(self, timeout_s: float | None) -> None:
-        """Wait until something arrives; learn whether the connection is gone."""
-        sources: list[tuple[Any, int]] = [(self._socket, zmq.POLLIN), (self._monitor, zmq.POLLIN)]
+    def _watch(self, timeout_s: float | None, others: Sequence[tuple[int, int]] = ()) -> bool:
+        """Wait until something arrives or one of `others` is ready (True); notice a lost connection."""
+        sources: list[tuple[Any, int]] = [(self._socket, zmq.POLLIN), (self._monitor, zmq.POLLIN), *others]
         ready = dict(zmq.zmq_poll(sources, -1 if timeout_s is None else int(timeout_s * 1000) + 1))
         if self._monitor in ready and _event(self._monitor) != zmq.EVENT_CONNECTED:
             self._gone = True
+        return any(fd in ready for fd, _events in others)
 
 
 def answer(last: Reply | None) -> dict[str, Any]:

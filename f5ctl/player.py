@@ -67,6 +67,10 @@ class PlayerSink(Sink):
             raise OutputError(f"cannot start {self.name}: {error.strerror}") from None
         self._pipe = cast(IO[bytes], self._player.stdin)
 
+    def fileno(self) -> int:
+        """Return the pipe to the player."""
+        return self._pipe.fileno()
+
     def _put(self, data: bytes) -> None:
         try:
             with writing(self.name):

@@ -83,6 +83,10 @@ class Sink(ABC):
             self._settled = True
 
     @abstractmethod
+    def fileno(self) -> int:
+        """Return the descriptor that is written to, for waiting until it takes more."""
+
+    @abstractmethod
     def _put(self, data: bytes) -> None:
         """Write all of `data`."""
 
@@ -118,6 +122,10 @@ class FileSink(Sink):
             self._discard()
             raise OutputError(f"cannot create {path}: {error.strerror}") from None
 
+    def fileno(self) -> int:
+        """Return the descriptor that is written to."""
+        return self._fd
+
     def _put(self, data: bytes) -> None:
         with writing(self.name):
             write_all(self._fd, data)
@@ -145,6 +153,10 @@ class StreamSink(Sink):
         self._fd = fd
         self._close = close
         self._start = _rewind_position(fd)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is written to."""
+        return self._fd
 
     def _put(self, data: bytes) -> None:
         with writing(self.name):

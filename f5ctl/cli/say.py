@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 
 from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, option
 from f5ctl.cli.inputs import read_recording, read_text
+from f5ctl.cli.output import FORMATS, Format, check_complete, choose_output
 from f5ctl.client import Client, answer, new_id
-from f5ctl.errors import SynthesisError
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import (
-    BOUNDS,
-    Audio,
-    Bound,
-    Encoding,
-    Reply,
-    Say,
-)
-from f5ctl.sinks import SAMPLE_BYTES, STDOUT_NAMES, Sink, open_file, open_stdout
+from f5ctl.protocol import BOUNDS, Audio, Bound, Reply, Say
+from f5ctl.sinks import Sink
 
-Format = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]
-FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")
 QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
-_SUFFIXES: Final[dict[str, Format]] = {f".{name}": name for name in FORMATS} | {".raw": "pcm"}
 
 
 class Number(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
@@ -52,31 +40,6 @@ class Number(click.ParamType):  # type: ignore[type-arg] # generic only since cl
 def _listed(words: Iterable[object]) -> str:
     *most, last = map(str, words)
     return f"{', '.join(most)} or {last}"
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where the audio goes and in which format; `path` is None for the player."""
-
-    path: str | None
-    format: Format
-
-    @property
-    def encoding(self) -> Encoding:
-        """What the daemon sends: samples that stream, unless only a finished file will do."""
-        return "pcm" if self.format in ("wav", "pcm") else self.format
-
-    @property
-    def is_stdout(self) -> bool:
-        """True when the audio occupies standard output."""
-        return self.path in STDOUT_NAMES
-
-    def open(self) -> Sink:
-        """Return the sink; raises OutputError when it cannot be had."""
-        wav = self.format == "wav"
-        if self.path is None:
-            return _open_player()
-        return open_stdout(wav=wav) if self.is_stdout else open_file(self.path, wav=wav)
 
 
 @click.command(
@@ -172,7 +135,7 @@ def say(
     """Speak TEXT, or the text on stdin.
 
     The audio goes to -o FILE; without one to stdout as WAV, or to a player when stdout is a
-    terminal.
+    terminal. Text that is still being written to a pipe is spoken sentence by sentence.
     """
     target = choose_output(output, format_, raw=output_raw, play=play)
     if ref_audio and fields["voice"]:
@@ -183,24 +146,35 @@ def say(
         if fields["nfe_step"] is not None:
             raise click.UsageError("--quality and --nfe-step exclude each other")
         fields["nfe_step"] = QUALITIES[quality]
+    as_it_comes = target.is_stream and fields["fix_duration"] is None
+    text = read_text(words, file, as_it_comes=as_it_comes)
     request = Say(
         new_id(),
-        read_text(words, file),
+        text if isinstance(text, str) else "",
         ref_audio=read_recording(ref_audio) if ref_audio else None,
         encoding=target.encoding,
         **fields,
     )
     line = StatusLine(quiet=settings.quiet)
+
+    def report(receipt: dict[str, Any]) -> None:
+        line.clear()
+        if not settings.quiet:
+            for warning in receipt.get("warnings") or []:
+                emit(f"f5ctl: warning: {warning}", to_stderr=True)
+        if as_json:
+            emit_json(receipt, to_stderr=target.is_stdout)
+
     try:
         with target.open() as sink, connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
-            receipt = speak(client, request, sink, line)
+            if isinstance(text, str):
+                report(speak(client, request, sink, line))
+            else:
+                from f5ctl.cli.feed import Feed
+
+                Feed(client, request, text, sink, line=line, report=report).speak()
     finally:
         line.clear()
-    if not settings.quiet:
-        for warning in receipt.get("warnings") or []:
-            emit(f"f5ctl: warning: {warning}", to_stderr=True)
-    if as_json:
-        emit_json(receipt, to_stderr=target.is_stdout)
 
 
 def speak(client: Client, request: Say, sink: Sink, line: StatusLine) -> dict[str, Any]:
@@ -213,7 +187,7 @@ def speak(client: Client, request: Say, sink: Sink, line: StatusLine) -> dict[st
             else:
                 line.report(last)
         receipt = answer(last)
-        _check_complete(receipt, request, sink)
+        check_complete(receipt, request, sink.audio_bytes)
         line.show("playing")
         sink.finish()
     except BaseException:
@@ -221,55 +195,3 @@ def speak(client: Client, request: Say, sink: Sink, line: StatusLine) -> dict[st
         client.cancel(request.id)
         raise
     return receipt
-
-
-def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: bool) -> Output:
-    """Return where the audio goes.
-
-    Raises:
-        click.UsageError: the options contradict each other, or audio would go to a terminal.
-    """
-    if (path is not None) + raw + play > 1:
-        raise click.UsageError("choose one of --output, --output-raw and --play")
-    if raw and format_ not in (None, "pcm"):
-        raise click.UsageError("--output-raw is --format pcm")
-    if play and format_ is not None:
-        raise click.UsageError("--format is for files and pipes")
-    to_terminal = os.isatty(1)
-    if raw or path in STDOUT_NAMES:
-        if to_terminal:
-            raise click.UsageError("audio does not belong on a terminal; use -o FILE, a pipe or --play")
-        return Output("-", "pcm" if raw else format_ or "wav")
-    if path is not None:
-        return Output(path, format_ or _format_of(path))
-    if not play and not to_terminal:
-        return Output("-", format_ or "wav")
-    return Output(None, "wav")
-
-
-def _format_of(path: str) -> Format:
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix]
-    if not suffix and os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        return "wav"  # a pipe or a device has no suffix to tell
-    raise click.UsageError(
-        f"the suffix of {path} names no format; known: {' '.join(_SUFFIXES)} (or use --format)"
-    )
-
-
-def _open_player() -> Sink:
-    from f5ctl.player import PlayerSink, find_player
-
-    found = find_player()
-    if found is None:
-        raise click.UsageError("no player found (paplay, pw-play, aplay, ffplay, play); use -o FILE or a pipe")
-    command, wav = found
-    return PlayerSink(command, wav=wav)
-
-
-def _check_complete(receipt: dict[str, Any], request: Say, sink: Sink) -> None:
-    samples = receipt.get("samples")
-    if request.encoding == "pcm" and isinstance(samples, int) and samples * SAMPLE_BYTES != sink.audio_bytes:
-        came = sink.audio_bytes // SAMPLE_BYTES
-        raise SynthesisError("internal_error", f"{came} samples came; the receipt says {samples}")

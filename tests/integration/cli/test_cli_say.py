@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import time
 import wave
 from pathlib import Path
@@ -52,6 +53,21 @@ def test_same_seed_same_audio(cli: Cli) -> None:
     once = cli.run("say", *QUICK, "--voice", "slt", "Hello again.").stdout
     assert cli.run("say", *QUICK, "-v", "slt", text=b"Hello again.\n").stdout == once
     assert cli.run("say", "--nfe_step", "2", "--seed", "2", "-v", "slt", "Hello again.").stdout != once
+
+
+def test_a_text_that_is_still_being_written(cli: Cli) -> None:
+    """The first sentence is spoken before the last is written, and all of them are in one WAV."""
+    with cli.start("say", *QUICK, "--json", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        os.write(process.stdin.fileno(), b"This is the first sentence. And")
+        head = os.read(process.stdout.fileno(), 44)
+        assert os.read(process.stdout.fileno(), 2)
+        out, err = process.communicate(b" this is the last.\n", timeout=60)
+    receipts = [json.loads(line) for line in err.splitlines()]
+    assert (process.returncode, head[:4]) == (0, b"RIFF")
+    assert [receipt["seed"] for receipt in receipts] == [1, 1001]
+    assert len(out) + 2 == 2 * sum(receipt["samples"] for receipt in receipts)
 
 
 def test_own_recording(cli: Cli, tmp_path: Path) -> None:

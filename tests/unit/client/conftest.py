@@ -34,11 +34,14 @@ class FakeDaemon:
 
     `chunks` audio chunks follow each other after `pause_s`; `silent_after` of them the fake goes on
     living without a word until it is cancelled, `dies_after` of them it closes its socket.
+    With `speaks`, the audio is made of the text; the first `reverse` says are answered last first.
     """
 
     path: str
     chunks: list[bytes] = field(default_factory=lambda: [HALF_SECOND, HALF_SECOND])
     pause_s: float = 0.0
+    speaks: Callable[[str], bytes] | None = None
+    reverse: int = 0
     before: list[Callable[[str], Reply]] = field(default_factory=list)
     fails: tuple[str, str] | None = None
     status: dict[str, Any] = field(default_factory=lambda: {"version": "9.9", "pid": NOBODY})
@@ -52,6 +55,7 @@ class FakeDaemon:
 
     def start(self) -> None:
         """Listen and answer."""
+        self._held: list[tuple[bytes, dict[str, Any]]] = []
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a full peer is waited for, not skipped
@@ -99,7 +103,9 @@ class FakeDaemon:
         if self.garbage is not None:
             self._socket.send_multipart([peer, *self.garbage])
         elif body["type"] == "say":
-            self._say(peer, body["id"])
+            self._held.append((peer, body))
+            while self._held and len(self._held) >= self.reverse:
+                self._say(*self._held.pop())
         elif body["type"] == "cancel" and "request" in body:
             self._send(peer, Cancelled(body["request"], "the client asked"), Done(body["id"], {}))
         elif self.fails:
@@ -110,12 +116,16 @@ class FakeDaemon:
                 self._die()
         return body
 
-    def _say(self, peer: bytes, request: str) -> None:
+    def _say(self, peer: bytes, body: dict[str, Any]) -> None:
+        request, chunks = body["id"], self.chunks
+        if self.speaks:
+            chunks = [self.speaks(body["text"])]
+        self.reverse = len(self._held)  # the rest of them, then no more
         self._send(peer, Accepted(request, "j1", 0), *(make(request) for make in self.before))
         if self.fails:
             self._send(peer, Failed(request, *self.fails))
             return
-        for seq, data in enumerate(self.chunks):
+        for seq, data in enumerate(chunks):
             if seq == self.dies_after:
                 self._die()
                 return
@@ -125,7 +135,7 @@ class FakeDaemon:
             taken = self._take(self.pause_s) if self.pause_s else None
             if taken and taken["type"] == "cancel":
                 return
-        samples = sum(map(len, self.chunks)) // 2 if self.claimed_samples is None else self.claimed_samples
+        samples = sum(map(len, chunks)) // 2 if self.claimed_samples is None else self.claimed_samples
         self._send(peer, Done(request, receipt(samples, warnings=self.warnings)))
 
     def _send(self, peer: bytes, *replies: Reply) -> None:

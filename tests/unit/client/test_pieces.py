@@ -1,0 +1,79 @@
+"""Where a text that is still coming is cut: the policy, without a pipe or a clock."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from f5ctl.cli.pieces import SETTLE_S, SILENCE_S, Pieces
+from f5ctl.errors import BadRequestError
+
+LONG = "This is a sentence of some length."
+
+
+def heard(text: str, now: float = 0.0) -> Pieces:
+    pieces = Pieces()
+    pieces.add(text.encode(), now)
+    return pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "due_at", "piece"),
+    [
+        (f"{LONG} And", SETTLE_S, LONG),
+        (f"{LONG}\n", SETTLE_S, LONG),
+        (f"{LONG} {LONG} And", SETTLE_S, f"{LONG} {LONG}"),
+        (f"“{LONG}” he", SETTLE_S, f"“{LONG}”"),
+        ("A headline of two lines\n \nThe text", SETTLE_S, "A headline of two lines"),
+        ("Short. And", SILENCE_S, "Short."),
+        ("这是第一句话。第二", SILENCE_S, "这是第一句话。"),
+        ("他说：“这是第一句话。”然后", SILENCE_S, "他说：“这是第一句话。”"),
+        (LONG, None, ""),
+        ("It costs 3.50 or www.example.org in all", None, ""),
+        ("A line of some length\nthat goes on", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_where_it_is_cut(text: str, due_at: float | None, piece: str) -> None:
+    """A piece ends at the last complete sentence or blank line; a number or a line end is neither."""
+    pieces = heard(text)
+    assert (pieces.due_at, pieces.take()) == (due_at, piece)
+
+
+def test_the_end_makes_the_rest_due() -> None:
+    """At the end of the text what is left is spoken at once, complete or not."""
+    pieces = heard(f"{LONG} And so", now=1.0)
+    assert pieces.take() == LONG
+    assert (pieces.due_at, pieces.is_empty) == (None, False)
+    pieces.add(b"", now=2.0)
+    assert (pieces.due_at, pieces.take(), pieces.is_empty) == (2.0, "And so", True)
+
+
+def test_a_sentence_beyond_the_limit() -> None:
+    """A single sentence that is longer than a request may be is refused with the limit."""
+    pieces = heard("word " * 13_000)
+    with pytest.raises(BadRequestError, match="longer than the limit of 65536 bytes"):
+        pieces.add(b"word " * 1_000, 0.0)
+
+
+@given(
+    sentences=st.lists(st.sampled_from(["Oh.", LONG, "Grüße!", "Was?", "第二句。", "no end"]), max_size=12),
+    sizes=st.lists(st.integers(1, 40), min_size=1),
+    taken=st.sets(st.integers(0, 40)),
+)
+def test_nothing_is_lost_or_said_twice(sentences: list[str], sizes: list[int], taken: set[int]) -> None:
+    """However the bytes come and whenever pieces are taken, together they are the text."""
+    data, pieces, said = " ".join(sentences).encode(), Pieces(), []
+    for step in range(len(data)):
+        if data:
+            size = sizes[step % len(sizes)]
+            pieces.add(data[:size], float(step))
+            data = data[size:]
+            if step in taken:
+                said.append(pieces.take())
+    pieces.add(b"", 99.0)
+    said.append(pieces.take())
+    assert "".join(said).replace(" ", "") == "".join(sentences).replace(" ", "")
+    assert all(piece == "" or not piece.endswith("no") for piece in said)
+    assert pieces.is_empty
