@@ -6,7 +6,7 @@ and for rare shapes, the rows are packed end to end and computed operation by op
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -57,6 +57,7 @@ class DiTBackend:
         self._dit = dit
         self._dtype = dtype
         self._recorded = recorded
+        self._to_warm = deque(common_lengths())
         self._tables: OrderedDict[tuple[int, float | None], ModulationTable] = OrderedDict()
         self._packings: OrderedDict[tuple[tuple[RowShape, ...], Bucket | None], Packing] = OrderedDict()
 
@@ -106,24 +107,21 @@ class DiTBackend:
         """
         if self._recorded is None:
             return False
-        waiting = [lengths for lengths in common_lengths() if not self._is_recorded(lengths)]
-        if not waiting:
+        while self._to_warm and self._recorded.has(_bucket_of(self._to_warm[0])):
+            self._to_warm.popleft()
+        if not self._to_warm:
             return False
-        shape = RowShape(waiting[0][0], guided=True)
-        packing = self._packing((shape,), bucket_for(waiting[0]))
+        lengths = self._to_warm.popleft()  # once each: a shape that was dropped for others is not usual here
+        bucket, shape = _bucket_of(lengths), RowShape(lengths[0], guided=True)
+        packing = self._packing((shape,), bucket)
         table = self._table(1, None)
         state = torch.zeros(shape.frames, self._recorded.buffers.state.shape[1], device=self._dit.device)
         static = state.new_zeros(shape.frames, self._dit.architecture.dim)
         self._recorded.buffers.fill(
             packing, [state], [static, static], ModulationPicks.of([(table, 0), (table, 0)])
         )
-        if packing.bucket is not None:
-            self._recorded.run(packing.bucket)
-        return len(waiting) > 1
-
-    def _is_recorded(self, lengths: Sequence[int]) -> bool:
-        bucket = bucket_for(lengths)
-        return bucket is None or (self._recorded is not None and self._recorded.has(bucket))
+        self._recorded.run(bucket)
+        return bool(self._to_warm)
 
     def _velocity(self, rows: Sequence[DiTRow]) -> tuple[Packing, Tensor]:
         """Return the velocities of all copies, and where each is."""
@@ -166,6 +164,13 @@ def recorded_steps(dit: DiT) -> RecordedSteps | None:
     if dit.device.type != "cuda" or dit.varlen is None:
         return None
     return RecordedSteps(StepBuffers(dit), CudaGraphs(dit.device))
+
+
+def _bucket_of(lengths: Sequence[int]) -> Bucket:
+    bucket = bucket_for(lengths)
+    if bucket is None:
+        raise ValueError(f"copies of {lengths} frames fit no bucket")
+    return bucket
 
 
 def _modulation(picks: ModulationPicks, packing: Packing) -> BatchModulation:
