@@ -15,6 +15,7 @@ from .config import FFT_SAMPLES, HOP_SAMPLES, MEL_CHANNELS
 from .weights import check_state, read_tensors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _KERNEL_FRAMES = 7
@@ -44,7 +45,7 @@ class _Block(nn.Module):
         self.gamma = nn.Parameter(torch.ones(shape.dim))
 
     def forward(self, features: Tensor) -> Tensor:
-        """[1, dim, frames] -> [1, dim, frames]."""
+        """[n, dim, frames] -> [n, dim, frames]."""
         mixed = self.norm(self.dwconv(features).transpose(1, 2))
         refined: Tensor = self.gamma * self.pwconv2(F.gelu(self.pwconv1(mixed)))
         return features + refined.transpose(1, 2)
@@ -59,7 +60,7 @@ class _Backbone(nn.Module):
         self.final_layer_norm = nn.LayerNorm(shape.dim, eps=_EPSILON)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """[1, 100, frames] -> [1, frames, dim]."""
+        """[n, 100, frames] -> [n, frames, dim]."""
         features = self.norm(self.embed(mel).transpose(1, 2)).transpose(1, 2)
         for block in self.convnext:
             features = block(features)
@@ -108,17 +109,39 @@ class Vocos(nn.Module):
         `center` models give (frames - 1) * 256 samples, `same` models frames * 256.
         Raises SynthesisError (synthesis_failed) for a mel with too few frames to overlap.
         """
+        return self.decode_batch([mel])[0]
+
+    @torch.inference_mode()
+    def decode_batch(self, mels: Sequence[Tensor]) -> list[Tensor]:
+        """Return the wave of each mel as `decode` gives it; mels of one length are computed together.
+
+        Others are not: zeros after a shorter mel would sound in its last frames. Raises as `decode` does.
+        """
+        same: dict[int, list[int]] = {}
+        for index, mel in enumerate(mels):
+            self._check(mel)
+            same.setdefault(len(mel), []).append(index)
+        waves: dict[int, Tensor] = {}
         weight = self.head.out.weight
+        for indices in same.values():
+            together = self._decode(torch.stack([mels[index].to(weight) for index in indices]))
+            waves.update(zip(indices, together, strict=True))
+        return [waves[index] for index in range(len(mels))]
+
+    def _decode(self, mels: Tensor) -> Tensor:
+        """[mels, frames, 100] -> [mels, samples]."""
+        spectrum = self.head.out(self.backbone(mels.transpose(1, 2))).transpose(1, 2)
+        log_magnitude, phase = spectrum.chunk(2, dim=1)
+        polar = torch.polar(log_magnitude.exp().clamp(max=_MAX_MAGNITUDE), phase)  # [mels, 513, frames]
+        window = torch.hann_window(FFT_SAMPLES, device=mels.device)
+        if self.shape.padding == "center":
+            return torch.istft(polar, FFT_SAMPLES, HOP_SAMPLES, window=window, center=True)
+        return _overlap_add(polar, window)
+
+    def _check(self, mel: Tensor) -> None:
         least = 2 if self.shape.padding == "center" else 1
         if mel.ndim != 2 or mel.shape[0] < least:
             raise SynthesisError("synthesis_failed", f"a mel of shape {tuple(mel.shape)} cannot be vocoded")
-        spectrum = self.head.out(self.backbone(mel.to(weight).T[None])).transpose(1, 2)
-        log_magnitude, phase = spectrum.chunk(2, dim=1)
-        polar = torch.polar(log_magnitude.exp().clamp(max=_MAX_MAGNITUDE), phase)  # [1, 513, frames]
-        window = torch.hann_window(FFT_SAMPLES, device=weight.device)
-        if self.shape.padding == "center":
-            return torch.istft(polar, FFT_SAMPLES, HOP_SAMPLES, window=window, center=True)[0]
-        return _overlap_add(polar, window)[0]
 
 
 def read_shape(config: Path) -> VocosShape:
@@ -166,9 +189,9 @@ def _convolution(channels_in: int, channels_out: int, *, groups: int) -> nn.Conv
 
 
 def _overlap_add(spectrum: Tensor, window: Tensor) -> Tensor:
-    """Invert [1, 513, frames] without centring: [1, frames * 256] (torch.istft refuses such edges)."""
+    """Invert [n, 513, frames] without centring: [n, frames * 256] (torch.istft refuses such edges)."""
     frames = torch.fft.irfft(spectrum, FFT_SAMPLES, dim=1) * window[None, :, None]
-    weight = window.square()[None, :, None].expand(1, -1, frames.shape[2])
+    weight = window.square()[None, :, None].expand(1, -1, frames.shape[2])  # the same for every mel
     samples = (frames.shape[2] - 1) * HOP_SAMPLES + FFT_SAMPLES
     edge = (FFT_SAMPLES - HOP_SAMPLES) // 2
     summed, weights = (

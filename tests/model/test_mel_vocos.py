@@ -95,6 +95,23 @@ def test_the_starters_vocoder_is_the_vocos_packages(
     assert relative_error(starter.vocoder.decode(mel), theirs.decode(mel.T[None])[0]) <= 1e-5
 
 
+@pytest.mark.parametrize("padding", ["center", "same"])
+def test_mels_vocoded_together_sound_as_alone(upstream: Upstream, tmp_path: Path, padding: str) -> None:
+    """Several mels at once give each one's own wave, in order, whatever their lengths."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_vocoder(upstream.vocos, tmp_path, padding)
+    vocoder = Vocos.load(tmp_path / "config.yaml", tmp_path / "pytorch_model.bin")
+    generator = torch.Generator().manual_seed(0)
+    mels = [torch.randn(frames, 100, generator=generator) for frames in (21, 40, 21, 7, 40)]
+    waves = vocoder.decode_batch(mels)
+    assert len(waves) == len(mels)
+    for wave, mel in zip(waves, mels, strict=True):
+        assert wave.shape == vocoder.decode(mel).shape
+        assert relative_error(wave, vocoder.decode(mel)) <= 1e-5
+    assert vocoder.decode_batch([]) == []
+
+
 def test_a_mel_of_one_frame_cannot_be_vocoded(starter: LoadedModel) -> None:
     """A mel with nothing to overlap is refused with its shape."""
     with pytest.raises(SynthesisError, match=r"\(1, 100\)"):
