@@ -83,6 +83,11 @@ class Synthesizer:
         return self._model.spec
 
     @property
+    def dtype(self) -> str:
+        """The type of the costly weights, as torch names it."""
+        return self._model.dtype
+
+    @property
     def budget_frames(self) -> int:
         """How many frames one ODE step should hold on this device."""
         return GPU_BUDGET_FRAMES if self._model.device.startswith("cuda") else CPU_BUDGET_FRAMES
