@@ -63,6 +63,7 @@ BOUNDS: Final[dict[str, Bound]] = {
     "cross_fade_duration": Bound(0, 1, "s"),
     "target_rms": Bound(0.001, 0.5),
     "timeout_s": Bound(0.01, 86_400, "s"),
+    "priority": Bound(-1, 1),
 }
 
 
@@ -93,6 +94,7 @@ class Say:
     cross_fade_duration: float | None = None
     target_rms: float | None = None
     timeout_s: float | None = None
+    priority: int | None = None
     encoding: Encoding = "pcm"
 
 

@@ -52,6 +52,7 @@ class Order:
     reference: Reference
     parameters: Parameters
     encoding: str
+    priority: int = 0
 
 
 class Refusal(F5Error):
@@ -117,7 +118,7 @@ def _convert(body: dict[str, Any]) -> Request:
 def _check_say(say: Say) -> None:
     _check_text(say.text)
     _check_reference(say)
-    for name in (*_PARAMETERS, "timeout_s"):
+    for name in (*_PARAMETERS, "timeout_s", "priority"):
         value = getattr(say, name)
         if value is not None and not BOUNDS[name].admits(value):
             raise BadRequestError("bad_parameter", f"{name} is {value:g}; the limit is {BOUNDS[name]}")

@@ -109,7 +109,7 @@ class Broker:
             kind="say",
             model=spec.name,
             now=now,
-            order=Order(say.text, voice, reference, parameters, say.encoding),
+            order=Order(say.text, voice, reference, parameters, say.encoding, say.priority or 0),
             timeout_s=say.timeout_s,
         )
         self._accept(job, now)

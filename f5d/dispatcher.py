@@ -150,6 +150,7 @@ class Dispatcher:
                     parameters=job.order.parameters,
                     first_segment=job.segments_done,
                     carry=job.carry,
+                    priority=job.order.priority,
                 )
             )
         if job.enter("running", now):

@@ -16,6 +16,7 @@ from f5ctl.protocol import BOUNDS, Audio, Bound, Reply, Say
 from f5ctl.sinks import Sink
 
 QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
+PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
 
 
 class Number(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
@@ -114,6 +115,12 @@ def _listed(words: Iterable[object]) -> str:
     help=f"Loudness, {BOUNDS['target_rms']}.",
 )
 @option("--remove-silence/--no-remove-silence", default=False, section="Synthesis", help="Cut long pauses.")
+@option(
+    "--priority",
+    metavar="NAME",
+    type=click.Choice(list(PRIORITIES)),
+    help=f"{_listed(PRIORITIES)}: whose turn it is while others speak too.",
+)
 @option("--timeout", "timeout_s", type=Number("timeout_s", float), help="Give up after so many seconds.")
 @common_options
 @click.pass_obj
@@ -129,6 +136,7 @@ def say(
     play: bool,
     as_json: bool,
     quality: str | None,
+    priority: str | None,
     ref_audio: str | None,
     **fields: Any,
 ) -> None:
@@ -152,6 +160,7 @@ def say(
         new_id(),
         text if isinstance(text, str) else "",
         ref_audio=read_recording(ref_audio) if ref_audio else None,
+        priority=None if priority is None else PRIORITIES[priority],
         encoding=target.encoding,
         **fields,
     )

@@ -97,7 +97,8 @@ class EngineLoop:
         )
         if message.first_segment >= len(frames):
             self._finish(message.job)
-        self._scheduler.add(message.job, message.first_segment, frames[message.first_segment :])
+        rest = frames[message.first_segment :]
+        self._scheduler.add(message.job, message.first_segment, rest, message.priority)
 
     def _encode(self, message: types.Encode) -> None:
         from f5d.engine.audio import encode_file

@@ -3,12 +3,16 @@
 A row is one segment of one job. Before every step the engine asks `pick()` for the rows of that
 step, so a row that arrives waits for one step at most, and a cancelled one costs none. The order:
 
-1. rows that bring a job its first audio, in order of arrival;
-2. all others, by how little work their job has received so far, so that jobs share the engine;
-   within a job in the order of the text.
+1. rows that bring a job its first audio, by priority, then in order of arrival;
+2. all others, by priority, then by how little work their job has received so far, so that jobs
+   share the engine; within a job in the order of the text.
 
-Rows are taken in that order until the frame budget is full; the first is always taken. After
-`PATIENCE_STEPS` steps that held first rows only, the best of the others goes before them.
+Rows are taken in that order until the frame budget is full; the first is always taken.
+
+Nobody starves. The rows of one kind (1 or 2) and priority are a lane; a lane whose head was passed
+over for `PATIENCE_STEPS` steps goes first once, so with L lanes every head takes a step at least once
+in PATIENCE_STEPS + L steps. Inside a lane, newcomers join behind: a first row waits for the rows that
+came before it, a later one until each of the others has caught up with its job, never for more.
 """
 
 from __future__ import annotations
@@ -24,11 +28,15 @@ PATIENCE_STEPS: Final = 8
 
 _FIRST, _LATER = 0, 1
 
+_Lane: TypeAlias = tuple[int, int]  # kind, negated priority
+_Order: TypeAlias = tuple[_Lane, int, int, int]
+
 
 @dataclass(slots=True)
 class _Job:
     arrival: int
-    work_frames: int  # frames times steps, in the same coin as `Scheduler._floor`
+    priority: int
+    work_frames: int  # frames times steps
     rows: dict[int, int] = field(default_factory=dict)  # segment index -> frames
     first_index: int = 0
 
@@ -40,7 +48,7 @@ class Scheduler:
         self._budget_frames = max(budget_frames, MIN_BUDGET_FRAMES)
         self._jobs: dict[str, _Job] = {}
         self._arrivals = 0
-        self._steps_without_later = 0
+        self._passed_over: dict[_Lane, int] = {}  # steps in a row that each lane's head was left out of
 
     def __bool__(self) -> bool:
         """Whether any row waits for a step."""
@@ -55,17 +63,17 @@ class Scheduler:
         """Make steps smaller after the device ran out of memory."""
         self._budget_frames = max(self._budget_frames // 2, MIN_BUDGET_FRAMES)
 
-    def add(self, job: str, first_index: int, frames: Sequence[int]) -> None:
+    def add(self, job: str, first_index: int, frames: Sequence[int], priority: int = 0) -> None:
         """Queue a job's rows: segment `first_index` has `frames[0]` frames, and so on.
 
-        A new job starts level with the job that has received least, so it neither waits for
-        the others' past nor holds its own absence against them.
+        A new job starts level with the one of its priority that has received most: it does not
+        wait for the others' past, and a stream of new jobs cannot overtake one for ever.
         """
         if not frames:
             return
-        floor = min((other.work_frames for other in self._jobs.values()), default=0)
+        peers = (other.work_frames for other in self._jobs.values() if other.priority == priority)
         rows = dict(enumerate(frames, start=first_index))
-        self._jobs[job] = _Job(self._arrivals, floor, rows, first_index)
+        self._jobs[job] = _Job(self._arrivals, priority, max(peers, default=0), rows, first_index)
         self._arrivals += 1
 
     def drop(self, job: str) -> None:
@@ -83,10 +91,24 @@ class Scheduler:
     def pick(self) -> list[RowKey]:
         """Return the rows of the next step and charge their jobs for it."""
         candidates = sorted(self._candidates())
-        later = next((row for row in candidates if row[0][0] == _LATER), None)
-        if later is not None and self._steps_without_later >= PATIENCE_STEPS:
-            candidates.remove(later)
-            candidates.insert(0, later)
+        heads: dict[_Lane, tuple[_Order, RowKey, int]] = {}
+        for candidate in candidates:
+            heads.setdefault(candidate[0][0], candidate)
+        passed_over = {lane: self._passed_over.get(lane, 0) for lane in heads}
+        if heads:
+            longest = max(heads, key=lambda lane: passed_over[lane])
+            if passed_over[longest] >= PATIENCE_STEPS:
+                candidates.remove(heads[longest])
+                candidates.insert(0, heads[longest])
+        picked = self._fill(candidates)
+        for job, index in picked:
+            self._jobs[job].work_frames += self._jobs[job].rows[index]
+        self._passed_over = {
+            lane: 0 if key in picked else passed_over[lane] + 1 for lane, (_, key, _) in heads.items()
+        }
+        return picked
+
+    def _fill(self, candidates: Sequence[tuple[_Order, RowKey, int]]) -> list[RowKey]:
         picked: list[RowKey] = []
         free = self._budget_frames
         for _, key, frames in candidates:
@@ -94,13 +116,9 @@ class Scheduler:
                 break
             picked.append(key)
             free -= frames
-        for job, index in picked:
-            self._jobs[job].work_frames += self._jobs[job].rows[index]
-        served = later is None or later[1] in picked
-        self._steps_without_later = 0 if served else self._steps_without_later + 1
         return picked
 
-    def _candidates(self) -> list[tuple[tuple[int, int, int, int], RowKey, int]]:
+    def _candidates(self) -> list[tuple[_Order, RowKey, int]]:
         candidates = []
         for name, job in self._jobs.items():
             ahead = 0  # frames of the job's earlier rows: its later rows count as if those had run
@@ -108,9 +126,9 @@ class Scheduler:
                 if ahead > self._budget_frames:
                     break
                 if index == job.first_index:
-                    order = (_FIRST, job.arrival, 0, index)
+                    order = ((_FIRST, -job.priority), 0, job.arrival, index)
                 else:
-                    order = (_LATER, job.work_frames + ahead, job.arrival, index)
+                    order = ((_LATER, -job.priority), job.work_frames + ahead, job.arrival, index)
                 candidates.append((order, (name, index), frames))
                 ahead += frames
         return candidates

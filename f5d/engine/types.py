@@ -60,7 +60,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
 
 
 class Synthesize(msgspec.Struct, frozen=True, tag=True):
-    """Speak a text, from segment `first_segment` on.
+    """Speak a text, from segment `first_segment` on; of several jobs those of higher `priority` go first.
 
     `carry` is what the last delivered `Segment` message held (empty at the start).
     """
@@ -71,6 +71,7 @@ class Synthesize(msgspec.Struct, frozen=True, tag=True):
     parameters: Parameters
     first_segment: int = 0
     carry: bytes = b""
+    priority: int = 0
 
 
 class Encode(msgspec.Struct, frozen=True, tag=True):

@@ -65,6 +65,14 @@ def test_a_drawn_seed_is_in_the_receipt(peer: Peer) -> None:
     assert first["seed"] != second["seed"]
 
 
+def test_priority_reaches_the_engine(daemon: Daemon, peer: Peer) -> None:
+    """A say's priority goes with its job; one without has priority 0."""
+    peer.ok(say("a", "urgent", priority=1))
+    peer.ok(say("b", "patient"))
+    told = {note["text"]: note["priority"] for note in daemon.told("synthesize")}
+    assert (told["urgent"], told["patient"]) == (1, 0)
+
+
 def test_other_encodings_arrive_as_one_file(peer: Peer) -> None:
     """With an encoding other than pcm the pieces together are one file, sent when all is spoken."""
     peer.ok(say("a", "segments=30", encoding="flac"))
@@ -145,6 +153,8 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
         ("nfe_step", 0, "bad_parameter", "nfe_step is 0; the limit is 1 to 128"),
         ("seed", -1, "bad_parameter", "seed is -1"),
         ("timeout_s", 0, "bad_parameter", "timeout_s is 0"),
+        ("priority", 2, "bad_parameter", "priority is 2; the limit is -1 to 1"),
+        ("priority", 0.5, "bad_message", "$.priority"),
         ("text", "  \n", "bad_text", "text is empty"),
         ("text", "?!…", "bad_text", "no letter or digit"),
         ("text", "x" * 65_537, "bad_text", "text is 65537 bytes; the limit is 65536"),

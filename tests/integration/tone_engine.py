@@ -97,6 +97,7 @@ class ToneEngine:
                 carry=carry,
                 with_=list(self.jobs),
                 text=message.text,
+                priority=message.priority,
             )
             assert carry == (f"after {first - 1}" if first else ""), carry
             if "fail" in orders:

@@ -69,6 +69,95 @@ def test_a_stream_of_newcomers_starves_nobody() -> None:
     assert max([*waits, wait]) <= PATIENCE_STEPS
 
 
+def test_priority_goes_before_arrival_and_before_shares() -> None:
+    """Of several first words those of the highest priority come first; of long jobs likewise."""
+    scheduler = Scheduler(400)
+    for priority in (-1, 0, 1):
+        scheduler.add(f"job{priority}", 0, [400, 400], priority)
+    order = []
+    while scheduler:
+        (key,) = scheduler.pick()
+        order.append(key)
+        scheduler.finish(key)
+    firsts, laters = [[(f"job{priority}", index) for priority in (1, 0, -1)] for index in (0, 1)]
+    assert order == firsts + laters
+
+
+class Crowd:
+    """Jobs that come, get two steps for each of their rows, and go; at most `alive` of them at once."""
+
+    def __init__(self, budget: int, alive: int, kinds: list[tuple[int, list[int]]]) -> None:
+        self.scheduler = Scheduler(budget)
+        self._alive = alive
+        self._kinds = kinds
+        self._came = 0
+        self._taken: dict[RowKey, int] = {}
+        self._left: dict[str, int] = {}
+
+    def add(self, job: str, frames: list[int], priority: int) -> None:
+        """Let a job come."""
+        self.scheduler.add(job, 0, frames, priority)
+        self._left[job] = len(frames)
+
+    def step(self) -> list[RowKey]:
+        """Let others come until the room is full, then take a step."""
+        while len(self._left) < self._alive:
+            priority, frames = self._kinds[self._came % len(self._kinds)]
+            self.add(f"other{self._came}", frames, priority)
+            self._came += 1
+        picked = self.scheduler.pick()
+        for key in picked:
+            self._taken[key] = self._taken.get(key, 0) + 1
+            if self._taken[key] == 2:
+                self.scheduler.finish(key)
+                self._left[key[0]] -= 1
+                if not self._left[key[0]]:
+                    del self._left[key[0]]
+        return picked
+
+
+others = st.lists(st.integers(200, 400), min_size=1, max_size=3)
+
+
+@given(
+    kinds=st.lists(st.tuples(st.integers(0, 1), others), min_size=1, max_size=5),
+    alive=st.integers(2, 6),
+    budget=st.integers(256, 900),
+)
+def test_low_priority_is_slow_but_not_for_ever(
+    kinds: list[tuple[int, list[int]]], alive: int, budget: int
+) -> None:
+    """While jobs of higher priority keep coming, a low one takes a step every PATIENCE_STEPS + 6 steps."""
+    crowd = Crowd(budget, alive, kinds)
+    for _ in range(20):
+        crowd.step()
+    crowd.add("low", [400, 400], -1)
+    waits = [0]
+    while ("low", 1) not in crowd._taken or crowd._taken["low", 1] < 2:
+        waits[-1] += 1
+        if any(job == "low" for job, _ in crowd.step()):
+            waits.append(0)
+        assert waits[-1] <= PATIENCE_STEPS + 6
+
+
+@given(
+    kinds=st.lists(st.tuples(st.integers(-1, 1), others), min_size=1, max_size=5),
+    alive=st.integers(2, 6),
+    priority=st.integers(-1, 1),
+)
+def test_nobody_is_overtaken_for_ever(kinds: list[tuple[int, list[int]]], alive: int, priority: int) -> None:
+    """Whoever keeps coming, of whatever priority, a long job takes its steps in bounded time."""
+    crowd = Crowd(400, alive, kinds)
+    crowd.add("book", [400] * 4, priority)
+    wait = steps = 0
+    while steps < 8:
+        wait += 1
+        if any(job == "book" for job, _ in crowd.step()):
+            wait, steps = 0, steps + 1
+        # three steps of 200 frames catch up with one of 400
+        assert wait <= (PATIENCE_STEPS + 6) * (1 + 3 * (alive - 1))
+
+
 def test_the_budget_never_falls_below_one_short_row() -> None:
     """Halving after running out of memory stops at a floor."""
     scheduler = Scheduler(1_000)

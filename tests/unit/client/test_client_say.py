@@ -181,6 +181,7 @@ def test_invalid_bytes_in_an_argument(cli: Cli) -> None:
         ["hi", "--voice", "a", "--ref-audio", "b"],
         ["hi", "--ref-text", "b"],
         ["hi", "--quality", "best"],
+        ["hi", "--priority", "1"],
         ["hi", "--quality", "high", "--nfe-step", "32"],
     ],
     ids=" ".join,
@@ -219,6 +220,15 @@ def test_parameters_reach_the_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: Pat
         "timeout_s": 9, "seed": 2**63 - 1, "remove_silence": True, "model": "starter",
     }  # fmt: skip
     assert {name: sent[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(("name", "priority"), [("low", -1), ("normal", 0), ("high", 1)])
+def test_priority(cli: Cli, daemon: FakeDaemon, name: str, priority: int) -> None:
+    """--priority low, normal or high is sent as -1, 0 or 1; without it nothing is."""
+    assert cli.run("say", "hi", "--priority", name).returncode == 0
+    assert cli.run("say", "hi").returncode == 0
+    assert daemon.seen[0]["priority"] == priority
+    assert "priority" not in daemon.seen[1]
 
 
 @pytest.mark.parametrize(("quality", "steps"), [("draft", 7), ("fast", 16), ("standard", 32), ("high", 64)])
