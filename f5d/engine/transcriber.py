@@ -43,6 +43,7 @@ class Transcriber:
         import transformers
 
         transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
         try:
             return transformers.pipeline(
                 "automatic-speech-recognition",
