@@ -22,6 +22,8 @@ from f5ctl.errors import BadRequestError
 UTTERANCE_S: Final = 22.0
 # A reference of hardly any speech per second must not cut the text into single letters.
 MIN_SEGMENT_BYTES: Final = 24
+# A first segment of about two seconds; shorter ones would not sound like the rest.
+FIRST_SEGMENT_BYTES: Final = 30
 # Below this many bytes upstream slows down, so that one word is not swallowed.
 SHORT_TEXT_BYTES: Final = 10
 
@@ -103,16 +105,30 @@ def max_segment_bytes(ref_text: str, ref_s: float, speed: float) -> int:
     return max(MIN_SEGMENT_BYTES, fits)
 
 
-def split_segments(text: str, max_bytes: int) -> list[str]:
+def split_segments(text: str, max_bytes: int, *, short_start: bool = False) -> list[str]:
     """Return `text` as segments of at most `max_bytes` bytes of UTF-8, cut at sentence ends.
 
     Sentences are packed greedily, as upstream's chunk_text does. Nothing but white space between
-    segments is lost.
+    segments is lost. With `short_start` the first segment ends as soon as it holds
+    `FIRST_SEGMENT_BYTES`, so that a listener hears something early.
     """
     segments: list[str] = []
     for paragraph in _PARAGRAPH_END.split(text):
-        segments.extend(_pack(_pieces(paragraph, max_bytes), max_bytes))
+        pieces = _pieces(paragraph, max_bytes)
+        if short_start and not segments:
+            segments.extend(_start(pieces, max_bytes))
+        segments.extend(_pack(pieces, max_bytes))
     return segments
+
+
+def _start(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
+    """Take pieces up to `FIRST_SEGMENT_BYTES` off the iterator and yield them packed."""
+    taken: list[str] = []
+    for piece in pieces:
+        taken.append(piece)
+        if sum(len(part.encode()) for part in taken) >= FIRST_SEGMENT_BYTES:
+            break
+    yield from _pack(iter(taken), max_bytes)
 
 
 def _pieces(paragraph: str, max_bytes: int) -> Iterator[str]:

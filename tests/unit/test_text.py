@@ -115,6 +115,17 @@ def test_a_blank_line_ends_a_segment_and_a_line_end_does_not() -> None:
     ]
 
 
+def test_a_short_start_takes_one_sentence_and_loses_nothing() -> None:
+    """A listener gets the first sentence alone; what follows is packed as always."""
+    prose = "Yes. This is the first day of it. Nobody said a word. They walked on."
+    assert text.split_segments(prose, 200, short_start=True) == [
+        "Yes. This is the first day of it.",
+        "Nobody said a word. They walked on.",
+    ]
+    assert text.split_segments("Only this.", 200, short_start=True) == ["Only this."]
+    assert text.split_segments("A title\n\nText.", 200, short_start=True) == ["A title", "Text."]
+
+
 def test_lengths_follow_upstreams_estimate() -> None:
     """The segment gets the reference's frames per byte, divided by the speed; short texts the slow speed."""
     estimate = partial(text.segment_frames, ref_frames=210, ref_text="x" * 35, short_text_speed=0.3)
