@@ -75,7 +75,8 @@ class Say:
     """Speak `text`. Fields left out take the daemon's or the model's default.
 
     The voice is a name (`voice`) or a recording (`ref_audio`: a whole audio file in any format
-    that libsndfile reads, `ref_text`: what it says, transcribed when left out).
+    that libsndfile reads, `ref_text`: what it says, transcribed when left out). With `stream` the
+    first segment is short, so that audio starts early.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Say:
     seed: int | None = None
     fix_duration: float | None = None
     remove_silence: bool = False
+    stream: bool = False
     cross_fade_duration: float | None = None
     target_rms: float | None = None
     timeout_s: float | None = None

@@ -85,7 +85,7 @@ def fill_parameters(say: Say, configured: Mapping[str, float], spec: ModelSpec, 
     """Return `say`'s parameters: its own, else the daemon's, else the model's; `seed` when it names none."""
     own = {name: value for name in _PARAMETERS if (value := getattr(say, name)) is not None}
     defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, **configured, "seed": seed}
-    return Parameters(**(defaults | own), remove_silence=say.remove_silence)
+    return Parameters(**(defaults | own), remove_silence=say.remove_silence, stream=say.stream)
 
 
 def _request_id(body: dict[str, Any]) -> str:

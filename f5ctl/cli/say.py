@@ -162,6 +162,7 @@ def say(
         ref_audio=read_recording(ref_audio) if ref_audio else None,
         priority=None if priority is None else PRIORITIES[priority],
         encoding=target.encoding,
+        stream=target.is_stream,
         **fields,
     )
     line = StatusLine(quiet=settings.quiet)

@@ -104,7 +104,7 @@ class Synthesizer:
         max_bytes = text.max_segment_bytes(prepared.text, prepared.duration_s, parameters.speed)
         if spec.max_segment_bytes is not None:
             max_bytes = min(max_bytes, spec.max_segment_bytes)
-        pieces = text.split_segments(job_text, max_bytes)
+        pieces = text.split_segments(job_text, max_bytes, short_start=parameters.stream)
         frames = self._segment_frames(pieces, prepared, parameters)
         vocabulary = self._model.vocabulary
         segments, unknown, known = [], set[str](), False

@@ -24,6 +24,7 @@ class Parameters(msgspec.Struct, frozen=True):
     seed: int = 0
     fix_duration: float | None = None  # s, reference included, as upstream counts it
     remove_silence: bool = False
+    stream: bool = False  # somebody listens already: a short first segment
     cross_fade_duration: float = 0.15  # s
     target_rms: float = 0.1
 

@@ -219,3 +219,18 @@ def test_the_engine_ends_with_its_broker_and_ignores_its_signals() -> None:
     finally:
         engine.close()
     assert engine.process.returncode == 0
+
+
+def test_a_listener_hears_the_first_sentence_early(engine: Engine) -> None:
+    """With `stream` the first segment is one sentence; the words and their order stay."""
+    text = "This is the first day of the rest of your life. He stood. She ran. They walked on."
+    counts = {}
+    for stream in (False, True):
+        job = f"stream{stream}"
+        engine.send(speak(job, text, parameters=types.Parameters(nfe_step=4, stream=stream)))
+        planned, first, *_ = engine.until_over(job)
+        assert isinstance(planned, types.Planned)
+        assert isinstance(first, types.Segment)
+        counts[stream] = (planned.segments, len(first.pcm))
+    assert counts[True][0] > counts[False][0]
+    assert counts[True][1] < counts[False][1]
