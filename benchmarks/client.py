@@ -10,25 +10,13 @@ process less the time that the daemon had the job (`total_s` in the receipt), as
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
+
+from _support import F5CTL, head, table, timed, warm_daemon
 
 IMPORTS = "import click, zmq, msgpack"
-F5CTL = str(Path(sys.executable).with_name("f5ctl"))
 SAY = (F5CTL, "say", "--json", "--nfe-step", "1", "-o", "/dev/null", "Hello there.")
-
-
-def timed(*command: str) -> tuple[float, str]:
-    """Return the wall time of a command in seconds, and what it printed."""
-    began_s = time.perf_counter()
-    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return time.perf_counter() - began_s, out
 
 
 def measure(runs: int) -> dict[str, list[float]]:
@@ -45,21 +33,22 @@ def measure(runs: int) -> dict[str, list[float]]:
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    with tempfile.TemporaryDirectory(prefix="f5", dir="/tmp") as folder:
-        os.environ |= {"F5D_SOCKET": f"{folder}/s", "XDG_STATE_HOME": folder}
-        subprocess.run([F5CTL, "load", "starter"], check=True)
-        try:
-            took_s = measure(runs)
-        finally:
-            subprocess.run([F5CTL, "stop"], check=True)
-    median_ms = {name: statistics.median(values) * 1000 for name, values in took_s.items()}
-    machine = f"{platform.machine()}, {os.cpu_count()} cores"
-    print(f"{machine}, Python {platform.python_version()}, {runs} runs, medians")
-    print(f"python -c pass                     {median_ms['python']:7.1f} ms")
-    print(f"python -c '{IMPORTS}' {median_ms['imports']:6.1f} ms")
-    print(f"f5ctl say, whole process           {median_ms['say']:7.1f} ms")
-    print(f"f5ctl say less the daemon's time   {median_ms['client']:7.1f} ms")
-    print(f"ratio to the imports               {median_ms['client'] / median_ms['imports']:7.2f}")
+    print(head(), flush=True)
+    with warm_daemon():
+        took_s = measure(runs)
+    median_s = {name: statistics.median(values) for name, values in took_s.items()}
+    names = {
+        "python": "`python -c pass`",
+        "imports": f"`python -c '{IMPORTS}'`",
+        "say": "`f5ctl say`, whole process",
+        "client": "`f5ctl say` less the daemon's time",
+    }
+    print(f"medians of {runs} runs\n")
+    rows = [
+        (name, f"{median_s[key] * 1000:.1f} ms", f"{median_s[key] / median_s['imports']:.2f}")
+        for key, name in names.items()
+    ]
+    print(table(["what", "time", "ratio to the imports"], rows))
 
 
 if __name__ == "__main__":
