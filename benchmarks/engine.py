@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -27,6 +26,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine process
 
 import torch
+from _support import processor
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -192,14 +192,6 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
                 for line in compare(work, options.repeat, Path(folder)):
                     print(line, flush=True)
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":
