@@ -85,6 +85,15 @@ def test_a_short_job_overtakes_a_long_one(engine: Engine) -> None:
     assert order == ["short", "long"]
 
 
+def test_an_urgent_job_overtakes_its_like(engine: Engine) -> None:
+    """Of two equally long jobs the one of higher priority is finished first, although it came later."""
+    engine.send(speak("patient", LONG_TEXT * 2, priority=-1))
+    assert isinstance(engine.receive(), types.Planned)
+    engine.send(speak("urgent", LONG_TEXT * 2, priority=1))
+    assert engine.until_over("urgent")
+    assert engine.until_over("patient")
+
+
 def test_a_cancelled_job_says_nothing_more(engine: Engine) -> None:
     """Cancel is answered once, and the job's segments stop."""
     engine.send(speak("doomed", LONG_TEXT * 20))
