@@ -53,16 +53,19 @@ class EngineLoop:
         self._jobs: dict[str, _Job] = {}
         self._rows: dict[RowKey, Row] = {}
         self._last_beat_s = time.monotonic()
+        self._warming = True
 
     def run(self) -> None:
         """Serve until the broker says `Shutdown`."""
         while self._receive():
             if self._scheduler:
                 self._step()
+            elif self._warming:
+                self._warming = self._synthesizer.warm_up_next()
 
     def _receive(self) -> bool:
-        """Handle every message that has arrived, waiting for one only when there is nothing to step."""
-        timeout_ms = 0 if self._scheduler else -1
+        """Handle every message that has arrived, waiting for one only when there is nothing to do."""
+        timeout_ms = 0 if self._scheduler or self._warming else -1
         while self._socket.poll(timeout_ms):
             message = types.unpack_to_engine(self._socket.recv())
             if isinstance(message, types.Shutdown):

@@ -166,6 +166,10 @@ class Synthesizer:
         """Advance every row by one ODE step, all in one forward pass."""
         self._model.backend.step(rows)
 
+    def warm_up_next(self) -> bool:
+        """Do a short piece of preparation while nobody waits; return whether more is left."""
+        return self._model.backend.warm_up_next()
+
     def finish_row(self, plan: Plan, index: int, row: Row) -> audio.Wave:
         """Return the finished row as a checked wave at 24 kHz.
 

@@ -89,6 +89,10 @@ class ReferenceBackend:
         return _ReferenceRow(spec, torch.device(self._device), getattr(torch, self._dtype))
 
     @torch.inference_mode()
+    def warm_up_next(self) -> bool:
+        """Return False: upstream's modules need no preparation."""
+        return False
+
     def step(self, rows: Sequence[Row]) -> None:
         """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
         own = [_own(row) for row in rows]

@@ -129,6 +129,9 @@ class Backend(Protocol):
     def step(self, rows: Sequence[Row]) -> None:
         """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
 
+    def warm_up_next(self) -> bool:
+        """Do one short piece of preparation that later steps gain from; return whether more is left."""
+
 
 def time_grid(nfe_step: int, sway_sampling_coef: float | None) -> Tensor:
     """Return the times of the ODE's steps, [nfe_step + 1] float32 from 0 to 1.
