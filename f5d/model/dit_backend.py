@@ -1,7 +1,8 @@
 """The backend of F5-TTS's DiT: any set of rows, one packed forward a step.
 
-On CUDA a step is replayed from a recording where its shape is a common one (static_step.py); elsewhere,
-and for rare shapes, the rows are packed end to end and computed operation by operation.
+On CUDA a step is replayed from a recording where its shape is a common one (static_step.py), on a CPU
+the copies are computed side by side (workers.py); elsewhere, and for rare shapes, the rows are packed end
+to end and computed operation by operation.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .layers import upload
 from .packing import Packing, RowShape, copy_lengths, euler, pack
 from .sampler import Row, RowSpec, check_spec, time_grid
 from .static_step import CudaGraphs, RecordedSteps, StepBuffers
+from .workers import CopyWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +52,20 @@ class DiTRow(Row):
 class DiTBackend:
     """Steps rows through our DiT, all of them packed into one forward. Owned by the engine.
 
-    `recorded` replays steps of common shapes; None computes each operation by operation.
+    `recorded` replays steps of common shapes and `workers` computes copies side by side, where given.
     """
 
-    def __init__(self, dit: DiT, dtype: str, recorded: RecordedSteps | None = None) -> None:
+    def __init__(
+        self,
+        dit: DiT,
+        dtype: str,
+        recorded: RecordedSteps | None = None,
+        workers: CopyWorkers | None = None,
+    ) -> None:
         self._dit = dit
         self._dtype = dtype
         self._recorded = recorded
+        self._workers = workers
         self._to_warm = deque(common_lengths())
         self._tables: OrderedDict[tuple[int, float | None], ModulationTable] = OrderedDict()
         self._packings: OrderedDict[tuple[tuple[RowShape, ...], Bucket | None], Packing] = OrderedDict()
@@ -138,6 +147,8 @@ class DiTBackend:
         packing = self._packing(shapes, None)
         noisy = self._dit.noisy_input(torch.cat(states)).index_select(0, packing.source)
         hidden = noisy.add_(torch.cat(inputs))
+        if self._workers is not None:
+            return packing, self._workers.velocity(hidden, copy_lengths(shapes), picks)
         return packing, self._dit(hidden, _modulation(picks, packing), packing.layout)
 
     def _packing(self, shapes: tuple[RowShape, ...], bucket: Bucket | None) -> Packing:

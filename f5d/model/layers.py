@@ -240,7 +240,7 @@ def _attend_in_cache(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     queries = (queries * dim_head**-0.5).reshape(-1, length, dim_head)
     keys = keys.reshape(-1, length, dim_head).transpose(1, 2)
     values = values.reshape(-1, length, dim_head)
-    together = max(2, _SCORE_BYTES // (length * length * queries.element_size()))
+    together = max(1, _SCORE_BYTES // (length * length * queries.element_size()))
     attended = torch.empty_like(queries)
     for start in range(0, len(queries), together):
         part = slice(start, start + together)

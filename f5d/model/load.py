@@ -18,6 +18,7 @@ from .sampler import Backend
 from .vocab import Vocabulary
 from .vocos import Vocos
 from .weights import check_state, check_vocabulary, content_hash, load_state
+from .workers import CopyWorkers
 
 if TYPE_CHECKING:
     from .config import ModelSpec
@@ -132,7 +133,8 @@ def _backend(
     dit.eval().requires_grad_(False)
     dit.to_compute_type(DTYPES[dtype])
     dit.to(device)
-    return DiTBackend(dit, dtype, recorded_steps(dit))
+    workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
+    return DiTBackend(dit, dtype, recorded_steps(dit), workers)
 
 
 def _cpu_has_fast_bf16() -> bool:
