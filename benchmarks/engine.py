@@ -142,7 +142,7 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
 def compare(work: Work, repeat: int, folder: Path) -> list[str]:
     """Return the table's rows for one piece of work."""
     cfm, local = model_pair(work.model, folder)
-    ours = [load_model(local, device="cpu", dtype=dtype) for dtype in ("float32", "auto")]
+    ours = [load_model(local, device="cpu", dtype=dtype) for dtype in ("float32", "auto", "int8")]
     specs = work.rows()
     contestants: dict[str, Callable[[], list[Tensor]]] = {
         "f5-tts float32": partial(sample_upstream, cfm, specs),

@@ -22,7 +22,7 @@ def main() -> None:
 @click.option("--socket", metavar="PATH", help="Socket to serve on.")
 @click.option("--model", metavar="NAME", help="Model for requests that name none.")
 @click.option("--device", metavar="D", help="auto, cpu, cuda or cuda:N.")
-@click.option("--dtype", metavar="D", help="auto, float32, bfloat16 or float16.")
+@click.option("--dtype", metavar="D", help="auto, float32, bfloat16, float16 or int8.")
 @click.option("--keep-alive", metavar="DUR", help="Unload a model idle for so long: 10m, 300, 0, -1 (never).")
 @click.option("--max-jobs", metavar="N", help="Jobs that may wait or run at once.")
 @click.option("--threads", metavar="N", help="CPU threads of an engine; 0 for all cores.")

@@ -56,8 +56,8 @@ KEYS: Final[dict[str, Key]] = {
     "device": Key("auto", pattern=r"auto|cpu|cuda(:\d{1,3})?", possible="auto, cpu, cuda or cuda:N"),
     "dtype": Key(
         "auto",
-        pattern=r"auto|float32|bfloat16|float16",
-        possible="auto, float32, bfloat16 or float16",
+        pattern=r"auto|float32|bfloat16|float16|int8",
+        possible="auto, float32, bfloat16, float16 or int8",
     ),
     "threads": Key(0, int, Bound(0, 1024)),
     "keep_alive": Key(

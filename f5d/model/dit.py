@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import MEL_CHANNELS
+from .int8 import quantize_linears
 from .layers import (
     DiTBlock,
     ModulationLinear,
@@ -94,7 +95,8 @@ class InputEmbedding(nn.Module):
 class DiT(nn.Module):
     """The diffusion transformer of F5-TTS, for inference on packed rows.
 
-    Block and convolution weights may be half precision (`to_compute_type`); the rest stays float32.
+    Block and convolution weights may be half precision (`to_compute_type`), the linear ones of the
+    blocks 8-bit integers (`quantize`); the rest stays float32.
     """
 
     def __init__(self, architecture: Architecture, vocabulary_size: int) -> None:
@@ -123,8 +125,15 @@ class DiT(nn.Module):
         """Cast the weights of the costly layers; text, time, norms, input and output stay float32."""
         self.input_embed.conv_pos_embed.to(dtype)
         for block in self._blocks:
+            block.compute_type = dtype
             for costly in (block.attn.to_qkv, block.attn.to_out, block.ff):
                 costly.to(dtype)
+
+    def quantize(self) -> None:
+        """Turn the linear layers of the blocks into 8-bit ones; what lies between them keeps its type."""
+        for block in self._blocks:
+            quantize_linears(block.attn)
+            quantize_linears(block.ff)
 
     @property
     def varlen(self) -> Callable[..., Tensor] | None:

@@ -300,6 +300,7 @@ class DiTBlock(nn.Module):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
+        self.compute_type = torch.float32
         self.attn_norm = ModulationLinear(architecture.dim, 6)
         self.attn = Attention(architecture)
         self.ff = FeedForward(architecture.dim, int(architecture.dim * architecture.ff_mult))
@@ -307,8 +308,7 @@ class DiTBlock(nn.Module):
     def forward(self, hidden: Tensor, modulation: Tensor, layout: PackedLayout) -> Tensor:
         """Residual stream [total, dim] float32, modulation [n, 6, dim] -> [total, dim] float32."""
         shift_attn, scale_attn, gate_attn, shift_ff, scale_ff, gate_ff = modulation.unbind(1)
-        dtype = self.attn.to_qkv.weight.dtype
-        attended = self.attn(modulate(hidden, shift_attn, scale_attn, dtype), layout)
+        attended = self.attn(modulate(hidden, shift_attn, scale_attn, self.compute_type), layout)
         hidden = add_gated(hidden, gate_attn, attended)
-        fed: Tensor = self.ff(modulate(hidden, shift_ff, scale_ff, dtype))
+        fed: Tensor = self.ff(modulate(hidden, shift_ff, scale_ff, self.compute_type))
         return add_gated(hidden, gate_ff, fed)

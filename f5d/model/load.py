@@ -29,6 +29,8 @@ DTYPES: Final[dict[str, torch.dtype]] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+_INT8: Final = "int8"
+_KNOWN_DTYPES: Final = ", ".join(("auto", *DTYPES, _INT8))
 _FAST_BF16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16"})
 _CPUINFO: Final = Path("/proc/cpuinfo")
 _FP16_CUDA_MAJOR: Final = 7  # Volta, the first with fast half precision; upstream draws the same line
@@ -103,12 +105,16 @@ def pick_device(requested: str) -> str:
 def pick_dtype(requested: str, device: str) -> str:
     """Return the type of the costly weights; `auto` is the fastest that speaks well on `device`.
 
-    Raises ConfigError for an unknown type, and for float16 on a CPU (500 times slower than bfloat16).
+    `int8` is asked for, never chosen: it is the fastest on a CPU, and less exact (docs/performance.md).
+    Raises ConfigError for an unknown type, for float16 on a CPU (500 times slower than bfloat16) and for
+    int8 elsewhere.
     """
     kind = torch.device(device).type
     if requested != "auto":
-        if requested not in DTYPES:
-            raise ConfigError(f"unknown dtype {requested!r}; known: auto, {', '.join(DTYPES)}")
+        if requested not in {*DTYPES, _INT8}:
+            raise ConfigError(f"unknown dtype {requested!r}; known: {_KNOWN_DTYPES}")
+        if requested == _INT8 and kind != "cpu":
+            raise ConfigError(f"dtype int8 is for a CPU, not for {device}; use auto")
         if requested == "float16" and kind == "cpu":
             raise ConfigError("dtype float16 is unusably slow on a CPU; use auto, bfloat16 or float32")
         return requested
@@ -131,7 +137,11 @@ def _backend(
     check_state(local.checkpoint, state, upstream_shapes(dit), architecture.backbone)
     dit.load_state_dict(fuse_weights(state, architecture), assign=True)
     dit.eval().requires_grad_(False)
-    dit.to_compute_type(DTYPES[dtype])
+    if dtype == _INT8:
+        dit.to_compute_type(DTYPES[pick_dtype("auto", device)])
+        dit.quantize()
+    else:
+        dit.to_compute_type(DTYPES[dtype])
     dit.to(device)
     workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
     return DiTBackend(dit, dtype, recorded_steps(dit), workers)

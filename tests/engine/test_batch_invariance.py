@@ -36,7 +36,7 @@ request = st.builds(
 )
 
 
-@pytest.fixture(scope="module", params=["float32", "bfloat16"])
+@pytest.fixture(scope="module", params=["float32", "bfloat16", "int8"])
 def synthesizer(request: pytest.FixtureRequest) -> Synthesizer:
     """The bundled model in either type."""
     model = load_model(fetch(catalog()["starter"]), device="cpu", dtype=request.param, threads=2)
@@ -74,7 +74,7 @@ def test_a_row_sounds_the_same_in_any_company(
     others: list[tuple[str, Parameters]],
     joins_at: int,
 ) -> None:
-    """Alone or among 15 others that come and go: 1e-4 in float32, 40 dB in bfloat16."""
+    """Alone or among 15 others that come and go: 1e-4 in float32, 40 dB in the fast types."""
     plan, *plans = [synthesizer.plan(text, REFERENCE, parameters) for text, parameters in (mine, *others)]
     expected = alone(synthesizer, plan)
     error = (among(synthesizer, plan, plans, joins_at) - expected).norm() / expected.norm()

@@ -57,8 +57,10 @@ def test_a_type_is_chosen_or_checked() -> None:
     assert pick_dtype("float32", "cpu") == "float32"
     with pytest.raises(ConfigError, match="unusably slow"):
         pick_dtype("float16", "cpu")
-    with pytest.raises(ConfigError, match="unknown dtype 'int8'; known: auto, float32"):
-        pick_dtype("int8", "cpu")
+    with pytest.raises(ConfigError, match="unknown dtype 'int4'; known: auto, float32"):
+        pick_dtype("int4", "cpu")
+    with pytest.raises(ConfigError, match="int8 is for a CPU"):
+        pick_dtype("int8", "cuda:0")
 
 
 def test_other_backbones_run_in_float32_on_the_cpu(maker: Maker) -> None:

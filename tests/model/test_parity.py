@@ -106,19 +106,21 @@ def starter_spec(starter: LoadedModel, folder: Path, **changes: Any) -> Any:
     return row_spec(**{**given, **changes})
 
 
-def test_bfloat16_is_close_to_float32(starter: LoadedModel, starter_files: LocalModel) -> None:
-    """On the CPU, bfloat16 changes the starter's mel by less than 3% after 16 steps."""
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_fast_types_are_close_to_float32(starter: LoadedModel, starter_files: LocalModel, dtype: str) -> None:
+    """On the CPU, the fast types change the starter's mel by less than 3% after 16 steps."""
     from f5d.model.load import load_model
 
-    fast = load_model(starter_files, device="cpu", dtype="bfloat16", threads=2)
+    fast = load_model(starter_files, device="cpu", dtype=dtype, threads=2)
     spec = starter_spec(starter, starter_files.checkpoint.parent, nfe_step=16)
-    assert fast.dtype == "bfloat16"
+    assert fast.dtype == dtype
     assert relative_error(run_alone(fast, spec), run_alone(starter, spec)) <= 3e-2
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_bfloat16_is_usable_for_every_shape(maker: Maker, shape: str) -> None:
-    """Random models of every shape keep within 3% of float32 in bfloat16 after 16 steps."""
-    cfm, model = maker.make("DiT", SHAPES[shape], dtype="bfloat16")
+def test_fast_types_are_usable_for_every_shape(maker: Maker, shape: str, dtype: str) -> None:
+    """Random models of every shape keep within 3% of float32 after 16 steps."""
+    cfm, model = maker.make("DiT", SHAPES[shape], dtype=dtype)
     spec = row_spec(nfe_step=16)
     assert relative_error(run_alone(model, spec), maker.upstream.sample(cfm, spec)) <= 3e-2

@@ -86,7 +86,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         ("max_batch_frames = 5", r"max_batch_frames is 5; the limit is 0 or 256 to 1e\+06"),
         ("drain_timeout_s = nan", r"drain_timeout_s is nan; the limit is 0 to 86400 s"),
         ('device = "tpu"', r"device is 'tpu'; it can be auto, cpu, cuda or cuda:N"),
-        ('dtype = "int8"', r"dtype is 'int8'; it can be auto, float32"),
+        ('dtype = "int4"', r"dtype is 'int4'; it can be auto, float32"),
         ('keep_alive = "soon"', r"keep_alive is 'soon'; it can be a duration such as 10m"),
         ("keep_alive = true", r"keep_alive is True; it can be a duration"),
         ('model = ""', r"model is ''; it can be a text that is not empty"),
