@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from f5ctl.protocol import Done, Progress
+from f5ctl.protocol import Audio, Done, Progress
 
 from .support import Daemon, Peer, say
 
@@ -35,6 +35,21 @@ def test_killing_the_real_engine_does_not_change_the_audio() -> None:
         assert len(calm) == len(storm)
         assert max(abs(a - b) for a, b in zip(calm, storm, strict=True)) <= TOLERANCE
         assert max(calm) > 1000
+
+
+@pytest.mark.slow
+def test_a_newcomer_joins_between_two_steps() -> None:
+    """A one-step job ends while the 128 steps of the one segment before it have not."""
+    with Daemon(engine_command=[sys.executable, "-m", "f5d.engine.process"]) as daemon:
+        peer = daemon.peer()
+        peer.send(say("warm", "hello", nfe_step=1))
+        assert isinstance(patient_end(peer, "warm"), Done)
+        peer.send(say("long", "he is at the height of his powers.", nfe_step=128))
+        peer.started("long")
+        peer.send(say("short", "hello", nfe_step=1))
+        assert isinstance(patient_end(peer, "short"), Done)
+        assert not any(isinstance(reply, Audio) and reply.id == "long" for reply in peer.seen)
+        assert isinstance(patient_end(peer, "long"), Done)
 
 
 def patient_end(peer: Peer, request_id: str) -> object:
