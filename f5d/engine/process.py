@@ -121,9 +121,7 @@ class EngineLoop:
         now = time.monotonic()
         for job, _ in keys:
             self._jobs[job].synthesis_s += (now - started_s) / len(keys)
-        for key in keys:
-            if key in self._rows and self._rows[key].finished:
-                self._guard(key[0], self._deliver, key)
+        self._vocode([key for key in keys if self._rows[key].finished])
         if now - self._last_beat_s >= BEAT_S:
             self._last_beat_s = now
             self._send(types.Beat(memory_bytes()))
@@ -152,15 +150,25 @@ class EngineLoop:
             return False
         return True
 
-    def _deliver(self, key: RowKey) -> None:
-        """Hand over a finished row, and those that waited for it, in the order of the text."""
+    def _vocode(self, keys: list[RowKey]) -> None:
+        """Turn finished rows into waves and deliver them."""
+        started_s = time.monotonic()
+        finished = [(self._jobs[key[0]].plan, self._rows[key]) for key in keys]
+        waves = self._synthesizer.vocode(finished)
+        for job, _ in keys:
+            self._jobs[job].synthesis_s += (time.monotonic() - started_s) / len(keys)
+        for key, wave in zip(keys, waves, strict=True):
+            if key in self._rows:  # another segment of its job may just have failed
+                self._guard(key[0], self._deliver, (key, wave))
+
+    def _deliver(self, finished: tuple[RowKey, Wave]) -> None:
+        """Hand over a finished segment, and those that waited for it, in the order of the text."""
         from f5d.engine.audio import CrossFader, to_pcm
 
+        key, wave = finished
         name, index = key
         job = self._jobs[name]
-        started_s = time.monotonic()
-        job.waves[index] = self._synthesizer.finish_row(job.plan, index, self._rows.pop(key))
-        job.synthesis_s += time.monotonic() - started_s
+        job.waves[index] = self._synthesizer.finish_wave(job.plan, index, self._rows.pop(key), wave)
         self._scheduler.finish(key)
         fader = CrossFader(job.plan.parameters.cross_fade_samples, job.fader_carry)
         while job.next_index in job.waves:

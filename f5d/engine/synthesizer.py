@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from f5ctl.errors import BadRequestError, SynthesisError
+from f5ctl.errors import BadRequestError
 from f5d.engine import audio, text
 from f5d.engine.scheduler import Scheduler
 from f5d.engine.transcriber import Transcriber
@@ -170,21 +170,24 @@ class Synthesizer:
         """Do a short piece of preparation while nobody waits; return whether more is left."""
         return self._model.backend.warm_up_next()
 
-    def finish_row(self, plan: Plan, index: int, row: Row) -> audio.Wave:
-        """Return the finished row as a checked wave at 24 kHz.
+    def vocode(self, finished: Sequence[tuple[Plan, Row]]) -> list[audio.Wave]:
+        """Return the waves of finished rows at 24 kHz, unchecked; rows of one length are vocoded together."""
+        mels = [  # with the frame that the reference shares with what follows, as upstream does
+            torch.cat([plan.reference.mel[plan.reference.frames :], row.mel]) for plan, row in finished
+        ]
+        return [wave.cpu().numpy() for wave in self._model.vocoder.decode_batch(mels)]
+
+    def finish_wave(self, plan: Plan, index: int, row: Row, wave: audio.Wave) -> audio.Wave:
+        """Return what `vocode` made of segment `index`, checked and at its voice's level.
 
         Raises:
             SynthesisError: `synthesis_failed` when the wave is not finite, silent or of the wrong length.
         """
         reference = plan.reference
-        boundary = reference.mel[reference.frames :]  # upstream hands the vocoder the frame they share
-        mel = torch.cat([boundary, row.mel])
+        wave = wave * np.float32(reference.gain)
+        expected_samples = (row.spec.frames - reference.frames - 1) * HOP_SAMPLES
         where = f"segment {index + 1} of {len(plan.segments)}"
-        if not torch.isfinite(mel).all():
-            fault = f"{where} holds NaN or infinite values; try another --seed"
-            raise SynthesisError("synthesis_failed", fault)
-        wave: audio.Wave = self._model.vocoder.decode(mel).numpy() * np.float32(reference.gain)
-        audio.check_speech(wave, expected_samples=(len(mel) - 1) * HOP_SAMPLES, where=where)
+        audio.check_speech(wave, expected_samples=expected_samples, where=where)
         if plan.parameters.remove_silence:
             wave = audio.shorten_pauses(wave, SAMPLE_RATE_HZ, keep_s=0.5)
         return wave
@@ -200,10 +203,11 @@ class Synthesizer:
             for index in picked:
                 rows[index] = rows.get(index) or self.open_row(plan, index)
             self.step([rows[index] for index in picked])
-            for index in picked:
-                if rows[index].finished:
-                    scheduler.finish(("", index))
-                    waves[index] = self.finish_row(plan, index, rows.pop(index))
+            finished = {index: rows.pop(index) for index in picked if rows[index].finished}
+            raw = self.vocode([(plan, row) for row in finished.values()])
+            for (index, row), wave in zip(finished.items(), raw, strict=True):
+                scheduler.finish(("", index))
+                waves[index] = self.finish_wave(plan, index, row, wave)
         fader = audio.CrossFader(plan.parameters.cross_fade_samples)
         last = len(waves) - 1
         return np.concatenate([fader.push(wave, last=index == last) for index, wave in sorted(waves.items())])
