@@ -1,4 +1,4 @@
-"""The `f5d` command: `f5d serve` runs the daemon in the foreground."""
+"""The `f5d` command: `f5d serve` runs the daemon in the foreground, `f5d infer` speaks once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from f5ctl import __version__
 from f5ctl.errors import F5Error
+from f5d.infer import infer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,6 +43,9 @@ def serve(config_file: str | None, **flags: Any) -> None:
     except F5Error as error:
         click.echo(f"f5d: {error.message}", err=True)
         sys.exit(error.exit_status)
+
+
+main.add_command(infer)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,170 @@
+"""`f5d infer`: speak once, in this process or through the daemon, with a checkpoint's own flags.
+
+For scripts that name a checkpoint, a vocabulary and a recording in every call. In process each call
+pays for the imports and the load; with --use-service the daemon that serves the checkpoint speaks.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
+
+_PARAMETERS: Final = ("nfe_step", "cfg_strength", "sway_sampling_coef", "speed", "fix_duration", "seed")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--checkpoint", metavar="FILE", help="The model: .safetensors or .pt, in upstream's format.")
+@click.option("--vocab", metavar="FILE", help="Its vocab.txt.")
+@click.option("--architecture", metavar="NAME", default="F5TTS_v1_Base", show_default=True, help="Or a YAML.")
+@click.option("--vocoder", metavar="DIR", help="A Vocos folder other than upstream's.")
+@click.option("--text", metavar="TEXT", help="What to say.")
+@click.option("--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
+@click.option("--ref-text", metavar="TEXT", default="", help="What it says; transcribed when left out.")
+@click.option("--nfe-step", type=int, metavar="N", help="ODE steps.")
+@click.option("--cfg-strength", type=float, metavar="C", help="Guidance.")
+@click.option("--sway-sampling-coef", type=float, metavar="C", help="Sway.")
+@click.option("--speed", type=float, metavar="X", help="Tempo.")
+@click.option("--fix-duration", type=float, metavar="S", help="Length with the recording's, in seconds.")
+@click.option("--seed", type=int, metavar="N", help="Same seed, same audio.")
+@click.option("--remove-silence", is_flag=True, help="Cut long pauses.")
+@click.option("--output", metavar="FILE", help="Where the audio goes, in the format of its suffix.")
+@click.option("--device", metavar="D", default="auto", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("--dtype", metavar="D", default="auto", show_default=True, help="As for `f5d serve`.")
+@click.option("--use-service", is_flag=True, help="Let the daemon speak; the checkpoint is one it knows.")
+@click.option("--socket", metavar="PATH", help="The daemon's socket ($F5D_SOCKET).")
+@click.pass_context
+def infer(ctx: click.Context, /, **given: Any) -> None:
+    """Speak --text in the voice of --ref-audio into --output, once.
+
+    Errors and exit statuses are those of `f5ctl say`.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    needed = ["text", "ref_audio", "output"]
+    if not given["use_service"]:
+        needed += ["checkpoint", "vocab"]
+    for name in needed:
+        if not given[name]:
+            raise click.UsageError(f"--{name.replace('_', '-')} is missing")
+    try:
+        seconds = _through_daemon(given) if given["use_service"] else _in_process(given)
+    except F5Error as error:
+        click.echo(f"f5d: {error.message}", err=True)
+        sys.exit(error.exit_status)
+    click.echo(f"{given['output']}: {seconds:.1f} s of speech", err=True)
+
+
+def _in_process(given: dict[str, Any]) -> float:
+    """Load, speak, write; return the seconds of speech."""
+    config = {"architecture": given["architecture"], "dtype": given["dtype"]}
+    if given["vocoder"]:
+        config["vocoder"] = given["vocoder"]
+    parameters = {name: given[name] for name in _PARAMETERS if given[name] is not None}
+    with _errors(), _spinner("loading the model") as say:
+        from f5d.inference import F5TTSInference
+
+        model = F5TTSInference(given["checkpoint"], given["vocab"], device=given["device"], config=config)
+        say("speaking")
+        wave = model.generate(
+            given["text"],
+            given["ref_audio"],
+            given["ref_text"],
+            remove_silence=given["remove_silence"],
+            **parameters,
+        )
+    try:
+        model.save_audio(wave, given["output"])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise OutputError(f"cannot write {given['output']}: {error.strerror}", while_writing=True) from None
+    return len(wave) / 24_000
+
+
+def _through_daemon(given: dict[str, Any]) -> float:
+    """Have the daemon speak; return the seconds of speech."""
+    from f5ctl.cli.base import Settings, connect
+    from f5ctl.cli.inputs import checked_text, read_recording
+    from f5ctl.cli.output import choose_output
+    from f5ctl.cli.say import speak
+    from f5ctl.client import new_id
+    from f5ctl.progress import StatusLine
+    from f5ctl.protocol import BOUNDS, Say
+
+    for name in _PARAMETERS:
+        value = given[name]
+        if value is not None and not BOUNDS[name].admits(value):
+            raise click.UsageError(f"--{name.replace('_', '-')}: {value} is out of range: {BOUNDS[name]}")
+    target = choose_output(given["output"], None, raw=False, play=False)
+    settings = Settings()
+    settings.socket = given["socket"] or settings.socket
+    request = Say(
+        new_id(),
+        checked_text(given["text"].encode()),
+        model=_served_name(given["checkpoint"]),
+        ref_audio=read_recording(given["ref_audio"]),
+        ref_text=given["ref_text"] or None,
+        remove_silence=given["remove_silence"],
+        encoding=target.encoding,
+        **{name: given[name] for name in _PARAMETERS},
+    )
+    line = StatusLine(quiet=False)
+    try:
+        with target.open() as sink, connect(settings, line, start=True) as client:
+            receipt = speak(client, request, sink, line)
+    finally:
+        line.clear()
+    return float(receipt["duration_s"])
+
+
+def _served_name(checkpoint: str | None) -> str | None:
+    """Return the name under which the daemon's configuration holds `checkpoint`, a path or already a name."""
+    if checkpoint is None:
+        return None
+    from f5d.config import load_config
+
+    path = Path(checkpoint)
+    if not path.exists():
+        return checkpoint
+    for spec in load_config().models:
+        if Path(spec.checkpoint).exists() and Path(spec.checkpoint).samefile(path):
+            return spec.name
+    raise ConfigError(
+        f"the daemon serves no model from {checkpoint}; give it a name in f5d.toml:"
+        f' [models.NAME] with checkpoint = "{path.resolve()}" and vocab, or leave --use-service out'
+    )
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn Python's errors of the in-process interface into the project's, with their exit statuses."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except F5Error:
+        raise
+    except (FileNotFoundError, ValueError) as error:
+        raise BadRequestError("bad_parameter", str(error)) from None
+    except RuntimeError as error:
+        raise SynthesisError("synthesis_failed", str(error)) from None
+
+
+@contextmanager
+def _spinner(text: str) -> Iterator[Any]:
+    """Show what is going on where a person looks; yields a function that changes the text."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as status:
+        yield status.update
