@@ -36,7 +36,7 @@ def start_daemon(path: str, *, timeout_s: float = START_S) -> None:
     path = check_socket_path(os.path.abspath(path))
     deadline = time.monotonic() + timeout_s
     wait_s = FIRST_WAIT_S
-    log = _log_path()
+    log = log_path()
     start = _Start(path, log)
     while not _listening(path):
         now = time.monotonic()
@@ -114,7 +114,8 @@ def _listening(path: str) -> bool:
     return True
 
 
-def _log_path() -> Path:
+def log_path() -> Path:
+    """Return where a daemon that f5ctl starts writes its log."""
     state = os.environ.get("XDG_STATE_HOME") or ""
     folder = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
     return folder / "f5d" / "f5d.log"

@@ -20,6 +20,8 @@ VERBS: Final = {
     "unload": ("models", "Unload a model and give its memory back."),
     "cancel": ("jobs", "Cancel a job, or all of them."),
     "stop": ("daemon", "Stop the daemon once its jobs are done."),
+    "doctor": ("doctor", "Check the installation, with a fix for each finding."),
+    "completion": ("completion", "Print the shell's completion script."),
     "version": ("daemon", "Show the versions of f5ctl and of the daemon."),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -81,6 +81,17 @@ def option(
 ) -> Callable[[_Decorated], _Decorated]:
     """Return click's decorator for an option that is listed under `section`."""
     return click.option(*declarations, cls=SectionOption, section=section, **attributes)
+
+
+def offer(kind: Literal["voices", "models"]) -> Callable[..., Any]:
+    """Return what the shell completes an option with: the names that the daemon knows."""
+
+    def complete(ctx: click.Context, _parameter: click.Parameter, start: str) -> Any:
+        from f5ctl.cli.completion import names_known
+
+        return names_known(ctx, kind, start)
+
+    return complete
 
 
 class Verb(click.Command):

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, connect, emit_json, emit_table, option
+from f5ctl.cli.base import Settings, Verb, common_options, connect, emit_json, emit_table, offer, option
 from f5ctl.client import answer, new_id
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Load, Reply, Status, Unload
@@ -27,7 +27,7 @@ def ps(settings: Settings, *, as_json: bool) -> None:
 
 
 @click.command(cls=Verb, examples="f5ctl load\nf5ctl load F5TTS_v1_Base")
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=offer("models"))
 @common_options
 @click.pass_obj
 def load(settings: Settings, model: str | None) -> None:
@@ -45,7 +45,7 @@ def load(settings: Settings, model: str | None) -> None:
 
 
 @click.command(cls=Verb, examples="f5ctl unload\nf5ctl unload starter")
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=offer("models"))
 @common_options
 @click.pass_obj
 def unload(settings: Settings, model: str | None) -> None:

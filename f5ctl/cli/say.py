@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, option
+from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, offer, option
 from f5ctl.cli.inputs import read_recording, read_text
 from f5ctl.cli.output import FORMATS, Format, check_complete, choose_output
 from f5ctl.client import Client, answer, new_id
@@ -68,10 +68,24 @@ def _listed(words: Iterable[object]) -> str:
 @option("--output-raw", is_flag=True, section="Output", help="Samples on stdout: s16le, 24 kHz, mono.")
 @option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
-@option("-v", "--voice", metavar="NAME", section="Voice", help="A voice of `f5ctl voices`.")
+@option(
+    "-v",
+    "--voice",
+    metavar="NAME",
+    section="Voice",
+    shell_complete=offer("voices"),
+    help="A voice of `f5ctl voices`.",
+)
 @option("--ref-audio", metavar="FILE", section="Voice", help="A recording of the voice to speak in.")
 @option("--ref-text", metavar="TEXT", section="Voice", help="What the recording says.")
-@option("-m", "--model", metavar="NAME", section="Synthesis", help="The model, if not the default.")
+@option(
+    "-m",
+    "--model",
+    metavar="NAME",
+    section="Synthesis",
+    shell_complete=offer("models"),
+    help="The model, if not the default.",
+)
 @option("--speed", type=Number("speed", float), section="Synthesis", help=f"Tempo, {BOUNDS['speed']}.")
 @option("--seed", type=Number("seed", int), section="Synthesis", help="Same seed, same audio.")
 @option(
