@@ -1,13 +1,14 @@
-# Two commands do everything on a fresh machine; both need only python3 (3.10 or newer) with venv.
+# Two commands do everything on a fresh machine; they need only python3 (3.10 or newer) with venv.
 #   make demo    speech in hello.wav
 #   make test    every check
+#   make man     the manual pages in man/
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SENTENCE ?= This is the first day of the rest of your life.
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint man clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
@@ -23,8 +24,11 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+man: $(VENV)/installed
+	$(BIN)/python -m f5d.manual man
+
 clean:
-	rm -rf $(VENV) hello.wav
+	rm -rf $(VENV) hello.wav man
 
 $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)

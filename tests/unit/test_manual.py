@@ -1,0 +1,46 @@
+"""The manual pages say what the commands and the configuration say, and render without a complaint."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from f5ctl.cli import VERBS
+from f5d.config import KEYS
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("man")
+    subprocess.run([sys.executable, "-m", "f5d.manual", str(folder)], check=True, timeout=60)
+    return folder
+
+
+def test_every_verb_and_option_is_there(pages: Path) -> None:
+    """Each verb has its heading, and an option of a verb its line."""
+    page = (pages / "f5ctl.1").read_text()
+    for verb in VERBS:
+        assert f'.SS "{verb} ' in page
+    assert ".B \\-\\-nfe\\-step N" in page
+    assert ".B \\-\\-use\\-service" in (pages / "f5d.8").read_text()
+
+
+def test_every_setting_is_there(pages: Path) -> None:
+    """Each key of the configuration has an entry with its default."""
+    page = (pages / "f5d.toml.5").read_text()
+    assert [key for key in KEYS if f".B {key} = " not in page] == []
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
+@pytest.mark.parametrize("name", ["f5ctl.1", "f5d.8", "f5d.toml.5"])
+def test_man_renders_it(pages: Path, name: str) -> None:
+    """`man ./f5ctl.1` shows the page and warns of nothing."""
+    done = subprocess.run(
+        ["man", "--warnings", "-l", name], cwd=pages, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "SEE ALSO" in done.stdout
