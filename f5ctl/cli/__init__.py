@@ -20,6 +20,7 @@ VERBS: Final = {
     "unload": ("models", "Unload a model and give its memory back."),
     "cancel": ("jobs", "Cancel a job, or all of them."),
     "stop": ("daemon", "Stop the daemon once its jobs are done."),
+    "service": ("service", "Let systemd start the daemon, and watch over it."),
     "version": ("daemon", "Show the versions of f5ctl and of the daemon."),
 }
 
