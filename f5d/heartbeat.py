@@ -24,8 +24,8 @@ class Heartbeat:
         self._notifier = notifier
         self._dispatcher = dispatcher
         self._ping_every_s = notifier.watchdog_s and notifier.watchdog_s / PINGS_A_PERIOD
-        self._ping_at = float("-inf")
-        self._told_at = float("-inf")
+        self._ping_at = 0.0
+        self._told_at = -STATUS_EVERY_S
         self._told = ""
         self._stale = False
         self._stopping = False
