@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -125,7 +126,8 @@ def connect(
         return Client(settings.socket)
     except NoDaemonError:
         if not settings.socket_is_named and settings.socket != SYSTEM_SOCKET and may_use(SYSTEM_SOCKET):
-            return Client(SYSTEM_SOCKET)  # what lies at the user's path was left behind
+            with contextlib.suppress(NoDaemonError):
+                return Client(SYSTEM_SOCKET)  # what lies at the user's path was left behind
         if not (start and settings.start):
             raise
     from f5ctl.autostart import START_S, refuse_for_systemd, start_daemon

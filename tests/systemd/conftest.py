@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -34,6 +34,17 @@ def machine() -> Iterator[Machine]:
 def did() -> Callable[[str], None]:
     """Return a function that adds a line to the list of what was done."""
     return DID.append
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the journal beside a test that failed."""
+    report = yield
+    machine = getattr(item, "funcargs", {}).get("machine")
+    if report.failed and isinstance(machine, Machine):
+        lines = machine.run("journalctl", "--no-pager", "-n", "60", "-o", "short-precise", check=False).stdout
+        report.sections.append(("journal", lines))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

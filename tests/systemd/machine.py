@@ -143,6 +143,10 @@ class Machine:
         pages = [int(self.read(f"/proc/{pid}/statm").split()[1]) for pid in pids.stdout.split()]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def kill(self, name: str, pid: int) -> None:
+        """Send a signal to a process inside; a minimal system has no `kill` but the shell's."""
+        self.run("sh", "-c", f"kill -{name} {pid}")
+
     def read(self, path: str) -> str:
         """Return the text of a file inside."""
         return self.run("cat", path).stdout
