@@ -94,7 +94,16 @@ def scope_options(function: _Decorated) -> _Decorated:
     return function
 
 
-@click.group(cls=click.Group)
+class Family(Verb, click.Group):
+    """A verb of several, listed on its help page."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options, then the verbs."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(cls=Family, examples="f5ctl service install\nsudo f5ctl service install --system")
 def service() -> None:
     """Let systemd start the daemon on the first request, restart it, and keep its log.
 
@@ -102,7 +111,11 @@ def service() -> None:
     """
 
 
-@service.command(cls=Verb, examples="f5ctl service install\nsudo f5ctl service install --system")
+@service.command(
+    cls=Verb,
+    short_help="Write and enable the units.",
+    examples="f5ctl service install\nsudo f5ctl service install --system",
+)
 @scope_options
 @click.pass_obj
 def install(settings: Settings, scope: str | None, *, quiet: bool) -> None:
@@ -130,7 +143,9 @@ def install(settings: Settings, scope: str | None, *, quiet: bool) -> None:
         _tell(settings, "users who may speak: usermod -aG f5d NAME")
 
 
-@service.command(cls=Verb, examples="f5ctl service uninstall")
+@service.command(
+    cls=Verb, short_help="Stop the daemon and remove the units.", examples="f5ctl service uninstall"
+)
 @scope_options
 @click.pass_obj
 def uninstall(settings: Settings, scope: str | None, *, quiet: bool) -> None:
@@ -151,7 +166,11 @@ def uninstall(settings: Settings, scope: str | None, *, quiet: bool) -> None:
     chosen.systemctl("daemon-reload")
 
 
-@service.command(cls=Verb, examples="f5ctl service status\nf5ctl service status --system --json")
+@service.command(
+    cls=Verb,
+    short_help="Show what systemd knows.",
+    examples="f5ctl service status\nf5ctl service status --system --json",
+)
 @option("--json", "as_json", is_flag=True, help="Print everything as one line of JSON.")
 @scope_options
 def status(scope: str | None, *, quiet: bool, as_json: bool) -> None:  # noqa: ARG001 - it has nothing to leave out

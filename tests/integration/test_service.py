@@ -10,12 +10,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 
 from f5ctl.protocol import Done, Failed
+from f5d.dispatcher import Dispatcher
+from f5d.engine.types import Configure
+from f5d.fleet import Fleet
+from f5d.heartbeat import Heartbeat
+from f5d.jobs import JobTable
+from f5d.model.catalog import catalog
+from f5d.outbox import Outbox
+from f5d.sdnotify import Notifier
+from f5d.supervisor import CONTROL_S, SILENCE_S, Supervisor
 
 from .support import RUN_DAEMON, Daemon, is_alive, say, wait_until
 
@@ -232,3 +243,36 @@ def test_a_job_that_fails_is_logged_louder() -> None:
         wait_until(lambda: "job 3 failed" in daemon.log_text(), "the lines")
         lines = [line.split()[1:5] for line in daemon.log_text().splitlines() if " job " in line]
         assert [(line[0], line[3]) for line in lines] == [("INFO", "1"), ("WARNING", "2"), ("ERROR", "3")]
+
+
+def test_an_engine_that_cannot_be_ended_stops_the_pings(tmp_path: Path) -> None:
+    """A silent engine that outlives being pressed: the daemon is not in control, the watchdog hears nothing."""
+    deaf = [sys.executable, "-c", "import time; time.sleep(60)"]
+    configure = Configure(catalog({})["starter"], "cpu", "auto", 1, "none", 0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, zmq.Context() as context:
+        manager.bind(str(tmp_path / "n"))
+        manager.setblocking(False)
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "n"), "WATCHDOG_USEC": "3000000"}
+        path = str(tmp_path / "e")
+        supervisor = Supervisor(context, zmq.Poller(), lambda _number: path, deaf)
+        with closing(supervisor), Notifier(environ) as notifier, context.socket(zmq.ROUTER) as router:
+            dispatcher = Dispatcher(
+                JobTable(1), Fleet(1, None), supervisor, Outbox(router), lambda _model: configure
+            )
+            heartbeat = Heartbeat(notifier, dispatcher)
+            supervisor.start(configure, 0.0)
+
+            def pings(now: float) -> bool:
+                """Let one round pass at `now`; return whether it sent a ping."""
+                heartbeat.tick(now, alive=supervisor.is_in_control(now, lambda _engine: True), patience_s=None)
+                with suppress(BlockingIOError):
+                    while text := manager.recv(100):
+                        if text == b"WATCHDOG=1":
+                            return True
+                return False
+
+            assert pings(1.0)
+            assert not pings(1.5), "three in a period are enough"
+            supervisor.enforce(SILENCE_S, lambda _engine: True)  # asks it to end; it does not hear
+            assert pings(SILENCE_S + 10)
+            assert not pings(SILENCE_S + CONTROL_S + 1)
