@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine; they need only python3 (3.10 or newer) with venv.
 #   make demo    speech in hello.wav
-#   make test    every check
+#   make test    every check but one:
+#   make test-systemd    the units, on a machine with a real systemd (as root; Debian or Ubuntu)
 #   make man     the manual pages in man/
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SENTENCE ?= This is the first day of the rest of your life.
 
-.PHONY: demo test lint man clean
+.PHONY: demo test test-systemd lint man clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
@@ -17,7 +18,13 @@ demo: $(VENV)/installed
 	echo "hello.wav says: $(SENTENCE)"
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/systemd
+
+test-systemd: $(VENV)/installed-test
+	@{ command -v debootstrap && command -v systemd-nspawn; } >/dev/null || \
+	{ apt-get update -qq && apt-get install -qq -y --no-install-recommends debootstrap systemd-container; } >/dev/null \
+	|| echo "debootstrap and systemd-container cannot be installed here" >&2
+	$(BIN)/python -m pytest tests/systemd -rs
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

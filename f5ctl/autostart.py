@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError
-from f5ctl.protocol import check_socket_path
+from f5ctl.protocol import SYSTEM_SOCKET, check_socket_path
 
 if TYPE_CHECKING:
     import subprocess
@@ -47,6 +47,26 @@ def start_daemon(path: str, *, timeout_s: float = START_S) -> None:
         time.sleep(wait_s)
         wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
     start.let_go()
+
+
+def refuse_for_systemd(path: str) -> None:
+    """Return when starting a daemon on the default socket `path` is this program's business.
+
+    Raises:
+        NoDaemonError: systemd is to listen there, and a daemon of ours would be in its way.
+    """
+    if path == SYSTEM_SOCKET:
+        raise NoDaemonError(f"no daemon listens on {path}; start it with: systemctl start f5d.socket")
+    if user_socket_unit().exists():
+        line = f"systemd is to listen on {path} and does not; start it with: systemctl --user start f5d.socket"
+        raise NoDaemonError(line)
+
+
+def user_socket_unit() -> Path:
+    """Return the link that `systemctl --user enable f5d.socket` makes."""
+    config = os.environ.get("XDG_CONFIG_HOME") or ""
+    folder = Path(config) if config.startswith("/") else Path.home() / ".config"
+    return folder / "systemd" / "user" / "sockets.target.wants" / "f5d.socket"
 
 
 class _Start:

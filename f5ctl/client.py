@@ -37,7 +37,7 @@ from f5ctl.protocol import (
     Reply,
     Request,
     check_socket_path,
-    default_socket_path,
+    client_socket_path,
     encode,
     parse_reply,
 )
@@ -67,7 +67,7 @@ class Client:
     """
 
     def __init__(self, socket_path: str | None = None) -> None:
-        self.socket_path = check_socket_path(os.path.abspath(socket_path or default_socket_path()))
+        self.socket_path = check_socket_path(os.path.abspath(socket_path or client_socket_path()))
         self._live: dict[str, int] = {}  # id -> chunks of audio received
         self._gone = False
         self._context = zmq.Context()

@@ -118,7 +118,7 @@ class InterruptedRequest(F5Error):
 
 _BAD_REQUEST_CODES: Final = frozenset(BadRequestCode.__args__)  # type: ignore[attr-defined]
 _TRY_AGAIN_CODES: Final = frozenset(TryAgainCode.__args__)  # type: ignore[attr-defined]
-_SYNTHESIS_CODES: Final = frozenset(SynthesisCode.__args__)  # type: ignore[attr-defined]
+SYNTHESIS_CODES: Final = frozenset(SynthesisCode.__args__)  # type: ignore[attr-defined]
 
 
 def error_from_wire(code: str, message: str, retry_after_s: float | None = None) -> F5Error:
@@ -127,6 +127,6 @@ def error_from_wire(code: str, message: str, retry_after_s: float | None = None)
         return BadRequestError(code, message)  # type: ignore[arg-type]
     if code in _TRY_AGAIN_CODES:
         return TryAgainError(code, message, retry_after_s=retry_after_s)  # type: ignore[arg-type]
-    if code in _SYNTHESIS_CODES:
+    if code in SYNTHESIS_CODES:
         return SynthesisError(code, message)  # type: ignore[arg-type]
     return SynthesisError("internal_error", f"{message} ({code})")

@@ -31,15 +31,18 @@ def main() -> None:
 def serve(config_file: str | None, **flags: Any) -> None:
     """Run the daemon in the foreground until SIGTERM, Ctrl-C or `f5ctl stop`.
 
-    A second signal does not wait for the accepted jobs.
+    A second signal does not wait for the accepted jobs. SIGHUP reads the configuration again.
     """
+    from functools import partial
+
     from f5d import daemon, journal
     from f5d.config import load_config
 
+    read_config = partial(load_config, flags, file=config_file)
     try:
-        config = load_config(flags, file=config_file)
+        config = read_config()
         journal.configure(config.log_level)
-        daemon.run(config)
+        daemon.run(config, read_config=read_config)
     except F5Error as error:
         click.echo(f"f5d: {error.message}", err=True)
         sys.exit(error.exit_status)

@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
@@ -43,12 +44,23 @@ class Broker:
         self._specs = specs
         self._voices = voices
         self._outbox = dispatcher.outbox
-        self._dispatcher = dispatcher
+        self.dispatcher = self._dispatcher = dispatcher
         self._jobs = dispatcher.jobs
         self._fleet = dispatcher.fleet
         self._state = DaemonState(facts, self._jobs, self._fleet, dispatcher.engines, specs, voices)
         self._drain_until: float | None = None
         self._forced = False
+
+    def adopt(
+        self,
+        config: Config,
+        specs: Mapping[str, ModelSpec],
+        voices: Mapping[str, Voice],
+    ) -> None:
+        """Go on with another configuration; live jobs keep what they were accepted with."""
+        self._config, self._specs, self._voices = config, specs, voices
+        facts = replace(self._state.facts, model=config.model)
+        self._state = replace(self._state, facts=facts, specs=specs, voices=voices)
 
     # Requests.
 
@@ -190,6 +202,10 @@ class Broker:
     def draining(self) -> bool:
         """True once no new work is taken."""
         return self._drain_until is not None
+
+    def patience_s(self, now: float) -> float | None:
+        """Return how long the accepted jobs may still take; None while the daemon is not draining."""
+        return None if self._drain_until is None else max(0.0, self._drain_until - now)
 
     def drain(self, now: float) -> None:
         """Take no new work; what is accepted has `drain_timeout_s` to finish."""

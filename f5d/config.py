@@ -133,6 +133,11 @@ def load_config(
     return Config(**values, **_tables(path, document))
 
 
+def unchangeable(old: Config, new: Config) -> list[str]:
+    """Return the keys that differ and that a running daemon cannot take."""
+    return ["socket"] if old.socket != new.socket else []
+
+
 def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:
     """Return the file to read: `--config`, else F5D_CONFIG, else the user's, else the system's, else None."""
     if file or environ.get("F5D_CONFIG"):

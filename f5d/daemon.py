@@ -1,6 +1,6 @@
 """One daemon from its start to its end; the only place where its parts are put together.
 
-    place and lock -> sockets -> engines' supervisor -> broker -> serve -> drain -> stop
+    place and lock, or systemd's socket -> engines' supervisor -> broker -> serve -> drain -> stop
 
 Every part gets its collaborators here. Signals only write their number into a socket pair.
 """
@@ -12,8 +12,9 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -21,17 +22,20 @@ import zmq
 
 from f5ctl import __version__
 from f5ctl.errors import BadRequestError, ConfigError
+from f5d import journal
 from f5d.broker import Broker
-from f5d.config import Config
+from f5d.config import Config, unchangeable
 from f5d.dispatcher import Dispatcher
 from f5d.engine.types import Configure
 from f5d.fleet import Fleet
+from f5d.heartbeat import Heartbeat
 from f5d.jobs import JobTable
 from f5d.model.catalog import catalog, resolve
 from f5d.model.config import ModelSpec
 from f5d.outbox import Outbox
+from f5d.sdnotify import Notifier, inherited_socket
 from f5d.server import Server, public_socket
-from f5d.socketfile import SocketPlace
+from f5d.socketfile import InheritedPlace, SocketPlace
 from f5d.supervisor import ENGINE_COMMAND, Supervisor
 from f5d.views import DaemonFacts
 from f5d.voices import Voice, find_voice, voice_table
@@ -41,19 +45,23 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger(__name__)
 
 
-def run(config: Config, engine_command: Sequence[str] = ENGINE_COMMAND) -> None:
-    """Serve until a `stop` request or a signal, then return.
+def run(
+    config: Config,
+    engine_command: Sequence[str] = ENGINE_COMMAND,
+    read_config: Callable[[], Config] | None = None,
+) -> None:
+    """Serve until a `stop` request or a signal, then return; SIGHUP takes what `read_config` returns.
 
     Raises:
         ConfigError: the socket cannot be had, or another daemon serves it.
     """
-    specs = catalog({spec.name: spec for spec in config.models})
-    voices = voice_table(config.voices)
-    check_names(config, specs, voices)
+    names = known_names(config)
+    inherited = inherited_socket()
     poller = zmq.Poller()
     with (
-        SocketPlace(config.socket) as place,
+        InheritedPlace(inherited) if inherited else SocketPlace(config.socket) as place,
         signals_as_bytes() as wakeup,
+        Notifier() as notifier,
         zmq.Context() as context,
         public_socket(context) as router,
         closing(Supervisor(context, poller, place.engine_path, engine_command)) as supervisor,
@@ -63,18 +71,77 @@ def run(config: Config, engine_command: Sequence[str] = ENGINE_COMMAND) -> None:
             Fleet(config.max_loaded_models, config.keep_alive_s),
             supervisor,
             Outbox(router),
-            partial(engine_settings, config, specs),
+            partial(engine_settings, config, names.specs),
         )
-        facts = DaemonFacts(os.getpid(), config.socket, time.monotonic(), config.model)
-        broker = Broker(config, facts, specs, voices, dispatcher)
-        server = Server(router, poller, wakeup, broker, dispatcher)
-        try:
-            server.bind(config.socket)
-        except OSError as error:
-            raise ConfigError(f"socket {config.socket} cannot be bound: {error.strerror}") from None
-        log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, config.socket)
+        facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model)
+        broker = Broker(config, facts, names.specs, names.voices, dispatcher)
+        heartbeat = Heartbeat(notifier, dispatcher)
+        reloader = Reloader(config, names.specs, read_config, broker, heartbeat)
+        server = Server(router, poller, wakeup, broker, heartbeat=heartbeat, reload=reloader.reload)
+        server.bind(place.socket_path, place.listen())
+        log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
+        heartbeat.ready()
         server.run()
         log.info("stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the names of a configuration stand for."""
+
+    specs: Mapping[str, ModelSpec]
+    voices: Mapping[str, Voice]
+
+
+def known_names(config: Config) -> Names:
+    """Return the models and voices of a configuration, or refuse one whose own names do not exist."""
+    names = Names(catalog({spec.name: spec for spec in config.models}), voice_table(config.voices))
+    check_names(config, names.specs, names.voices)
+    return names
+
+
+class Reloader:
+    """Takes a changed configuration while jobs are running; owns the one in force."""
+
+    def __init__(
+        self,
+        config: Config,
+        specs: Mapping[str, ModelSpec],
+        read_config: Callable[[], Config] | None,
+        broker: Broker,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._config = config
+        self._specs = specs  # also models that are gone from the configuration while jobs need them
+        self._read_config = read_config
+        self._broker = broker
+        self._heartbeat = heartbeat
+
+    def reload(self, now: float) -> None:
+        """Read the configuration again and go on with it; one that is wrong changes nothing."""
+        self._heartbeat.reloading(now)
+        try:
+            fresh = self._config if self._read_config is None else self._read_config()
+            self._adopt(fresh, known_names(fresh))
+        except ConfigError as error:
+            log.error("the configuration was not reloaded, the old one stays: %s", error.message)  # noqa: TRY400
+        finally:
+            self._heartbeat.ready()
+
+    def _adopt(self, fresh: Config, names: Names) -> None:
+        dispatcher = self._broker.dispatcher
+        for key in unchangeable(self._config, fresh):
+            log.warning("%s cannot change while the daemon runs; restart it", key)
+        needed = {job.model for job in dispatcher.jobs.work} | set(dispatcher.fleet.slots)
+        kept = {model: spec for model, spec in self._specs.items() if model in needed}
+        self._config, self._specs = fresh, {**kept, **names.specs}
+        journal.set_level(fresh.log_level)
+        dispatcher.jobs.limit = fresh.max_jobs
+        dispatcher.fleet.limit = fresh.max_loaded_models
+        dispatcher.fleet.keep_alive_s = fresh.keep_alive_s
+        dispatcher.reconfigure(partial(engine_settings, fresh, self._specs), names.specs)
+        self._broker.adopt(fresh, names.specs, names.voices)
+        log.info("the configuration was reloaded; %d jobs go on", len(dispatcher.jobs.work))
 
 
 def engine_settings(config: Config, specs: Mapping[str, ModelSpec], model: str) -> Configure:

@@ -7,10 +7,10 @@ ends: every path to a terminal message goes through `_conclude`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final
 
-from f5ctl.errors import F5Error, SynthesisError, TryAgainError, error_from_wire
+from f5ctl.errors import SYNTHESIS_CODES, F5Error, SynthesisError, TryAgainError, error_from_wire
 from f5ctl.protocol import Audio, Cancelled, Done, Failed, Reply
 from f5d.engine import types as engine_types
 from f5d.engine.types import Configure, Encode, FromEngine, Synthesize
@@ -41,6 +41,7 @@ class Dispatcher:
         self.supervisor = supervisor
         self.outbox = outbox
         self._configure = configure
+        self._started_with: dict[str, Configure] = {}  # by model
         self._unloading: dict[Job, list[Slot]] = {}
         self.engines: dict[str, EngineProcess] = {}  # by model
 
@@ -78,6 +79,17 @@ class Dispatcher:
         """Return when `pump` or `tick` has something to do by time alone."""
         times = [self.jobs.next_due(), self.fleet.next_due(self.jobs.waiting, now)]
         return min((time for time in times if time is not None), default=None)
+
+    def reconfigure(self, configure: Callable[[str], Configure], served: Container[str]) -> None:
+        """Start engines by `configure` from now on.
+
+        An engine that would be started otherwise now, or whose model is no longer served, ends after its jobs.
+        """
+        self._configure = configure
+        for slot in self.fleet.slots.values():
+            unchanged = slot.model in served and configure(slot.model) == self._started_with.get(slot.model)
+            if not unchanged and slot.retire_before is None:
+                slot.retire_before = self.jobs.next_number
 
     def unload(self, job: Job, slots: list[Slot]) -> None:
         """End these slots once the jobs that came before `job` are done; `job` ends with them."""
@@ -118,8 +130,10 @@ class Dispatcher:
 
     def _start(self, slot: Slot, now: float) -> None:
         self.fleet.begin(slot)
+        if slot.retire_before is None or slot.model not in self._started_with:
+            self._started_with[slot.model] = self._configure(slot.model)
         try:
-            self.engines[slot.model] = self.supervisor.start(self._configure(slot.model), now)
+            self.engines[slot.model] = self.supervisor.start(self._started_with[slot.model], now)
         except OSError as error:
             del self.fleet.slots[slot.model]
             line = f"the engine for {slot.model} cannot be started: {error}"
@@ -256,11 +270,13 @@ class Dispatcher:
 
 
 def _log_end(job: Job, outcome: Outcome, reply: Reply, now: float) -> None:
+    level = _level(reply)
     if job.order is None:
-        log.info("job %s %s: %s model=%s", job.id, outcome, job.kind, job.model)
+        log.log(level, "job %s %s: %s model=%s", job.id, outcome, job.kind, job.model)
         return
     first_s = "-" if job.first_audio_at is None else f"{job.first_audio_at - job.accepted_at:.3f}"
-    log.info(
+    log.log(
+        level,
         "job %s %s: model=%s voice=%s characters=%d audio_s=%.2f first_audio_s=%s rtf=%s total_s=%.3f%s",
         job.id,
         outcome,
@@ -273,3 +289,10 @@ def _log_end(job: Job, outcome: Outcome, reply: Reply, now: float) -> None:
         now - job.accepted_at,
         f" code={reply.code}" if isinstance(reply, Failed) else "",
     )
+
+
+def _level(reply: Reply) -> int:
+    """Return how loud the end of a job is: the engine's faults are errors, the client's are warnings."""
+    if not isinstance(reply, Failed):
+        return logging.INFO
+    return logging.ERROR if reply.code in SYNTHESIS_CODES else logging.WARNING

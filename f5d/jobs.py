@@ -189,6 +189,11 @@ class JobTable:
             line = f"the queue's recordings would be {held} bytes; the limit is {MAX_HELD_REFERENCE_BYTES}"
             raise TryAgainError("overloaded", line, retry_after_s=self.retry_after_s)
 
+    @property
+    def next_number(self) -> int:
+        """The number that the next admitted job gets."""
+        return self._last_number + 1
+
     def admit(
         self,
         client: Client,

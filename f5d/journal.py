@@ -38,6 +38,11 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
     logger.propagate = False
 
 
+def set_level(level: str) -> None:
+    """Let records of at least `level` through from now on."""
+    logging.getLogger("f5d").setLevel(level.upper())
+
+
 def is_journal(stream: IO[str]) -> bool:
     """Return True when JOURNAL_STREAM names `stream`'s device and inode (systemd.exec(5)).
 

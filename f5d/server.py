@@ -1,7 +1,7 @@
 """The loop of the daemon: one thread, one poller, no sleeping.
 
 `Server` owns the public ROUTER socket while it runs. It moves messages between clients, `Broker`
-and engines and turns signals into `drain` and `force`; it decides nothing itself.
+and engines and turns signals into `drain`, `force` and `reload`; it decides nothing itself.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import math
 import signal
 import socket
 import time
+from collections.abc import Callable
 from typing import Final
 
 import zmq
 
 from f5ctl.protocol import MAX_MESSAGE_BYTES
 from f5d.broker import Broker
-from f5d.dispatcher import Dispatcher
-from f5d.supervisor import EngineProcess, bind_private
+from f5d.heartbeat import Heartbeat
+from f5d.supervisor import EngineProcess
 
-PRIVATE: Final = 0o177  # umask: the socket is the owner's alone
 RECEIVE_HWM: Final = 32  # messages of up to 17 MiB, for each client
 SEND_HWM: Final = 256  # for each client, before the outbox takes over
 LINGER_MS: Final = 1_000
@@ -50,20 +50,28 @@ class Server:
         poller: zmq.Poller,
         wakeup: socket.socket,
         broker: Broker,
-        dispatcher: Dispatcher,
+        *,
+        heartbeat: Heartbeat,
+        reload: Callable[[float], None],
     ) -> None:
         self._router = router
         self._poller = poller
         self._wakeup = wakeup
         self._broker = broker
+        self._heartbeat = heartbeat
+        self._reload = reload
+        dispatcher = broker.dispatcher
         self._dispatcher = dispatcher
         self._fleet = dispatcher.fleet
         self._supervisor = dispatcher.supervisor
         self._outbox = dispatcher.outbox
+        self._endpoint = ""
 
-    def bind(self, path: str) -> None:
-        """Make the socket file, with mode 0600 from its first moment."""
-        bind_private(self._router, path, PRIVATE)
+    def bind(self, path: str, listening_fd: int) -> None:
+        """Serve whoever connects, or has connected, to the socket at `path`; takes the descriptor."""
+        self._router.setsockopt(zmq.USE_FD, listening_fd)  # libzmq closes it and leaves the file alone
+        self._router.bind(f"ipc://{path}")
+        self._endpoint = f"ipc://{path}"
         self._poller.register(self._router, zmq.POLLIN)
         self._poller.register(self._wakeup, zmq.POLLIN)
 
@@ -75,7 +83,10 @@ class Server:
             now = time.monotonic()
             self._round(now)
             if self._broker.finished:
-                flush_until = flush_until or now + LAST_FLUSH_S
+                if flush_until is None:
+                    # From here on a client waits in systemd's socket for the next daemon.
+                    self._router.unbind(self._endpoint)
+                    flush_until = now + LAST_FLUSH_S
                 if not len(self._outbox) or now >= flush_until:
                     return
 
@@ -91,6 +102,8 @@ class Server:
         self._outbox.flush(now)
         while lost := self._outbox.take_lost():
             self._broker.forget(lost, now)
+        alive = self._supervisor.is_in_control(now, self._is_working)
+        self._heartbeat.tick(now, alive=alive, patience_s=self._broker.patience_s(now))
 
     def _take_requests(self, now: float) -> None:
         for _ in range(MESSAGES_A_ROUND):
@@ -107,7 +120,7 @@ class Server:
             return
         for number in numbers:
             if number == signal.SIGHUP:
-                log.info("SIGHUP is ignored: stop and start the daemon to read its configuration again")
+                self._reload(now)
             elif number in (signal.SIGTERM, signal.SIGINT):
                 if self._broker.draining:
                     self._broker.force(now)
@@ -121,6 +134,11 @@ class Server:
     def _timeout_ms(self, now: float) -> int | None:
         if self._broker.finished:
             return 0 if not len(self._outbox) else 20
-        times = [self._broker.next_due(now), self._supervisor.next_due(now), self._outbox.next_due(now)]
+        times = [
+            self._broker.next_due(now),
+            self._supervisor.next_due(now),
+            self._outbox.next_due(now),
+            self._heartbeat.next_due(),
+        ]
         due = min((time_s for time_s in times if time_s is not None), default=None)
         return None if due is None else max(0, math.ceil((due - now) * 1000))

@@ -1,6 +1,8 @@
-"""The daemon's place in the file system: runtime folder, lock and socket path.
+"""The daemon's place in the file system: runtime folder, lock, listening socket.
 
-Knows paths and their owners, nothing of ZeroMQ. `SocketPlace` owns the lock for the daemon's life.
+Knows paths and their owners, nothing of ZeroMQ. A place is either the daemon's own (`SocketPlace`:
+it makes the folder, the lock and the socket and takes them away again) or systemd's
+(`InheritedPlace`: the socket was there first and stays).
 """
 
 from __future__ import annotations
@@ -8,19 +10,24 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import ConfigError
 from f5ctl.protocol import MAX_SOCKET_PATH_BYTES, check_socket_path
+from f5d.sdnotify import InheritedSocket
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 ENGINE_SUFFIX_BYTES: Final = 8  # ".e" and the incarnation's number
 FOLDER_MODE: Final = 0o700
+PRIVATE: Final = 0o177  # umask: the socket is the owner's alone
+BACKLOG: Final = 128
 
 
 class SocketPlace:
@@ -30,6 +37,7 @@ class SocketPlace:
         self.socket_path = socket_path
         self.lock_path = f"{socket_path}.lock"
         self._lock_fd: int | None = None
+        self._made: os.stat_result | None = None
 
     def __enter__(self) -> Self:
         check_socket_path(self.socket_path)
@@ -48,15 +56,67 @@ class SocketPlace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        Path(self.socket_path).unlink(missing_ok=True)
+        if self._made is not None and _is_file(self.socket_path, self._made):
+            Path(self.socket_path).unlink(missing_ok=True)
         if self._lock_fd is not None:
             Path(self.lock_path).unlink(missing_ok=True)  # before the lock goes: _take_lock checks the inode
             os.close(self._lock_fd)
             self._lock_fd = None
 
+    def listen(self) -> int:
+        """Return a listening socket of mode 0600 on the path; it belongs to the caller.
+
+        Raises:
+            ConfigError: somebody listens there without our lock, or the socket cannot be made.
+        """
+        if _answers(self.socket_path):
+            raise ConfigError(
+                f"another process listens on {self.socket_path}; if it is systemd, see `f5ctl service status`"
+            )
+        with socket.socket(socket.AF_UNIX) as listener:
+            before = os.umask(PRIVATE)  # the file is made inside bind: no moment for others
+            try:
+                Path(self.socket_path).unlink(missing_ok=True)
+                listener.bind(self.socket_path)
+                self._made = os.lstat(self.socket_path)
+            except OSError as error:
+                raise ConfigError(f"socket {self.socket_path} cannot be bound: {error.strerror}") from None
+            finally:
+                os.umask(before)
+            listener.listen(BACKLOG)
+            listener.setblocking(False)
+            return listener.detach()
+
     def engine_path(self, incarnation: int) -> str:
         """Return the private socket path of one engine process."""
         return f"{self.socket_path}.e{incarnation % 1_000_000}"
+
+
+class InheritedPlace:
+    """A socket that systemd made, keeps while no daemon runs, and takes away."""
+
+    def __init__(self, inherited: InheritedSocket, environ: Mapping[str, str] = os.environ) -> None:
+        self.socket_path = inherited.path
+        self._fd = inherited.fd
+        folder = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+        self._engine_stem = f"{folder}/e" if folder else f"{inherited.path}.e"
+
+    def __enter__(self) -> Self:
+        check_socket_path(self.engine_path(-1))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave everything to systemd."""
+
+    def listen(self) -> int:
+        """Return the listening socket; it belongs to the caller."""
+        return self._fd
+
+    def engine_path(self, incarnation: int) -> str:
+        """Return the private socket path of one engine process, in the service's RuntimeDirectory= if any."""
+        return f"{self._engine_stem}{incarnation % 1_000_000}"
 
 
 def own_folders() -> set[Path]:
@@ -119,11 +179,28 @@ def _take_lock(lock_path: str, socket_path: str) -> int:
         os.close(fd)  # the previous daemon unlinked this file between our open and our lock
 
 
+def _answers(path: str) -> bool:
+    """Return True when somebody accepts connections on `path`."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except BlockingIOError:  # its backlog is full
+            return True
+        except OSError:
+            return False
+    return True
+
+
 def _names(path: str, fd: int) -> bool:
     """Return True while `path` still is the file behind `fd`."""
+    return _is_file(path, os.fstat(fd))
+
+
+def _is_file(path: str, held: os.stat_result) -> bool:
+    """Return True while `path` still names the file `held`."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - the same call as fstat's
+        found = os.lstat(path)
     except FileNotFoundError:
         return False
-    held = os.fstat(fd)
     return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)

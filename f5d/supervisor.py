@@ -37,6 +37,7 @@ PRESS_EVERY_S: Final = 2.0
 HURRY_S: Final = 0.3
 LAST_WORDS_S: Final = 0.5  # how long an exited engine's socket may take to report the end of its stream
 SILENCE_S: Final = 600.0  # a working engine says something about once a second
+CONTROL_S: Final = 15.0  # a killed engine that is still there after that is stuck in the kernel
 MESSAGES_A_ROUND: Final = 64
 
 log = logging.getLogger(__name__)
@@ -234,6 +235,16 @@ class Supervisor:
                 engine.kill_at = now
             if engine.kill_at is not None and engine.kill_at <= now:
                 engine.kill_at = now + engine.press()
+
+    def is_in_control(self, now: float, working: Callable[[EngineProcess], bool]) -> bool:
+        """Return False when an engine neither works nor can be ended: pressing it did not help."""
+        return not any(
+            engine.exited_at is None
+            and engine.kill_at is not None
+            and working(engine)
+            and now - engine.heard_at >= SILENCE_S + CONTROL_S
+            for engine in self.engines
+        )
 
     def next_due(self, now: float) -> float | None:
         """Return when `gone` or `enforce` has something to do by time alone."""

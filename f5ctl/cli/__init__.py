@@ -22,6 +22,7 @@ VERBS: Final = {
     "stop": ("daemon", "Stop the daemon once its jobs are done."),
     "doctor": ("doctor", "Check the installation, with a fix for each finding."),
     "completion": ("completion", "Print the shell's completion script."),
+    "service": ("service", "Let systemd start the daemon, and watch over it."),
     "version": ("daemon", "Show the versions of f5ctl and of the daemon."),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
@@ -11,7 +13,7 @@ import click
 from f5ctl.client import Client
 from f5ctl.errors import NoDaemonError, OutputError
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import default_socket_path
+from f5ctl.protocol import SYSTEM_SOCKET, client_socket_path, may_use
 from f5ctl.sinks import ReaderGoneError
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -21,7 +23,8 @@ class Settings:
     """What the options before and after the verb say together."""
 
     def __init__(self) -> None:
-        self.socket = default_socket_path()
+        self.socket = client_socket_path()
+        self.socket_is_named = bool(os.environ.get("F5D_SOCKET"))
         self.start = True
         self.quiet = False
 
@@ -36,6 +39,7 @@ def common_options(function: _Decorated) -> _Decorated:
             settings = ctx.ensure_object(Settings)
             if value:
                 setattr(settings, name, value_of(value))
+                settings.socket_is_named |= name == "socket"
 
         return callback
 
@@ -132,10 +136,15 @@ def connect(
     try:
         return Client(settings.socket)
     except NoDaemonError:
+        if not settings.socket_is_named and settings.socket != SYSTEM_SOCKET and may_use(SYSTEM_SOCKET):
+            with contextlib.suppress(NoDaemonError):
+                return Client(SYSTEM_SOCKET)  # what lies at the user's path was left behind
         if not (start and settings.start):
             raise
-    from f5ctl.autostart import START_S, start_daemon
+    from f5ctl.autostart import START_S, refuse_for_systemd, start_daemon
 
+    if not settings.socket_is_named:
+        refuse_for_systemd(settings.socket)
     line.show("starting daemon")
     start_daemon(settings.socket, timeout_s=min(START_S, timeout_s or START_S))
     return Client(settings.socket)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import zmq
 
 from f5ctl.errors import F5Error
+from f5d import journal
 from f5d.engine import types
 from f5d.engine.scheduler import RowKey, Scheduler
 
@@ -264,7 +265,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the broker, which drains
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd signals the whole group; likewise
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    journal.configure("info")
     threading.Thread(target=_exit_with_broker, daemon=True).start()
     with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
         socket.connect(f"ipc://{sys.argv[1]}")

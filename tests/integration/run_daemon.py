@@ -17,8 +17,14 @@ def main() -> None:
     settings = json.loads(sys.argv[2])
     journal.configure(settings.pop("log_level", "info"))
     command = settings.pop("engine_command", [sys.executable, str(TONE_ENGINE), sys.argv[1]])
+
+    def read_config() -> Config:
+        """Return the settings with the changes in FOLDER/changes.json."""
+        path = Path(sys.argv[1]) / "changes.json"
+        return Config(**{**settings, **(json.loads(path.read_text()) if path.exists() else {})})
+
     try:
-        daemon.run(Config(**settings), engine_command=command)
+        daemon.run(Config(**settings), engine_command=command, read_config=read_config)
     except F5Error as error:
         sys.stderr.write(f"f5d: {error.message}\n")
         sys.exit(error.exit_status)

@@ -139,14 +139,6 @@ def test_stop_drains_and_stop_force_does_not() -> None:
         assert daemon.exit_status(5) == 0
 
 
-def test_sighup_is_survived() -> None:
-    """SIGHUP changes nothing but is noted in the log."""
-    with Daemon() as daemon:
-        daemon.signal(signal.SIGHUP)
-        wait_until(lambda: "SIGHUP" in daemon.log_text(), "the log line")
-        assert daemon.peer().ok(say("a"))
-
-
 def test_an_idle_engine_is_unloaded_after_keep_alive() -> None:
     """After keep_alive without a job the process ends; status shows when, the next job loads again."""
     with Daemon(keep_alive_s=0.5) as daemon:

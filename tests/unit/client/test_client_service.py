@@ -1,0 +1,90 @@
+"""`f5ctl service`, and what clients do where systemd is in charge. The units at work: tests/systemd."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from f5ctl.cli.service import PACKAGED_PYTHON, UNITS, Scope
+
+FAMILY = re.compile(  # lines that may share one reason
+    r"(SystemCall\w+|\w+Capabilit\w+|CapabilityBoundingSet|ProtectKernel\w+|Protect(ControlGroups|Clock|Hostname))="
+)
+SERVICES = sorted((UNITS).glob("*/f5d*.service"))
+
+
+def f5ctl(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), **env}
+    command = [sys.executable, "-m", "f5ctl", *args]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_every_unit_is_in_the_package() -> None:
+    """Both scopes have a socket and a service, each also as a template, with the Python to be replaced."""
+    for system in (True, False):
+        for source, _target in Scope(system=system).files():
+            assert source.is_file(), source
+    assert len(SERVICES) == 4
+    for service in SERVICES:
+        assert f"ExecStart={PACKAGED_PYTHON} -m f5d serve\n" in service.read_text()
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_every_restriction_has_its_reason(service: Path) -> None:
+    """Each setting of the sandbox stands under a comment, or under another setting that it belongs to."""
+    _before, _heading, sandbox = service.read_text().partition("# --- What it may not ---\n")
+    assert sandbox
+    lines = sandbox.splitlines()
+    for above, line in pairwise(lines):
+        if line and not line.startswith("#"):
+            assert above.startswith("#") or (FAMILY.match(line) and FAMILY.match(above)), line
+
+
+def test_templates_differ_in_names_only() -> None:
+    """What holds for the daemon holds for an instance."""
+    for scope in ("system", "user"):
+        one, many = ((UNITS / scope / name).read_text() for name in ("f5d.service", "f5d@.service"))
+        restrictions = [
+            text.partition("# --- What it may not ---")[2].partition("# Not Private")[0] for text in (one, many)
+        ]
+        assert restrictions[0] == restrictions[1]
+        assert "%i.toml" in many
+
+
+def test_no_daemon_is_started_where_systemd_is_to_listen(tmp_path: Path) -> None:
+    """With f5d.socket enabled but not listening, say names the command instead of getting in the way."""
+    wants = tmp_path / ".config" / "systemd" / "user" / "sockets.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "f5d.socket").touch()
+    done = f5ctl(tmp_path, "say", "Hello.", "-o", str(tmp_path / "a.wav"))
+    assert done.returncode == 69
+    path = tmp_path / "f5d" / "f5d.sock"
+    assert done.stderr == (
+        f"f5ctl: error: systemd is to listen on {path} and does not; "
+        "start it with: systemctl --user start f5d.socket\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "line"),
+    [
+        (["install"], {"PATH": "/nowhere"}, "there is no systemctl here: this machine does not run systemd"),
+        (["status", "--user"], {"XDG_RUNTIME_DIR": ""}, "XDG_RUNTIME_DIR is not set"),
+        (["install", "--user"], {"F5D_SOCKET": "/tmp/x"}, "F5D_SOCKET is set"),
+    ],
+)
+def test_what_cannot_work_is_one_line(tmp_path: Path, args: list[str], env: dict[str, str], line: str) -> None:
+    """Status 78 and the reason, before anything is written."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "systemctl").symlink_to("/bin/true")
+    done = f5ctl(tmp_path, "service", *args, **{"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", **env})
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"f5ctl: error: {line}")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / ".config").exists()
