@@ -6,7 +6,6 @@ Imports neither torch nor the f5-tts package; upstream.py does.
 from __future__ import annotations
 
 import datetime as dt
-import math
 import os
 import platform
 import shlex
@@ -44,11 +43,6 @@ def timed(*command: str, text: str = "") -> tuple[float, str]:
     began_s = time.perf_counter()
     out = subprocess.run(command, check=True, input=text, stdout=subprocess.PIPE, text=True).stdout
     return time.perf_counter() - began_s, out
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest value that `percent` of the values do not exceed."""
-    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def head() -> str:

@@ -21,6 +21,7 @@ VERBS: Final = {
     "cancel": ("jobs", "Cancel a job, or all of them."),
     "stop": ("daemon", "Stop the daemon once its jobs are done."),
     "doctor": ("doctor", "Check the installation, with a fix for each finding."),
+    "bench": ("bench", "Measure how fast the daemon speaks here."),
     "completion": ("completion", "Print the shell's completion script."),
     "service": ("service", "Let systemd start the daemon, and watch over it."),
     "version": ("daemon", "Show the versions of f5ctl and of the daemon."),
