@@ -27,7 +27,7 @@ from f5d.model.sampler import Row, RowSpec
 
 MAX_PREPARED_REFERENCES: Final = 32
 GPU_BUDGET_FRAMES: Final = 16_384
-CPU_BUDGET_FRAMES: Final = 1_024
+CPU_BUDGET_FRAMES: Final = 512  # a core; more rows at once would only make each of them later
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,9 @@ class Synthesizer:
     @property
     def budget_frames(self) -> int:
         """How many frames one ODE step should hold on this device."""
-        return GPU_BUDGET_FRAMES if self._model.device.startswith("cuda") else CPU_BUDGET_FRAMES
+        if self._model.device.startswith("cuda"):
+            return GPU_BUDGET_FRAMES
+        return CPU_BUDGET_FRAMES * torch.get_num_threads()
 
     def plan(self, job_text: str, reference: Reference, parameters: Parameters) -> Plan:
         """Cut a text into segments and fix each one's tokens and length.
