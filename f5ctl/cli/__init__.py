@@ -13,6 +13,7 @@ from f5ctl.cli.base import common_options
 # verb: (module under f5ctl.cli, line in `f5ctl --help`)
 VERBS: Final = {
     "say": ("say", "Speak text: to a file, a pipe or the loudspeaker."),
+    "batch": ("batch", "Speak every line of a manifest into a file of its own."),
     "status": ("daemon", "Show what the daemon is doing."),
     "ps": ("models", "List the loaded models."),
     "voices": ("voices", "List the voices."),

@@ -67,13 +67,14 @@ def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: 
             raise click.UsageError("audio does not belong on a terminal; use -o FILE, a pipe or --play")
         return Output("-", "pcm" if raw else format_ or "wav")
     if path is not None:
-        return Output(path, format_ or _format_of(path))
+        return Output(path, format_ or format_of(path))
     if not play and not to_terminal:
         return Output("-", format_ or "wav")
     return Output(None, "wav")
 
 
-def _format_of(path: str) -> Format:
+def format_of(path: str) -> Format:
+    """Return the format that the suffix of `path` names, or raise click.UsageError."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]

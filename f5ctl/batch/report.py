@@ -1,0 +1,213 @@
+"""How a batch goes: for a person on stderr, for a script as lines of JSON on stdout.
+
+On a terminal a bar of rich, which is imported here and nowhere else in the client; elsewhere a line
+now and then. Failures and warnings get a line of their own at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final
+
+from f5ctl.batch.manifest import Line
+from f5ctl.cli.base import emit, emit_json
+from f5ctl.cli.models import duration
+from f5ctl.errors import F5Error
+
+PLAIN_EVERY_S: Final = 10.0
+
+
+class Tally:
+    """What has happened so far, and what that says of the rest."""
+
+    def __init__(self, lines: Sequence[Line], skipped: int, now: float) -> None:
+        self.total = len(lines) + skipped
+        self.skipped = skipped
+        self.made = 0
+        self.failed = 0
+        self.audio_s = 0.0
+        self._began = now
+        self._left_bytes = sum(len(line.text.encode()) for line in lines)
+        self._made_bytes = 0
+
+    @property
+    def ended(self) -> int:
+        """Lines that need no more work."""
+        return self.skipped + self.made + self.failed
+
+    def count(self, line: Line, audio_s: float | None) -> None:
+        """Note the end of a line; `audio_s` is None for a failure."""
+        size = len(line.text.encode())
+        self._left_bytes -= size
+        if audio_s is None:
+            self.failed += 1
+        else:
+            self.made += 1
+            self.audio_s += audio_s
+            self._made_bytes += size
+
+    def pace(self, now: float) -> float:
+        """Seconds of audio made in a second."""
+        return self.audio_s / max(now - self._began, 1e-3)
+
+    def left_s(self, now: float) -> float | None:
+        """Seconds until the end, by the bytes of text; None before anything was made."""
+        if not self._made_bytes:
+            return None
+        return (now - self._began) * self._left_bytes / self._made_bytes
+
+    def elapsed_s(self, now: float) -> float:
+        """Seconds since the beginning."""
+        return now - self._began
+
+    def describe(self, now: float) -> str:
+        """Return how it goes, in a line."""
+        parts = [f"{self.ended} of {self.total}"]
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if self.made:
+            parts.append(f"{self.pace(now):.1f} s of audio a second")
+        left_s = self.left_s(now)
+        if left_s is not None and self.ended < self.total:
+            parts.append(f"{duration(left_s)} left")
+        return ", ".join(parts)
+
+
+class BatchReport:
+    """Tells of every line as it ends; a context manager, since a bar must be taken down again."""
+
+    def __init__(self, lines: Sequence[Line], skipped: int, *, quiet: bool) -> None:
+        self.failures: list[dict[str, Any]] = []
+        self.tally = Tally(lines, skipped, time.monotonic())
+        self._quiet = quiet
+        self._answers = not os.isatty(1)  # a person watches the bar instead
+        self._bar = None if quiet or not _draws() else _Bar(self.tally)
+        self._shown_at = time.monotonic()
+        self._why = ""
+
+    def __enter__(self) -> BatchReport:  # noqa: PYI034 - typing.Self is of Python 3.11
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def skipped(self, line: Line, receipt: dict[str, Any]) -> None:
+        """`line` was complete before this run."""
+        self._answer(line, "skipped", **_facts(receipt))
+
+    def made(self, line: Line, receipt: dict[str, Any], warnings: Sequence[str]) -> None:
+        """`line` is complete."""
+        self.tally.count(line, receipt.get("samples", 0) / receipt.get("sample_rate_hz", 1))
+        for warning in warnings:
+            self._say(f"f5ctl: warning: {line.where}: {warning}")
+        self._answer(line, "done", **_facts(receipt))
+        self._show()
+
+    def failed(self, line: Line, error: F5Error) -> None:
+        """`line` will not be made."""
+        self.tally.count(line, None)
+        note = {"line": line.number, "code": error.code, "error": error.message}
+        self.failures.append({**line.record(), **note})
+        self._say(f"f5ctl: {line.where} failed: {error.message}")
+        self._answer(line, "failed", code=error.code, error=error.message)
+        self._show()
+
+    def waits(self, why: str) -> None:
+        """Nothing can be done at the moment; an empty `why` ends that."""
+        if why != self._why:
+            self._why = why
+            if self._bar:
+                self._bar.show(why)
+            elif why:
+                self._say(f"f5ctl: {why}")
+
+    def conclude(self, failed_path: str | None) -> None:
+        """Say what came of it."""
+        now = time.monotonic()
+        tally = self.tally
+        text = f"{tally.made} made, {tally.skipped} skipped, {tally.failed} failed"
+        if left := tally.total - tally.ended:
+            text += f", {left} left"
+        if tally.made:
+            text += f"; {duration(tally.audio_s)} of speech in {duration(tally.elapsed_s(now))}"
+        if failed_path:
+            text += f"; the failed lines are in {failed_path}"
+        self._say(f"f5ctl: {text}")
+
+    def _answer(self, line: Line, status: str, **more: Any) -> None:
+        if self._answers:
+            emit_json({"line": line.number, "output": line.output, "status": status, **more})
+
+    def _say(self, text: str) -> None:
+        if self._quiet:
+            return
+        printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+        if self._bar:
+            self._bar.print(printable)
+        else:
+            emit(printable, to_stderr=True)
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if self._bar:
+            self._bar.show(self._why)
+        elif now - self._shown_at >= PLAIN_EVERY_S:
+            self._shown_at = now
+            self._say(f"f5ctl: {self.tally.describe(now)}")
+
+
+class _Bar:
+    """A bar on stderr; rich draws it from a thread of its own."""
+
+    def __init__(self, tally: Tally) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._tally = tally
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            BarColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("", total=tally.total, completed=tally.ended)
+
+    def start(self) -> None:
+        """Draw."""
+        self._progress.start()
+        self.show("")
+
+    def stop(self) -> None:
+        """Take the bar down."""
+        self._progress.stop()
+
+    def show(self, why: str) -> None:
+        """Bring the bar up to date."""
+        text = self._tally.describe(time.monotonic()) + (f", {why}" if why else "")
+        self._progress.update(self._task, completed=self._tally.ended, description=text)
+
+    def print(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _draws() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+
+
+def _facts(receipt: dict[str, Any]) -> dict[str, Any]:
+    seconds = receipt.get("samples", 0) / receipt.get("sample_rate_hz", 1)
+    return {"seed": receipt.get("seed"), "duration_s": round(seconds, 3), "sha256": receipt.get("sha256")}

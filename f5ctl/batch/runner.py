@@ -1,0 +1,263 @@
+"""Making the lines of a batch: several requests in flight, tried again, across the deaths of a daemon.
+
+`Runner` owns the lines that are not made yet and one connection at a time. A lost connection costs a
+reconnection: what was in flight is asked for again, and since a line decides its own seed the audio is
+what it would have been. Knows nothing of terminals; `Report` is told of every end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from f5ctl.batch.manifest import Line
+from f5ctl.batch.store import Store
+from f5ctl.cli.inputs import read_recording
+from f5ctl.cli.output import check_complete
+from f5ctl.client import SILENCE_S, Client, answer, new_id
+from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, TryAgainError
+from f5ctl.protocol import BOUNDS, TERMINAL_TYPES, Audio, Encoding, Progress, Reply, Say
+
+PATIENCE_S: Final = 60.0  # for a daemon that was there and is gone
+FIRST_WAIT_S: Final = 0.05
+LONGEST_WAIT_S: Final = 2.0
+MAX_LOSSES: Final = 5  # connections in a row that brought no line
+OVERLOADED_WAIT_S: Final = 1.0
+CURABLE: Final = frozenset({"synthesis_failed", "engine_error", "internal_error", "deadline_exceeded"})
+SEED_STRIDE: Final = 1000  # the next try's seed, where the audio of this one did not pass its checks
+SEEDS: Final = int(BOUNDS["seed"].high) + 1
+
+
+class Report(Protocol):
+    """Who is told how the batch goes."""
+
+    def made(self, line: Line, receipt: dict[str, Any], warnings: Sequence[str]) -> None:
+        """`line` is complete."""
+
+    def failed(self, line: Line, error: F5Error) -> None:
+        """`line` will not be made."""
+
+    def waits(self, why: str) -> None:
+        """Nothing can be done at the moment; an empty `why` ends that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How many requests are in flight, how often a line is tried again, and when all of it ends."""
+
+    jobs: int = 8
+    retry: int = 2
+    keep_going: bool = False
+    priority: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    """A line that is not made yet; `live` once its request is on the way."""
+
+    line: Line
+    tries: int = 0  # that failed
+    doubted: int = 0  # of those, audio that did not pass its checks
+    request: Say | None = None
+    chunks: list[bytes] = field(default_factory=list)
+
+
+class Runner:
+    """Makes `lines`, in their order as far as the engine does.
+
+    `connect` returns a client, starting a daemon where that is wanted.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        store: Store,
+        policy: Policy,
+        connect: Callable[[], Client],
+        report: Report,
+    ) -> None:
+        self._todo = deque(_Task(line) for line in lines)
+        self._live: dict[str, _Task] = {}
+        self._store = store
+        self._policy = policy
+        self._connect = connect
+        self._report = report
+        self._window = policy.jobs
+        self._hold_until = 0.0
+        self._heard_at = 0.0
+        self._losses = 0
+        self._met = False  # a daemon has answered
+        self._stopped = False
+
+    def run(self) -> None:
+        """Make every line, or all up to the first failure without `keep_going`.
+
+        Raises:
+            NoDaemonError: there is no daemon, or it is lost and does not come back.
+            OutputError: an output cannot be written; nothing more is asked for.
+        """
+        while self._todo and not self._stopped:
+            self._connect_and_serve()
+
+    def _connect_and_serve(self) -> None:
+        try:
+            with self._connected() as client:
+                self._serve(client)
+        except NoDaemonError:
+            self._losses += 1
+            if not self._met or self._losses > MAX_LOSSES:
+                raise
+            self._requeue(list(self._live.values()))
+            self._live.clear()
+
+    def _connected(self) -> Client:
+        """Return a connection; a daemon that was there before is waited for."""
+        patient_until = time.monotonic() + PATIENCE_S
+        wait_s = FIRST_WAIT_S
+        while (client := self._try_to_connect(patient_until)) is None:
+            self._report.waits("waiting for the daemon")
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+        self._met = True
+        self._report.waits("")
+        return client
+
+    def _try_to_connect(self, patient_until: float) -> Client | None:
+        try:
+            return self._connect()
+        except NoDaemonError:
+            if not self._met or time.monotonic() > patient_until:
+                raise
+            return None
+
+    def _requeue(self, tasks: list[_Task]) -> None:
+        for task in reversed(tasks):
+            task.request = None
+            task.chunks = []
+            self._todo.appendleft(task)
+
+    def _serve(self, client: Client) -> None:
+        """Work through one connection until all is done or the daemon is lost."""
+        try:
+            self._heard_at = time.monotonic()
+            while (self._todo or self._live) and not self._stopped:
+                self._ask(client)
+                self._hear(client)
+        except NoDaemonError:
+            raise
+        except BaseException:
+            client.cancel(*self._live)
+            raise
+        client.cancel(*self._live)  # after a failure that ends the batch
+
+    def _hear(self, client: Client) -> None:
+        """Wait until there is something to do, and take what the daemon says."""
+        if not self._live:
+            self._heard_at = time.monotonic()
+        reply = client.wait(self._wait_s())
+        now = time.monotonic()
+        if reply is not None:
+            self._heard_at = now
+            self._take(reply)
+        elif self._live and now - self._heard_at >= SILENCE_S:
+            raise NoDaemonError(f"the daemon has not answered for {SILENCE_S:.0f} s")
+
+    def _wait_s(self) -> float:
+        now = time.monotonic()
+        wait_s = SILENCE_S - (now - self._heard_at) if self._live else SILENCE_S
+        if self._todo and len(self._live) < self._window:
+            wait_s = min(wait_s, self._hold_until - now)
+        return max(0.0, wait_s)
+
+    def _ask(self, client: Client) -> None:
+        while self._todo and len(self._live) < self._window and time.monotonic() >= self._hold_until:
+            task = self._todo.popleft()
+            try:
+                request = self._request(task)
+            except BadRequestError as error:
+                self._give_up(task, error)
+                if self._stopped:
+                    return
+                continue
+            task.request = request
+            self._live[request.id] = task
+            client.send(request)
+
+    def _request(self, task: _Task) -> Say:
+        line = task.line
+        encoding: Encoding = "pcm" if line.format in ("wav", "pcm") else line.format
+        return Say(
+            new_id(),
+            line.text,
+            voice=line.voice,
+            ref_audio=_recording(line),
+            ref_text=line.ref_text,
+            seed=(line.seed + SEED_STRIDE * task.doubted) % SEEDS,
+            encoding=encoding,
+            priority=self._policy.priority,
+            **line.parameters,
+        )
+
+    def _take(self, reply: Reply) -> None:
+        task = self._live.get(reply.id)
+        if task is None:
+            return
+        if isinstance(reply, Audio):
+            task.chunks.append(reply.data)
+        elif isinstance(reply, Progress):
+            self._report.waits(f"loading {reply.model}" if reply.state == "loading" else "")
+        elif isinstance(reply, TERMINAL_TYPES):
+            del self._live[reply.id]
+            self._conclude(task, reply)
+
+    def _conclude(self, task: _Task, reply: Reply) -> None:
+        audio = b"".join(task.chunks)
+        try:
+            made = answer(reply)
+            if task.request is not None:
+                check_complete(made, task.request, len(audio))
+        except F5Error as error:
+            self._retry(task, error)
+            return
+        receipt = self._store.keep(task.line, audio, made)
+        self._losses = 0
+        self._window = min(self._window + 1, self._policy.jobs)
+        self._report.made(task.line, receipt, made.get("warnings") or [])
+
+    def _retry(self, task: _Task, error: F5Error) -> None:
+        """Queue the line again where another try may help, else give it up."""
+        if isinstance(error, TryAgainError) and error.code == "overloaded":
+            # others fill the queue: no failure of the line, and no reason to stand in the way
+            self._window = max(1, len(self._live))
+            self._hold_until = time.monotonic() + (error.retry_after_s or OVERLOADED_WAIT_S)
+            self._requeue([task])
+            return
+        if error.code == "shutting_down":
+            self._requeue([task])
+            self._hold_until = time.monotonic() + OVERLOADED_WAIT_S  # until it is gone
+            return
+        if error.code not in CURABLE or task.tries >= self._policy.retry:
+            self._give_up(task, error)
+            return
+        task.tries += 1
+        if error.code == "synthesis_failed" and not task.line.own_seed:
+            task.doubted += 1
+        self._requeue([task])
+
+    def _give_up(self, task: _Task, error: F5Error) -> None:
+        self._report.failed(task.line, error)
+        self._stopped = self._stopped or not self._policy.keep_going
+
+
+def _recording(line: Line) -> bytes | None:
+    """Return the line's recording; BadRequestError when it is not the one that the manifest meant."""
+    if line.ref_audio is None:
+        return None
+    data = read_recording(line.ref_audio)
+    if hashlib.sha256(data).hexdigest() != line.ref_hash:
+        raise BadRequestError("bad_audio", f"{line.ref_audio} has changed since the batch began")
+    return data

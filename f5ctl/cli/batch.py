@@ -1,0 +1,158 @@
+"""`f5ctl batch`: a manifest in, a folder of audio out."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import click
+
+from f5ctl.batch.manifest import STYLES, Defaults, Line, read_manifest
+from f5ctl.batch.report import BatchReport
+from f5ctl.batch.runner import Policy, Runner
+from f5ctl.batch.store import Store
+from f5ctl.cli.base import Settings, Verb, common_options, connect, option
+from f5ctl.cli.output import FORMATS, Format
+from f5ctl.cli.say import PRIORITIES, QUALITIES, Number
+from f5ctl.client import Client
+from f5ctl.errors import OutputError
+from f5ctl.progress import StatusLine
+
+EXIT_FAILED_LINES = 1
+
+
+@click.command(
+    cls=Verb,
+    options_metavar="[OPTIONS]",
+    examples="f5ctl batch lines.txt -d out\njq -c '{text: .title}' news.json | f5ctl batch - -d out --jobs 16",
+)
+@click.argument("manifest", metavar="MANIFEST")
+@option("-d", "--dir", "folder", metavar="DIR", required=True, section="Files", help="Where the files go.")
+@option(
+    "--as",
+    "style",
+    metavar="STYLE",
+    type=click.Choice(STYLES),
+    section="Files",
+    help=f"MANIFEST is {', '.join(STYLES[:-1])} or {STYLES[-1]}, whatever its suffix.",
+)
+@option(
+    "--format",
+    "format_",
+    metavar="NAME",
+    type=click.Choice(FORMATS),
+    default="wav",
+    section="Files",
+    help=f"Of outputs without a name: {' '.join(FORMATS)}.",
+)
+@option("--redo", is_flag=True, section="Files", help="Make every file again.")
+@option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    default=8,
+    section="Work",
+    help="Requests in flight, 8 when left out.",
+)
+@option("--keep-going", is_flag=True, section="Work", help="Do the other lines when one has failed.")
+@option(
+    "--retry",
+    metavar="N",
+    type=click.IntRange(0, 100),
+    default=2,
+    section="Work",
+    help="Tries after a failure that may pass, 2 when left out.",
+)
+@option(
+    "--priority",
+    metavar="NAME",
+    type=click.Choice(list(PRIORITIES)),
+    default="low",
+    section="Work",
+    help="low (the default), normal or high.",
+)
+@option("-v", "--voice", metavar="NAME", section="Lines that do not say it", help="A voice of `f5ctl voices`.")
+@option("--ref-audio", metavar="FILE", section="Lines that do not say it", help="A recording of the voice.")
+@option("--ref-text", metavar="TEXT", section="Lines that do not say it", help="What the recording says.")
+@option("-m", "--model", metavar="NAME", section="Lines that do not say it", help="The model.")
+@option(
+    "--quality",
+    metavar="NAME",
+    type=click.Choice(list(QUALITIES)),
+    section="Lines that do not say it",
+    help=f"One of {' '.join(QUALITIES)}.",
+)
+@option("--nfe-step", type=Number("nfe_step", int), section="Lines that do not say it", help="ODE steps.")
+@option(
+    "--cfg-strength",
+    type=Number("cfg_strength", float),
+    section="Lines that do not say it",
+    help="Guidance.",
+)
+@option("--speed", type=Number("speed", float), section="Lines that do not say it", help="Tempo.")
+@option(
+    "--seed",
+    type=Number("seed", int),
+    section="Lines that do not say it",
+    help="The root of the lines' own seeds.",
+)
+@common_options
+@click.pass_obj
+def batch(
+    settings: Settings,
+    /,
+    *,
+    manifest: str,
+    folder: str,
+    style: str | None,
+    format_: Format,
+    redo: bool,
+    jobs: int,
+    keep_going: bool,
+    retry: int,
+    priority: str,
+    quality: str | None,
+    seed: int | None,
+    **fields: Any,
+) -> int:
+    """Speak every line of MANIFEST into a file of its own in DIR.
+
+    MANIFEST holds JSON objects, CSV with a header, or one text a line (- is stdin). What is complete
+    and unchanged is skipped, so the same command goes on after an interruption.
+    """
+    if quality is not None:
+        if fields["nfe_step"] is not None:
+            raise click.UsageError("--quality and --nfe-step exclude each other")
+        fields["nfe_step"] = QUALITIES[quality]
+    if fields["voice"] and fields["ref_audio"]:
+        raise click.UsageError("--voice and --ref-audio exclude each other")
+    if fields["ref_text"] and not fields["ref_audio"]:
+        raise click.UsageError("--ref-text belongs to --ref-audio")
+    lines = read_manifest(manifest, style, Defaults(format_, fields, seed))
+    policy = Policy(jobs=jobs, retry=retry, keep_going=keep_going, priority=PRIORITIES[priority])
+    with Store(folder) as store:
+        return _work(settings, store, lines, policy, redo=redo)
+
+
+def _work(settings: Settings, store: Store, lines: list[Line], policy: Policy, *, redo: bool) -> int:
+    """Make what is missing and return the exit status."""
+    found = {line: None if redo else store.receipt(line) for line in lines}
+    missing = [line for line in lines if found[line] is None]
+    store.write_failed([])
+    with BatchReport(missing, len(lines) - len(missing), quiet=settings.quiet) as report:
+        for line, receipt in found.items():
+            if receipt is not None:
+                report.skipped(line, receipt)
+
+        def reach() -> Client:
+            return connect(settings, StatusLine(quiet=True), start=True)
+
+        try:
+            Runner(missing, store, policy, reach, report).run()
+        finally:
+            failed_path = None
+            with contextlib.suppress(OutputError):  # a full disk; what stopped the batch is being told already
+                failed_path = store.write_failed(report.failures)
+            report.conclude(failed_path)
+    return EXIT_FAILED_LINES if report.failures else 0
