@@ -201,7 +201,7 @@ class Dispatcher:
         match message:
             case engine_types.Planned():
                 job.segments, job.ref_text = message.segments, message.ref_text
-                job.voice_hash, job.warnings = message.voice_hash, message.warnings
+                job.voice_hash, job.warnings, job.texts = message.voice_hash, message.warnings, message.texts
                 self._tell_progress(job, now)
             case engine_types.Segment():
                 self._take_segment(job, message, now)

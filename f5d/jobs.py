@@ -53,6 +53,8 @@ class Job:
     entered_at: float = 0.0
 
     segments: int = 0
+    texts: tuple[str, ...] = ()  # of the segments
+    starts: list[int] = field(default_factory=list)  # where each delivered segment begins, in samples
     segments_done: int = 0  # also the segment that a new engine begins with
     carry: bytes = b""
     pcm: list[bytes] = field(default_factory=list)  # held back for encodings other than pcm
@@ -89,6 +91,12 @@ class Job:
         """Seconds of engine time for a second of audio."""
         return round(self.synthesis_s / self.duration_s, 4) if self.samples else None
 
+    @property
+    def timeline(self) -> list[dict[str, str | float]]:
+        """What is said when: the text of each segment and where it begins, in seconds."""
+        pairs = zip(self.texts, self.starts, strict=False)  # both grow; a job that failed has fewer starts
+        return [{"text": text, "start_s": round(start / SAMPLE_RATE_HZ, 3)} for text, start in pairs]
+
     def enter(self, state: JobState, now: float) -> bool:
         """Account for the time in the old state; return True when the state is a new one."""
         self.spent_s[self.state] = self.spent_s.get(self.state, 0.0) + now - self.entered_at
@@ -100,6 +108,7 @@ class Job:
     def take(self, segment: Segment, now: float) -> None:
         """Record one more delivered segment."""
         self.segments_done += 1
+        self.starts.append(self.samples)
         self.carry = segment.carry
         self.samples += len(segment.pcm) // SAMPLE_BYTES
         self.synthesis_s += segment.synthesis_s

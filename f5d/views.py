@@ -69,6 +69,7 @@ def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
         "samples": job.samples,
         "duration_s": round(job.duration_s, MILLISECONDS),
         "segments": job.segments_done,
+        "timeline": job.timeline,
         "queue_s": round(job.spent_s.get("queued", 0.0), MILLISECONDS),
         "load_s": round(job.spent_s.get("loading", 0.0), MILLISECONDS),
         "first_audio_s": first_s,

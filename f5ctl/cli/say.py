@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, offer, option
 from f5ctl.cli.inputs import read_recording, read_text
-from f5ctl.cli.output import FORMATS, Format, check_complete, choose_output
+from f5ctl.cli.output import FORMATS, Format, Output, check_complete, choose_output
 from f5ctl.client import Client, answer, new_id
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import BOUNDS, Audio, Bound, Reply, Say
 from f5ctl.sinks import Sink
+
+if TYPE_CHECKING:
+    from f5ctl.cli.pieces import Pieces
+    from f5ctl.cli.script import Reading
 
 QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
 PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
@@ -49,7 +53,16 @@ def _listed(words: Iterable[object]) -> str:
     examples="f5ctl say -o hello.wav 'Hello there.'\ngit log -1 --format=%s | f5ctl say -v slt --play",
 )
 @click.argument("words", metavar="[TEXT]...", nargs=-1)
-@option("-f", "--file", metavar="FILE", section="Text", help="Read the text from FILE (- is stdin).")
+@option(
+    "-f", "--file", metavar="FILE", section="Text", help="Read the text, or .srt cues, from FILE (- is stdin)."
+)
+@option("-c", "--config", metavar="FILE", section="Text", help="Speak a story of f5-tts: a TOML file.")
+@option(
+    "--paragraph-pause",
+    metavar="TIME",
+    section="Text",
+    help="Silence between paragraphs: 800ms, 1.5s.",
+)
 @option(
     "-o",
     "--output",
@@ -68,6 +81,7 @@ def _listed(words: Iterable[object]) -> str:
 @option("--output-raw", is_flag=True, section="Output", help="Samples on stdout: s16le, 24 kHz, mono.")
 @option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
+@option("--subtitles", metavar="FILE", section="Output", help="Write subtitles, .srt or .vtt.")
 @option(
     "-v",
     "--voice",
@@ -128,7 +142,7 @@ def _listed(words: Iterable[object]) -> str:
     section="Synthesis",
     help=f"Loudness, {BOUNDS['target_rms']}.",
 )
-@option("--remove-silence/--no-remove-silence", default=False, section="Synthesis", help="Cut long pauses.")
+@option("--remove-silence/--no-remove-silence", default=None, section="Synthesis", help="Cut long pauses.")
 @option(
     "--priority",
     metavar="NAME",
@@ -144,6 +158,9 @@ def say(
     *,
     words: tuple[str, ...],
     file: str | None,
+    config: str | None,
+    paragraph_pause: str | None,
+    subtitles: str | None,
     output: str | None,
     format_: Format | None,
     output_raw: bool,
@@ -152,29 +169,29 @@ def say(
     quality: str | None,
     priority: str | None,
     ref_audio: str | None,
+    remove_silence: bool | None,
     **fields: Any,
 ) -> None:
-    """Speak TEXT, or the text on stdin.
+    """Speak TEXT, or the text on stdin; [town] in it changes the voice, [pause 800ms] is a pause.
 
     The audio goes to -o FILE; without one to stdout as WAV, or to a player when stdout is a
     terminal. Text that is still being written to a pipe is spoken sentence by sentence.
     """
+    reading = _reading(file, config, subtitles, paragraph_pause)
+    if reading and output is None and not (output_raw or play):
+        output = reading.output
     target = choose_output(output, format_, raw=output_raw, play=play)
-    if ref_audio and fields["voice"]:
-        raise click.UsageError("--voice and --ref-audio exclude each other")
-    if fields["ref_text"] and not ref_audio:
-        raise click.UsageError("--ref-text belongs to --ref-audio")
-    if quality is not None:
-        if fields["nfe_step"] is not None:
-            raise click.UsageError("--quality and --nfe-step exclude each other")
-        fields["nfe_step"] = QUALITIES[quality]
-    as_it_comes = target.is_stream and fields["fix_duration"] is None
-    text = read_text(words, file, as_it_comes=as_it_comes)
+    _check_voice(fields, ref_audio)
+    fields["nfe_step"] = _steps(quality, fields["nfe_step"])
+    as_it_comes = target.is_stream and fields["fix_duration"] is None and not reading
+    own = reading.text if reading and not (words or file) else None
+    text = own or read_text(words, file, as_it_comes=as_it_comes)
     request = Say(
         new_id(),
         text if isinstance(text, str) else "",
         ref_audio=read_recording(ref_audio) if ref_audio else None,
         priority=None if priority is None else PRIORITIES[priority],
+        remove_silence=bool(remove_silence),
         encoding=target.encoding,
         stream=target.is_stream,
         **fields,
@@ -189,6 +206,59 @@ def say(
         if as_json:
             emit_json(receipt, to_stderr=target.is_stdout)
 
+    reading = reading or _reading_of_marks(text)
+    if reading:
+        reading.speak(settings, request, target, report, remove_silence=remove_silence)
+    else:
+        _speak_plainly(settings, request, text, target, line=line, report=report)
+
+
+def _reading(
+    file: str | None, config: str | None, subtitles: str | None, paragraph_pause: str | None
+) -> Reading | None:
+    """Return how to read a text of several requests; None when no option asks for that."""
+    is_srt = (file or "").lower().endswith(".srt")
+    if not (is_srt or config or subtitles or paragraph_pause):
+        return None
+    from f5ctl.cli.script import read_options
+
+    return read_options(config, subtitles, paragraph_pause, is_srt=is_srt)
+
+
+def _reading_of_marks(text: str | Pieces) -> Reading | None:
+    """Return how to read a text with voice tags or pauses in it, None for any other."""
+    if not isinstance(text, str) or "[" not in text:
+        return None
+    from f5ctl.cli.script import Reading, is_plain
+
+    return None if is_plain(text) else Reading()
+
+
+def _check_voice(fields: dict[str, Any], ref_audio: str | None) -> None:
+    if ref_audio and fields["voice"]:
+        raise click.UsageError("--voice and --ref-audio exclude each other")
+    if fields["ref_text"] and not ref_audio:
+        raise click.UsageError("--ref-text belongs to --ref-audio")
+
+
+def _steps(quality: str | None, nfe_step: int | None) -> int | None:
+    if quality is None:
+        return nfe_step
+    if nfe_step is not None:
+        raise click.UsageError("--quality and --nfe-step exclude each other")
+    return QUALITIES[quality]
+
+
+def _speak_plainly(
+    settings: Settings,
+    request: Say,
+    text: str | Pieces,
+    target: Output,
+    *,
+    line: StatusLine,
+    report: Callable[[dict[str, Any]], None],
+) -> None:
+    """Speak a text that is one request, or one that is still being written."""
     try:
         with target.open() as sink, connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
             if isinstance(text, str):

@@ -96,7 +96,12 @@ class EngineLoop:
         self._jobs[message.job] = _Job(plan, message.first_segment, message.carry)
         self._send(
             types.Planned(
-                message.job, len(frames), plan.reference.text.strip(), plan.reference.voice_hash, plan.warnings
+                message.job,
+                len(frames),
+                plan.reference.text.strip(),
+                plan.reference.voice_hash,
+                plan.warnings,
+                tuple(segment.text for segment in plan.segments),
             )
         )
         if message.first_segment >= len(frames):

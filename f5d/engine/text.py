@@ -31,7 +31,8 @@ _QUOTES: Final = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "�
 _NO_SPACE_AFTER: Final = frozenset(" :'\"")
 _SENTENCE_END: Final = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|\n")
 _PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n\s*")
-_VOICE_TAG: Final = re.compile(r"\[(\w+)\]")
+_VOICE_TAG: Final = re.compile(r"(?<!\\)\[(\w+)\]")
+_ESCAPED: Final = re.compile(r"\\([\[\]])")
 
 
 def clean_text(text: str) -> str:
@@ -39,7 +40,7 @@ def clean_text(text: str) -> str:
 
     Raises:
         BadRequestError: `bad_text` when a voice tag such as `[town]` stands in it: upstream
-            would drop the tag and speak the wrong voice.
+            would drop the tag and speak the wrong voice. A bracket after a backslash is no tag.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
@@ -47,9 +48,9 @@ def clean_text(text: str) -> str:
         raise BadRequestError(
             "bad_text",
             f"unknown voice tag {tag.group()} in the text; choose the voice with --voice,"
-            f" or write ({tag.group(1)})",
+            f" or write \\{tag.group()}",
         )
-    return text.strip()
+    return _ESCAPED.sub(r"\1", text).strip()
 
 
 def tokenize(text: str) -> list[str]:

@@ -118,13 +118,14 @@ class LoadFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):
-    """The job's text became `segments` segments; `warnings` are lines for the user."""
+    """The job's text became `segments` segments, whose words are `texts`; `warnings` are lines for the user."""
 
     job: str
     segments: int
     ref_text: str
     voice_hash: str
     warnings: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 class Segment(msgspec.Struct, frozen=True, tag=True):

@@ -1,0 +1,30 @@
+"""`python -m f5d.encode FORMAT`: samples on stdin, a finished audio file on stdout.
+
+For clients that join the audio of several requests and want it in a format that only this side can
+write. Samples are mono little-endian signed 16-bit at 24 kHz.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from f5ctl.errors import F5Error
+from f5d.engine.audio import FILE_ENCODINGS, encode_file
+
+
+def main() -> None:
+    """Encode stdin; a line on stderr and the error's status when that cannot be done."""
+    if len(sys.argv) != 2 or sys.argv[1] not in FILE_ENCODINGS:
+        sys.stderr.write(f"usage: python -m f5d.encode {{{','.join(FILE_ENCODINGS)}}}\n")
+        sys.exit(2)
+    try:
+        data = encode_file(sys.stdin.buffer.read(), sys.argv[1])
+    except F5Error as error:
+        sys.stderr.write(f"{error.message}\n")
+        sys.exit(error.exit_status)
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
