@@ -97,6 +97,7 @@ class Speaker:
         self._report = report
         self._warn = warn
         self._samples = 0  # written
+        self._end_s = 0.0  # where the last slot ends
 
     def speak(self) -> None:
         """Write every part; a fault leaves no request behind.
@@ -112,6 +113,7 @@ class Speaker:
                     self._ask()
                 if self._takes:
                     self._hear()
+            self._put_silence(self._end_s - self._now_s)
         except BaseException:
             self._client.cancel(*(take.request.id for take in self._takes if take.request))
             raise
@@ -178,13 +180,13 @@ class Speaker:
             take.chunks, take.size_bytes, take.last = [], 0, None
             self._client.send(take.request)
             return False
-        late_s = self._now_s - slot.cue.start_s
-        if late_s > LATE_S:
-            shown = slot.cue.text[:30]
-            self._warn(f"the cue at {slot.cue.start_s:g} s ({shown!r}) begins {late_s:.1f} s late")
-        self._put_silence(-late_s)
+        self._put_silence(slot.cue.start_s - self._now_s)
         began_s = self._now_s
         self._put(audio)
+        self._end_s = max(self._end_s, slot.cue.end_s)
+        if self._now_s > slot.cue.end_s + LATE_S:
+            where = f"the cue at {slot.cue.start_s:g} s ({slot.cue.text[:30]!r})"
+            self._warn(f"{where} ends {self._now_s - slot.cue.end_s:.1f} s after its slot, at its fastest")
         self.cues.append(Cue(began_s, max(self._now_s, slot.cue.end_s), slot.cue.text))
         self._report(receipt)
         return True

@@ -44,6 +44,7 @@ class FakeDaemon:
     reverse: int = 0
     before: list[Callable[[str], Reply]] = field(default_factory=list)
     fails: tuple[str, str] | None = None
+    refuses: Callable[[dict[str, Any]], Failed | None] | None = None  # one say at a time
     status: dict[str, Any] = field(default_factory=lambda: {"version": "9.9", "pid": NOBODY})
     warnings: list[str] = field(default_factory=list)
     claimed_samples: int | None = None
@@ -121,6 +122,10 @@ class FakeDaemon:
         if self.speaks:
             chunks = [self.speaks(body["text"])]
         self.reverse = len(self._held)  # the rest of them, then no more
+        refusal = self.refuses(body) if self.refuses else None
+        if refusal:
+            self._send(peer, refusal)
+            return
         self._send(peer, Accepted(request, "j1", 0), *(make(request) for make in self.before))
         if self.fails:
             self._send(peer, Failed(request, *self.fails))

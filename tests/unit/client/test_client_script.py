@@ -1,0 +1,242 @@
+"""`f5ctl say` with several voices, pauses, stories and subtitles, against a daemon made of a script."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.client.conftest import Cli, FakeDaemon
+
+VOICES = {"voices": [{"name": "rms"}, {"name": "slt"}]}
+SECOND_SAMPLES = 24_000
+
+
+def sound(text: str) -> bytes:
+    """Return audio from which the text can be read back."""
+    return text.encode("utf-16-le")
+
+
+def silence(seconds: float) -> bytes:
+    return bytes(2 * round(seconds * SECOND_SAMPLES))
+
+
+@pytest.fixture(autouse=True)
+def _speaks(daemon: FakeDaemon) -> None:
+    daemon.speaks, daemon.status = sound, VOICES
+
+
+def says(daemon: FakeDaemon) -> list[dict[str, Any]]:
+    return [body for body in daemon.seen if body["type"] == "say"]
+
+
+def test_several_voices_in_one_call(cli: Cli, daemon: FakeDaemon) -> None:
+    """[slt] is said in slt's voice, [main] in the call's; the audio follows the text."""
+    text = "Once upon a time [slt] Hello! [pause 250ms] [main] said she."
+    done = cli.run("say", "--output-raw", "-v", "rms", "--seed", "5", "--speed", "1.2", text)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == sound("Once upon a time") + sound("Hello!") + silence(0.25) + sound("said she.")
+    assert [(body["voice"], body["seed"], body["speed"]) for body in says(daemon)] == [
+        ("rms", 5, 1.2),
+        ("slt", 1005, 1.2),
+        ("rms", 2005, 1.2),
+    ]
+
+
+def test_parts_are_asked_for_together(cli: Cli, daemon: FakeDaemon) -> None:
+    """Several parts are in flight at a time, and whichever comes first, the order is the text's."""
+    daemon.reverse = 3
+    done = cli.run("say", "--output-raw", "[rms] One. [slt] Two. [rms] Three.")
+    assert done.stdout == sound("One.") + sound("Two.") + sound("Three.")
+
+
+def test_an_unknown_voice_is_told_before_anything_is_spoken(
+    cli: Cli, daemon: FakeDaemon, tmp_path: Path
+) -> None:
+    """A tag without a voice ends with 65 and the names that there are; the file is not made."""
+    done = cli.run("say", "-o", str(tmp_path / "a.wav"), "[rms] One. [town] Two.")
+    assert done.returncode == 65
+    assert b"unknown voice 'town'; known: main, rms, slt (a bracket that is none is written \\[)" in done.stderr
+    assert says(daemon) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_escaped_bracket_goes_to_the_daemon_as_it_is(cli: Cli, daemon: FakeDaemon) -> None:
+    r"""\[sic] is one request as ever; the daemon takes the backslash off."""
+    assert cli.run("say", r"So it is \[sic].").returncode == 0
+    assert [body["text"] for body in daemon.seen] == [r"So it is \[sic]."]
+
+
+def test_paragraphs(cli: Cli) -> None:
+    """--paragraph-pause puts silence between paragraphs; without it a text is one request."""
+    done = cli.run("say", "--output-raw", "--paragraph-pause", "0.5s", text=b"One.\n\nTwo.\n\n")
+    assert done.stdout == sound("One.") + silence(0.5) + sound("Two.")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--paragraph-pause", "long"], "--paragraph-pause: a pause needs a duration such as 800ms or 1.5s"),
+        (["--subtitles", "a.txt"], "the suffix of a.txt names no subtitles; known: .srt .vtt"),
+        (["-c", "none.toml"], "cannot read none.toml: No such file or directory"),
+    ],
+)
+def test_wrong_options(cli: Cli, daemon: FakeDaemon, args: list[str], message: str) -> None:
+    """An option that means nothing is told before the daemon is asked."""
+    done = cli.run("say", "Hello.", *args)
+    assert done.returncode in (2, 65)
+    assert message in done.stderr.decode()
+    assert daemon.seen == []
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    for name in ("me", "town"):
+        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
+            file.setparams((1, 2, SECOND_SAMPLES, 0, "NONE", ""))
+            file.writeframes(name.encode() * 100)
+    (tmp_path / "story.toml").write_text(
+        'model = "F5TTS_v1_Base"\nref_audio = "me.wav"\nref_text = "I am."\n'
+        "speed = 1.1\nremove_silence = true\n"
+        'gen_text = "One. [town] Two. [slt] Three."\noutput_dir = "made"\noutput_file = "out.wav"\n'
+        '[voices.town]\nref_audio = "town.wav"\nref_text = "We are."\nspeed = 0.8\n',
+        encoding="utf-8",
+    )
+    return tmp_path / "story.toml"
+
+
+def test_a_story(cli: Cli, daemon: FakeDaemon, story: Path) -> None:
+    """-c speaks upstream's TOML as it is: its voices, its parameters, its output."""
+    done = cli.run("say", "-c", story.name, cwd=story.parent, env={"PYTHONPATH": str(Path.cwd())})
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    with wave.open(str(story.parent / "made" / "out.wav")) as made:
+        assert made.readframes(made.getnframes()) == sound("One.") + sound("Two.") + sound("Three.")
+    main, town, slt = says(daemon)
+    assert (main["ref_text"], main["speed"], main["model"]) == ("I am.", 1.1, "F5TTS_v1_Base")
+    assert (town["ref_text"], town["speed"], town["remove_silence"]) == ("We are.", 0.8, True)
+    assert town["ref_audio"] == (story.parent / "town.wav").read_bytes()
+    assert (slt["voice"], slt["speed"], "ref_audio" in slt) == ("slt", 1.1, False)
+
+
+def test_the_call_overrides_the_story(cli: Cli, daemon: FakeDaemon, story: Path) -> None:
+    """What the call says counts: text, voice, model, output, parameters, 0 included."""
+    done = cli.run(
+        *("say", "-c", str(story), "-m", "starter", "-v", "rms", "--cfg-strength", "0", "--no-remove-silence"),
+        *("--output-raw", "Hi there."),
+    )
+    assert done.stdout == sound("Hi there.")
+    (body,) = says(daemon)
+    assert (body["model"], body["voice"], body["cfg_strength"]) == ("starter", "rms", 0)
+    assert (body["remove_silence"], body["speed"]) == (False, 1.1)
+
+
+SRT = b"""1
+00:00:01,000 --> 00:00:02,000
+One.
+
+2
+00:00:02,500 --> 00:00:03,000
+[slt] Two.
+
+3
+00:00:03,500 --> 00:00:04,000
+Three.
+"""
+
+
+def test_cues_are_fitted_to_their_slots(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """A cue begins where it should; one that is too long is spoken faster; one that cannot be is told."""
+    natural = {"One.": 12_000, "Two.": 18_000, "Three.": 48_000}
+    asked: list[dict[str, Any]] = daemon.seen
+
+    def speaks(text: str) -> bytes:
+        speed = asked[-1].get("speed", 1.0) if asked[-1]["text"] == text else 1.0
+        return b"\1\0" * round(natural[text] / speed)
+
+    daemon.speaks = speaks
+    (tmp_path / "a.srt").write_bytes(SRT)
+    subtitles = tmp_path / "b.srt"
+    done = cli.run("say", "-f", str(tmp_path / "a.srt"), "--output-raw", "--subtitles", str(subtitles))
+    assert done.returncode == 0
+    loud = [index for index in range(0, len(done.stdout), 2) if done.stdout[index]]
+    spans = [(1.0, 1.5), (2.5, 3.0), (3.5, 4.5)]
+    for begin, end in spans:
+        assert begin * SECOND_SAMPLES * 2 in loud
+        assert round(begin * SECOND_SAMPLES) * 2 - 2 not in loud
+        assert end * SECOND_SAMPLES * 2 not in loud
+    speeds = {body["text"]: body["speed"] for body in says(daemon) if "speed" in body}
+    assert 1.5 < speeds["Two."] < 1.65
+    assert speeds["Three."] == 2
+    assert {body["text"]: body.get("voice") for body in says(daemon)}["Two."] == "slt"
+    assert done.stderr.decode().splitlines() == [
+        "f5ctl: warning: the cue at 3.5 s ('Three.') ends 0.5 s after its slot, at its fastest"
+    ]
+    assert "00:00:02,500 --> 00:00:03,000\nTwo." in subtitles.read_text(encoding="utf-8")
+
+
+def test_cues_with_a_tag_in_the_middle(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """One cue has one voice."""
+    (tmp_path / "a.srt").write_text("00:00:01,000 --> 00:00:02,000\nOne. [slt] Two.\n", encoding="utf-8")
+    done = cli.run("say", "-f", str(tmp_path / "a.srt"), "-o", str(tmp_path / "a.wav"))
+    assert (done.returncode, daemon.seen) == (65, [])
+    assert b"the cue at 1 s has a tag in its middle" in done.stderr
+
+
+def test_subtitles_of_any_text(cli: Cli, tmp_path: Path) -> None:
+    """--subtitles says what is heard when, pauses left out, and is written when the audio is."""
+    subtitles = tmp_path / "a.vtt"
+    done = cli.run("say", "Abcd. [pause 2s] [slt] Efgh.", "--output-raw", "--subtitles", str(subtitles))
+    assert done.returncode == 0
+    assert subtitles.read_text(encoding="utf-8") == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:00.000\nAbcd.\n\n00:00:02.000 --> 00:00:02.000\nEfgh.\n"
+    )
+
+
+@pytest.mark.parametrize("suffix", ["flac", "opus", "mp3", "ogg"])
+def test_other_formats_are_one_file(cli: Cli, tmp_path: Path, suffix: str) -> None:
+    """Joined audio becomes a file of any format."""
+    import soundfile as sf
+
+    path = tmp_path / f"a.{suffix}"
+    done = cli.run("say", "-o", str(path), "[rms] One. [pause 1s] [slt] Two.")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert 1.0 <= sf.info(str(path)).duration <= 1.2
+
+
+def test_a_failure_leaves_no_file_and_no_request(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """A part that fails ends the command with its status; the file is not made."""
+    daemon.fails = ("synthesis_failed", "silent")
+    daemon.status = {}
+    done = cli.run("say", "-o", str(tmp_path / "a.wav"), "One. [pause 1s] Two.")
+    assert (done.returncode, done.stderr) == (70, b"f5ctl: error: silent\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_cancels_every_part(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """Ctrl-C cancels the parts that are in flight and leaves no file."""
+    daemon.speaks, daemon.silent_after = None, 1
+    process = cli.start("say", "-o", str(tmp_path / "a.wav"), "[rms] One. [slt] Two.")
+    while len(says(daemon)) < 2:
+        daemon.wait_for("say")
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(10) == -signal.SIGINT
+    process.communicate()
+    assert len([body for body in daemon.seen if body["type"] == "cancel"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_texts_import_nothing_of_it(cli: Cli) -> None:
+    """A text without marks costs what it did."""
+    code = (
+        "import sys; from f5ctl.__main__ import run; assert run(['say', '--output-raw', 'Hello.']) == 0\n"
+        "print([name for name in sys.modules if 'script' in name and 'f5ctl' in name], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=cli.env, capture_output=True, check=True)
+    assert done.stderr == b"[]\n"
