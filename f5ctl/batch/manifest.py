@@ -24,6 +24,7 @@ from f5ctl.errors import BadRequestError
 from f5ctl.protocol import BOUNDS, MAX_NAME_BYTES, MAX_REF_TEXT_BYTES, MAX_TEXT_BYTES
 
 STYLES: Final = ("jsonl", "csv", "lines")
+MAX_MANIFEST_BYTES: Final = 256 * 2**20
 NUMBERS: Final[dict[str, type[int | float]]] = {
     "seed": int,
     "nfe_step": int,
@@ -118,9 +119,11 @@ def read_manifest(path: str, style: str | None, defaults: Defaults) -> list[Line
 def _read(path: str, name: str) -> str:
     try:
         with open(0 if path == "-" else path, "rb", closefd=path != "-") as stream:
-            data = stream.read()
+            data = stream.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         raise unreadable(name, error, "bad_text") from None
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise BadRequestError("bad_text", f"{name} is larger than the limit of {MAX_MANIFEST_BYTES} bytes")
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:

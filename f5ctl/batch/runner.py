@@ -19,7 +19,7 @@ from f5ctl.batch.store import Store
 from f5ctl.cli.inputs import read_recording
 from f5ctl.cli.output import check_complete
 from f5ctl.client import SILENCE_S, Client, answer, new_id
-from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, TryAgainError
+from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, SynthesisError, TryAgainError
 from f5ctl.protocol import BOUNDS, TERMINAL_TYPES, Audio, Encoding, Progress, Reply, Say
 
 PATIENCE_S: Final = 60.0  # for a daemon that was there and is gone
@@ -158,7 +158,10 @@ class Runner:
         """Wait until there is something to do, and take what the daemon says."""
         if not self._live:
             self._heard_at = time.monotonic()
-        reply = client.wait(self._wait_s())
+        try:
+            reply = client.wait(self._wait_s())
+        except SynthesisError as error:  # a chunk is missing: nothing on this connection can be trusted
+            raise NoDaemonError(error.message) from None
         now = time.monotonic()
         if reply is not None:
             self._heard_at = now

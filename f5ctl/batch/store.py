@@ -57,9 +57,11 @@ class Store:
             raise OutputError(f"cannot create {folder}: {error.strerror}") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(self._lock)
             raise OutputError(f"another f5ctl batch works in {folder}; wait for its end") from None
+        except OSError:  # a file system without locks
+            pass
         self._clear_parts()
 
     def __enter__(self) -> Store:  # noqa: PYI034 - typing.Self is of Python 3.11

@@ -22,8 +22,10 @@ def test_a_killed_engine_costs_a_restart_and_no_request() -> None:
         peer.send(say("a", "segments=6 delay=0.1"))
         peer.until(lambda reply: isinstance(reply, Progress) and reply.segments_done == 2)
         os.kill(peer.status()["engines"][0]["pid"], signal.SIGKILL)
-        assert isinstance(peer.end_of("a"), Done)
+        ended = peer.end_of("a")
+        assert isinstance(ended, Done)
         assert peer.audio("a") == expected_audio(6)
+        assert [entry["start_s"] for entry in ended.result["timeline"]] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
         first, second = daemon.told("synthesize")
         assert (first["first"], first["carry"]) == (0, "")
         assert second["first"] >= 2

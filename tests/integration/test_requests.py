@@ -58,6 +58,15 @@ def test_a_text_becomes_audio(peer: Peer) -> None:
     assert len(peer.terminals("a")) == 1
 
 
+def test_the_receipt_says_what_is_heard_when(peer: Peer) -> None:
+    """The timeline has each segment's text and its beginning, for subtitles."""
+    assert peer.ok(say("a", "segments=3"))["timeline"] == [
+        {"text": "part 0", "start_s": 0.0},
+        {"text": "part 1", "start_s": 0.1},
+        {"text": "part 2", "start_s": 0.2},
+    ]
+
+
 def test_a_drawn_seed_is_in_the_receipt(peer: Peer) -> None:
     """Without a seed the daemon draws one and tells it, so that the audio can be made again."""
     first, second = peer.ok(say("a")), peer.ok(say("b"))

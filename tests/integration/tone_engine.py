@@ -106,7 +106,8 @@ class ToneEngine:
             self.jobs[message.job] = (message, orders, first)
             segments = int(orders.get("segments", 1))
             text = message.reference.text or "transcribed"
-            self.send(types.Planned(message.job, segments, text, "voice-hash", ("a warning",)))
+            texts = tuple(f"part {index}" for index in range(segments))
+            self.send(types.Planned(message.job, segments, text, "voice-hash", ("a warning",), texts))
         elif isinstance(message, types.Encode):
             self.note("encode", job=message.job, encoding=message.encoding, size=len(message.pcm))
             if (self.folder / "die-encode").exists() and self.once("died-encode"):

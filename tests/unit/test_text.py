@@ -166,3 +166,8 @@ def test_a_fixed_total_is_shared_by_bytes() -> None:
     assert shares == pytest.approx([2 + 8.15 / 4, 2 + 8.15 * 3 / 4])
     with pytest.raises(BadRequestError, match=r"includes the reference of 2\.00 s"):
         text.share_duration(["a"], total_s=2.0, ref_s=2.0, cross_fade_s=0.15)
+
+
+def test_an_escaped_bracket_is_a_bracket() -> None:
+    r"""\[town] is not a tag but the word in brackets."""
+    assert text.clean_text(r"\[town] and \[see this\] and C:\dir") == r"[town] and [see this] and C:\dir"

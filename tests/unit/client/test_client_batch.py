@@ -230,6 +230,19 @@ def test_a_lost_daemon_is_found_again(cli: Cli, daemon: FakeDaemon, manifest: st
     assert tree(out)["0006.wav"][44:] == sound(TEXTS[5])
 
 
+def test_a_missing_chunk_is_a_lost_connection(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+    """Audio with a hole is never written; on a new connection the line is asked for again."""
+    daemon.skip_seq = 0
+
+    def mend(_body: dict[str, Any]) -> None:
+        if len(daemon.seen) > 8:
+            daemon.skip_seq = None
+
+    daemon.refuses = mend
+    assert cli.run("batch", manifest, "-d", str(out)).returncode == 0
+    assert tree(out)["0001.wav"][44:] == sound(TEXTS[0])
+
+
 def test_no_daemon_at_all(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """Without a daemon, and without leave to start one, the batch ends with 69 at once."""
     daemon.end()
