@@ -173,11 +173,18 @@ class Synthesizer:
         return self._model.backend.warm_up_next()
 
     def vocode(self, finished: Sequence[tuple[Plan, Row]]) -> list[audio.Wave]:
-        """Return the waves of finished rows at 24 kHz, unchecked; rows of one length are vocoded together."""
+        """Return the waves of finished rows at 24 kHz, unchecked.
+
+        Rows of one length are vocoded together, but not on a CPU: it gains nothing there, and sums
+        rounded differently would make the bytes of a file depend on what else was spoken.
+        """
         mels = [  # with the frame that the reference shares with what follows, as upstream does
             torch.cat([plan.reference.mel[plan.reference.frames :], row.mel]) for plan, row in finished
         ]
-        return [wave.cpu().numpy() for wave in self._model.vocoder.decode_batch(mels)]
+        vocoder = self._model.vocoder
+        alone = self._model.device == "cpu"
+        waves = [vocoder.decode(mel) for mel in mels] if alone else vocoder.decode_batch(mels)
+        return [wave.cpu().numpy() for wave in waves]
 
     def finish_wave(self, plan: Plan, index: int, row: Row, wave: audio.Wave) -> audio.Wave:
         """Return what `vocode` made of segment `index`, checked and at its voice's level.

@@ -91,3 +91,23 @@ def test_the_references_of_others_leave_no_trace(synthesizer: Synthesizer) -> No
     expected = alone(synthesizer, plan)
     assert torch.linalg.norm(rows[0].mel - expected) / torch.linalg.norm(expected) <= 1e-2
     assert torch.linalg.norm(rows[1].mel - expected) / torch.linalg.norm(expected) > 0.1
+
+
+def test_on_a_cpu_company_changes_no_bit(synthesizer: Synthesizer) -> None:
+    """Rows of one length, stepped and vocoded together by at most two threads, are what each is alone."""
+    texts = ("He stood on the hill.", "He stood by the lake.", "She went to the door.")
+    plans = [
+        synthesizer.plan(words, REFERENCE, Parameters(nfe_step=2, seed=seed))
+        for seed, words in enumerate(texts)
+    ]
+    rows = [synthesizer.open_row(plan, 0) for plan in plans]
+    assert len({row.spec.frames for row in rows}) == 1
+    while not rows[0].finished:
+        synthesizer.step(rows)
+    together = synthesizer.vocode(list(zip(plans, rows, strict=True)))
+    for plan, wave in zip(plans, together, strict=True):
+        row = synthesizer.open_row(plan, 0)
+        while not row.finished:
+            synthesizer.step([row])
+        (alone,) = synthesizer.vocode([(plan, row)])
+        assert wave.tobytes() == alone.tobytes()
