@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -11,14 +11,14 @@ from f5ctl.batch.manifest import STYLES, Defaults, Line, read_manifest
 from f5ctl.batch.report import BatchReport
 from f5ctl.batch.runner import Policy, Runner
 from f5ctl.batch.store import Store
-from f5ctl.cli.base import Settings, Verb, common_options, connect, option
+from f5ctl.cli.base import Settings, Verb, common_options, connect, offer, option
 from f5ctl.cli.output import FORMATS, Format
 from f5ctl.cli.say import PRIORITIES, QUALITIES, Number
 from f5ctl.client import Client
 from f5ctl.errors import OutputError
 from f5ctl.progress import StatusLine
 
-EXIT_FAILED_LINES = 1
+EXIT_FAILED_LINES: Final = 1
 
 
 @click.command(
@@ -72,10 +72,24 @@ EXIT_FAILED_LINES = 1
     section="Work",
     help="low (the default), normal or high.",
 )
-@option("-v", "--voice", metavar="NAME", section="Lines that do not say it", help="A voice of `f5ctl voices`.")
+@option(
+    "-v",
+    "--voice",
+    metavar="NAME",
+    section="Lines that do not say it",
+    shell_complete=offer("voices"),
+    help="A voice of `f5ctl voices`.",
+)
 @option("--ref-audio", metavar="FILE", section="Lines that do not say it", help="A recording of the voice.")
 @option("--ref-text", metavar="TEXT", section="Lines that do not say it", help="What the recording says.")
-@option("-m", "--model", metavar="NAME", section="Lines that do not say it", help="The model.")
+@option(
+    "-m",
+    "--model",
+    metavar="NAME",
+    section="Lines that do not say it",
+    shell_complete=offer("models"),
+    help="The model.",
+)
 @option(
     "--quality",
     metavar="NAME",
