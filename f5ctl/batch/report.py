@@ -101,6 +101,11 @@ class BatchReport:
             self._bar.stop()
             self._bar = None
 
+    @property
+    def is_complete(self) -> bool:
+        """True when every line has ended, made or failed."""
+        return self.tally.ended == self.tally.total
+
     def skipped(self, line: Line, receipt: dict[str, Any]) -> None:
         """`line` was complete before this run."""
         self._answer(line, "skipped", **_facts(receipt))

@@ -153,7 +153,6 @@ def _work(settings: Settings, store: Store, lines: list[Line], policy: Policy, *
     """Make what is missing and return the exit status."""
     found = {line: None if redo else store.receipt(line) for line in lines}
     missing = [line for line in lines if found[line] is None]
-    store.write_failed([])
     with BatchReport(missing, len(lines) - len(missing), quiet=settings.quiet) as report:
         for line, receipt in found.items():
             if receipt is not None:
@@ -167,6 +166,7 @@ def _work(settings: Settings, store: Store, lines: list[Line], policy: Policy, *
         finally:
             failed_path = None
             with contextlib.suppress(OutputError):  # a full disk; what stopped the batch is being told already
-                failed_path = store.write_failed(report.failures)
+                if report.failures or report.is_complete:  # an interrupted batch keeps the list of before
+                    failed_path = store.write_failed(report.failures)
             report.conclude(failed_path)
     return EXIT_FAILED_LINES if report.failures else 0

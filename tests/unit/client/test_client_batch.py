@@ -163,6 +163,22 @@ def test_keep_going_does_the_others(cli: Cli, daemon: FakeDaemon, manifest: str,
     assert [(line["line"], line["code"]) for line in failed] == [(2, "bad_text"), (3, "bad_text")]
 
 
+def test_an_interrupted_batch_keeps_the_list_of_failures(
+    cli: Cli, daemon: FakeDaemon, manifest: str, out: Path
+) -> None:
+    """A run over the failed lines that is itself interrupted does not lose them."""
+    daemon.refuses = lambda body: Failed(body["id"], "bad_text", "no")
+    assert cli.run("batch", manifest, "-d", str(out), "--keep-going").returncode == 1
+    failed = (out / "failed.jsonl").read_bytes()
+    daemon.refuses, daemon.speaks, daemon.silent_after = None, None, 1
+    daemon.seen.clear()
+    process = cli.start("batch", str(out / "failed.jsonl"), "-d", str(out))
+    daemon.wait_for("say")
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=10)
+    assert (out / "failed.jsonl").read_bytes() == failed
+
+
 @pytest.mark.parametrize("retry", [1, 2])
 def test_what_may_pass_is_tried_again(
     cli: Cli, daemon: FakeDaemon, manifest: str, out: Path, retry: int
