@@ -33,6 +33,8 @@ MAX_NAME_BYTES: Final = 128
 MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un.sun_path is 108 bytes with its final NUL
 SYSTEM_SOCKET: Final = "/run/f5d/f5d.sock"  # of the system's units
 
+LANGUAGE_PATTERN: Final = re.compile(r"none|[a-z]{2,3}([-_][A-Za-z0-9]{2,8})?")
+LANGUAGE_WORDS: Final = "a language such as en or pt-BR, or none"
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -92,6 +94,7 @@ class Say:
     speed: float | None = None
     seed: int | None = None
     fix_duration: float | None = None
+    language: str | None = None
     remove_silence: bool = False
     stream: bool = False
     cross_fade_duration: float | None = None

@@ -17,6 +17,8 @@ from f5ctl.protocol import (
     BOUNDS,
     ENCODINGS,
     ID_PATTERN,
+    LANGUAGE_PATTERN,
+    LANGUAGE_WORDS,
     MAX_NAME_BYTES,
     MAX_REF_AUDIO_BYTES,
     MAX_REF_TEXT_BYTES,
@@ -81,11 +83,15 @@ def parse_request(frame: bytes) -> Request:
     return request
 
 
-def fill_parameters(say: Say, configured: Mapping[str, float], spec: ModelSpec, seed: int) -> Parameters:
+def fill_parameters(
+    say: Say, configured: Mapping[str, float], spec: ModelSpec, *, language: str, seed: int
+) -> Parameters:
     """Return `say`'s parameters: its own, else the daemon's, else the model's; `seed` when it names none."""
     own = {name: value for name in _PARAMETERS if (value := getattr(say, name)) is not None}
     defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, **configured, "seed": seed}
-    return Parameters(**(defaults | own), remove_silence=say.remove_silence, stream=say.stream)
+    return Parameters(
+        **(defaults | own), language=language, remove_silence=say.remove_silence, stream=say.stream
+    )
 
 
 def _request_id(body: dict[str, Any]) -> str:
@@ -123,6 +129,8 @@ def _check_say(say: Say) -> None:
         if value is not None and not BOUNDS[name].admits(value):
             raise BadRequestError("bad_parameter", f"{name} is {value:g}; the limit is {BOUNDS[name]}")
     _check_name("voice", say.voice)
+    if say.language is not None and not LANGUAGE_PATTERN.fullmatch(say.language):
+        raise BadRequestError("bad_parameter", f"language is {say.language!r:.80}; it can be {LANGUAGE_WORDS}")
 
 
 def _check_text(text: str) -> None:

@@ -110,11 +110,17 @@ class Broker:
         self._refuse_when_draining()
         self._jobs.check_room(len(say.ref_audio or b""))
         spec = resolve(say.model or self._config.model, self._specs)
-        reference, voice = own_reference(say), None
+        reference, voice, language = own_reference(say), None, None
         if reference is None:
-            voice = say.voice or spec.default_voice
-            reference = find_voice(voice, self._voices).reference()
-        parameters = fill_parameters(say, self._config.defaults, spec, secrets.randbelow(SEEDS))
+            found = find_voice(say.voice or spec.default_voice, self._voices)
+            reference, voice, language = found.reference(), found.name, found.language
+        parameters = fill_parameters(
+            say,
+            self._config.defaults,
+            spec,
+            language=say.language or language or self._config.language or spec.language,
+            seed=secrets.randbelow(SEEDS),
+        )
         job = self._jobs.admit(
             client,
             say.id,

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from f5ctl.errors import ConfigError
-from f5ctl.protocol import BOUNDS, MAX_NAME_BYTES, Bound, default_socket_path
+from f5ctl.protocol import BOUNDS, LANGUAGE_PATTERN, LANGUAGE_WORDS, MAX_NAME_BYTES, Bound, default_socket_path
 from f5d.journal import LOG_LEVELS
 from f5d.model.catalog import model_spec_from_table
 from f5d.model.config import ModelSpec
@@ -67,10 +67,11 @@ KEYS: Final[dict[str, Key]] = {
     "max_loaded_models": Key(1, int, Bound(1, 16)),
     "max_batch_frames": Key(0, int, Bound(256, 1_000_000, or_zero=True)),
     "asr_model": Key("openai/whisper-large-v3-turbo"),
+    "language": Key("auto", pattern=rf"auto|{LANGUAGE_PATTERN.pattern}", possible=f"auto, {LANGUAGE_WORDS}"),
     "drain_timeout_s": Key(90.0, float, Bound(0, 86_400, "s")),
     "log_level": Key("info", pattern="|".join(LOG_LEVELS), possible=", ".join(LOG_LEVELS)),
 }
-TABLES: Final = ("defaults", "models", "voices")
+TABLES: Final = ("defaults", "pronunciation", "models", "voices")
 DEFAULT_PARAMETERS: Final = (
     "nfe_step",
     "cfg_strength",
@@ -94,9 +95,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_loaded_models: int = 1
     max_batch_frames: int = 0
     asr_model: str = "openai/whisper-large-v3-turbo"
+    language: str = ""  # none: the model's
     drain_timeout_s: float = 90.0
     log_level: str = "info"
     defaults: dict[str, float] = {}  # parameters of requests that leave them out
+    pronunciation: dict[str, str] = {}  # what is said for a word
     models: tuple[ModelSpec, ...] = ()
     voices: tuple[Voice, ...] = ()
 
@@ -129,6 +132,7 @@ def load_config(
     for name, value in (flags or {}).items():
         if value is not None:
             values[name] = _checked(f"--{name.replace('_', '-')}", name, _from_text(KEYS[name], value))
+    values["language"] = "" if values["language"] == "auto" else values["language"]
     values["keep_alive_s"] = duration_s(values.pop("keep_alive"))
     return Config(**values, **_tables(path, document))
 
@@ -222,6 +226,7 @@ def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:
     voices: dict[str, Any] = document.get("voices", {})
     return {
         "defaults": _defaults(path, document.get("defaults", {})),
+        "pronunciation": _pronunciation(path, document.get("pronunciation", {})),
         "models": tuple(_model(path, name, table, base_dir) for name, table in models.items()),
         "voices": tuple(_voice(path, name, table, base_dir) for name, table in voices.items()),
     }
@@ -238,6 +243,13 @@ def _defaults(path: Path, table: Mapping[str, Any]) -> dict[str, float]:
     return dict(table)
 
 
+def _pronunciation(path: Path, table: Mapping[str, Any]) -> dict[str, str]:
+    for word, said in table.items():
+        if not word.strip() or not isinstance(said, str):
+            raise ConfigError(f"{path}: [pronunciation] {word!r} is {said!r}; it can be a text")
+    return dict(table)
+
+
 def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [models.{name}] is {table!r}; it can be a table")
@@ -249,7 +261,7 @@ def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:
 
 def _voice(path: Path, name: str, table: Any, base_dir: Path) -> Voice:
     where = f"{path}: [voices.{name}]"
-    kinds: dict[str, type] = {"audio": str, "text": str, "prepared": bool}
+    kinds: dict[str, type] = {"audio": str, "text": str, "prepared": bool, "language": str}
     if not isinstance(table, dict):
         raise ConfigError(f"{where} is {table!r}; it can be a table")
     if not name.strip() or len(name.encode()) > MAX_NAME_BYTES:
@@ -264,7 +276,11 @@ def _voice(path: Path, name: str, table: Any, base_dir: Path) -> Voice:
     audio = base_dir / Path(table["audio"]).expanduser()
     if not audio.is_file():
         raise ConfigError(f"{where}: audio is {table['audio']!r}; there is no such file: {audio}")
-    return Voice(name, audio, table.get("text"), table.get("prepared", False), source="config")
+    language = table.get("language")
+    if language is not None and not LANGUAGE_PATTERN.fullmatch(language):
+        raise ConfigError(f"{where}: language is {language!r}; it can be {LANGUAGE_WORDS}")
+    prepared = table.get("prepared", False)
+    return Voice(name, audio, table.get("text"), prepared, source="config", language=language)
 
 
 def _words(kind: type) -> str:

@@ -153,6 +153,7 @@ def engine_settings(config: Config, specs: Mapping[str, ModelSpec], model: str) 
         threads=config.threads,
         asr_model=config.asr_model,
         max_batch_frames=config.max_batch_frames,
+        pronunciation=config.pronunciation,
     )
 
 

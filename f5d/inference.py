@@ -40,7 +40,7 @@ class F5TTSInference:
         vocab_file: the model's vocab.txt, one token a line.
         device: `cuda`, `cuda:N`, `mps`, `cpu` or `auto`.
         config: the keys of a `[models.NAME]` table besides checkpoint and vocab (`architecture`,
-            `vocoder`, `reference_gap`), or just the architecture: a name such as
+            `vocoder`, `reference_gap`, `language`), or just the architecture: a name such as
             `F5TTS_v1_Base` (the default) or a path to upstream's YAML. `dtype` may stand there too.
         sample_rate: Hz; only 24000.
         hop_length: samples; only 256.
@@ -130,7 +130,9 @@ class F5TTSInference:
                 raise ValueError(f"{name} is {value}; the limit is {BOUNDS[name]}")
         reference = Reference(Path(ref_audio).read_bytes(), ref_text.strip() or None)
         with _python_errors():
-            plan = self._synthesizer.plan(text, reference, Parameters(remove_silence=remove_silence, **numbers))
+            language = self._synthesizer.spec.language
+            parameters = Parameters(remove_silence=remove_silence, language=language, **numbers)
+            plan = self._synthesizer.plan(text, reference, parameters)
             return self._synthesizer.speak(plan)
 
     def save_audio(

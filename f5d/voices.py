@@ -20,8 +20,8 @@ _STARTER_VOICES: Final = Path(__file__).resolve().parent / "starter" / "voices"
 _STARTER_NAMES: Final = {"rms": "rms_0", "slt": "slt_0"}
 _UPSTREAM_EXAMPLES: Final = Path("infer") / "examples" / "basic"
 _UPSTREAM_VOICES: Final = {
-    "basic_en": ("basic_ref_en.wav", "Some call me nature, others call me mother nature."),
-    "basic_zh": ("basic_ref_zh.wav", "对，这就是我，万人敬仰的太乙真人。"),
+    "basic_en": ("basic_ref_en.wav", "Some call me nature, others call me mother nature.", "en"),
+    "basic_zh": ("basic_ref_zh.wav", "对，这就是我，万人敬仰的太乙真人。", "zh"),
 }
 
 
@@ -29,7 +29,8 @@ _UPSTREAM_VOICES: Final = {
 class Voice:
     """A named recording; `text` None means that it is transcribed when it is used.
 
-    `prepared` recordings are used sample for sample, without trimming.
+    `prepared` recordings are used sample for sample, without trimming. `language` is what numbers are
+    read out in, None the daemon's or the model's.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Voice:
     text: str | None
     prepared: bool = False
     source: Literal["built-in", "config"] = "built-in"
+    language: str | None = None
 
     def reference(self) -> Reference:
         """Return the recording's bytes and text.
@@ -75,13 +77,13 @@ def _built_in() -> list[Voice]:
     voices = [_starter_voice(name, stem) for name, stem in _STARTER_NAMES.items()]
     found = importlib.util.find_spec("f5_tts")  # a top-level name: located, not executed
     for location in (found.submodule_search_locations or ()) if found is not None else ():
-        for name, (file_name, text) in _UPSTREAM_VOICES.items():
+        for name, (file_name, text, language) in _UPSTREAM_VOICES.items():
             audio = Path(location) / _UPSTREAM_EXAMPLES / file_name
             if audio.is_file():
-                voices.append(Voice(name, audio, text))
+                voices.append(Voice(name, audio, text, language=language))
     return voices
 
 
 def _starter_voice(name: str, stem: str) -> Voice:
     text = (_STARTER_VOICES / f"{stem}.txt").read_text(encoding="utf-8").strip()
-    return Voice(name, _STARTER_VOICES / f"{stem}.wav", text, prepared=True)
+    return Voice(name, _STARTER_VOICES / f"{stem}.wav", text, prepared=True, language="en")

@@ -142,6 +142,12 @@ def _listed(words: Iterable[object]) -> str:
     section="Synthesis",
     help=f"Loudness, {BOUNDS['target_rms']}.",
 )
+@option(
+    "--language",
+    metavar="CODE",
+    section="Synthesis",
+    help="Read numbers out in en, pt or none; default: the voice's.",
+)
 @option("--remove-silence/--no-remove-silence", default=None, section="Synthesis", help="Cut long pauses.")
 @option(
     "--priority",

@@ -253,7 +253,7 @@ def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, ty
         model_hash=model.model_hash,
         load_s=time.monotonic() - started_s,
     )
-    return Synthesizer(model, Transcriber(configure.asr_model, device)), loaded
+    return Synthesizer(model, Transcriber(configure.asr_model, device), configure.pronunciation), loaded
 
 
 def _exit_with_broker() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ import torch
 
 from f5ctl.errors import BadRequestError
 from f5d.engine import audio, text
+from f5d.engine.reading import read_out
 from f5d.engine.scheduler import Scheduler
 from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters, Reference
@@ -72,9 +73,12 @@ class Plan:
 class Synthesizer:
     """Owns a loaded model and the cache of prepared references."""
 
-    def __init__(self, model: LoadedModel, transcriber: Transcriber) -> None:
+    def __init__(
+        self, model: LoadedModel, transcriber: Transcriber, pronunciation: Mapping[str, str] | None = None
+    ) -> None:
         self._model = model
         self._transcriber = transcriber
+        self._pronunciation = pronunciation or {}
         self._references: OrderedDict[str, PreparedReference] = OrderedDict()
 
     @property
@@ -100,8 +104,8 @@ class Synthesizer:
         Raises:
             BadRequestError: the text or the recording cannot be used.
         """
-        job_text = text.clean_text(job_text)
-        prepared = self._prepare(reference, parameters.target_rms)
+        job_text = self._read_out(job_text, parameters.language)
+        prepared = self._prepare(reference, parameters.target_rms, parameters.language)
         spec = self._model.spec
         max_bytes = text.max_segment_bytes(prepared.text, prepared.duration_s, parameters.speed)
         if spec.max_segment_bytes is not None:
@@ -221,8 +225,11 @@ class Synthesizer:
         last = len(waves) - 1
         return np.concatenate([fader.push(wave, last=index == last) for index, wave in sorted(waves.items())])
 
-    def _prepare(self, reference: Reference, target_rms: float) -> PreparedReference:
-        key = _reference_key(reference, target_rms)
+    def _read_out(self, written: str, language: str) -> str:
+        return read_out(text.clean_text(written), language, self._pronunciation)
+
+    def _prepare(self, reference: Reference, target_rms: float, language: str) -> PreparedReference:
+        key = _reference_key(reference, target_rms, language)
         if key in self._references:
             self._references.move_to_end(key)
             return self._references[key]
@@ -236,7 +243,7 @@ class Synthesizer:
         prepared = PreparedReference(
             mel=self._model.mel(wave).cpu(),
             frames=len(wave) // HOP_SAMPLES,
-            text=text.end_reference_text(text.clean_text(ref_text), self._model.spec.reference_gap),
+            text=text.end_reference_text(self._read_out(ref_text, language), self._model.spec.reference_gap),
             gain=gain,
             voice_hash=key[:16],
         )
@@ -246,7 +253,7 @@ class Synthesizer:
         return prepared
 
 
-def _reference_key(reference: Reference, target_rms: float) -> str:
+def _reference_key(reference: Reference, target_rms: float, language: str) -> str:
     digest = hashlib.sha256(reference.audio)
-    digest.update(f"\0{reference.text}\0{reference.prepared}\0{target_rms}".encode())
+    digest.update(f"\0{reference.text}\0{reference.prepared}\0{target_rms}\0{language}".encode())
     return digest.hexdigest()

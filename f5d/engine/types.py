@@ -25,6 +25,7 @@ class Parameters(msgspec.Struct, frozen=True):
     fix_duration: float | None = None  # s, reference included, as upstream counts it
     remove_silence: bool = False
     stream: bool = False  # somebody listens already: a short first segment
+    language: str = "none"  # whose words numbers are read out in
     cross_fade_duration: float = 0.15  # s
     target_rms: float = 0.1
 
@@ -58,6 +59,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     threads: int  # 0: as many as there are cores
     asr_model: str
     max_batch_frames: int  # 0: what the device suggests
+    pronunciation: dict[str, str] = {}  # what is said for a word
 
 
 class Synthesize(msgspec.Struct, frozen=True, tag=True):

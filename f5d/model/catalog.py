@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from f5ctl.errors import BadRequestError, ConfigError
+from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
 
 from .config import TOKENIZERS, UPSTREAM_GAP, Architecture, ModelSpec, read_architecture
 from .hub import HUB_SCHEME, LocalModel, check_vocoder_place, fetch, is_installed, split_hub_place
@@ -38,6 +39,7 @@ _TABLE_KEYS: Final = (
     "reference_gap",
     "default_voice",
     "tokenizer",
+    "language",
 )
 
 
@@ -98,6 +100,7 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
         reference_gap=str(table.get("reference_gap", UPSTREAM_GAP)),
         default_voice=str(table.get("default_voice", "basic_en")),
         tokenizer=table.get("tokenizer", "pinyin"),
+        language=str(table.get("language", "none")),
     )
 
 
@@ -114,6 +117,7 @@ def _starter() -> ModelSpec:
         short_text_speed=None,  # and at a uniform rate
         nfe_step=16,
         tokenizer="char",
+        language="en",
     )
 
 
@@ -135,6 +139,8 @@ def _check_table(where: str, table: Mapping[str, Any]) -> None:
         raise ConfigError(f"{where}: checkpoint is missing")
     if table.get("tokenizer", "pinyin") not in TOKENIZERS:
         raise ConfigError(f"{where}: tokenizer = {table['tokenizer']!r}; known: {', '.join(TOKENIZERS)}")
+    if not LANGUAGE_PATTERN.fullmatch(table.get("language", "none")):
+        raise ConfigError(f"{where}: language = {table['language']!r}; it can be {LANGUAGE_WORDS}")
     if table.get("reference_gap", "").strip():
         raise ConfigError(f"{where}: reference_gap = {table['reference_gap']!r} is not made of spaces")
 

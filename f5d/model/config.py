@@ -119,7 +119,7 @@ class ModelSpec:
     `reference_gap` is what stands between the reference text's last visible character and the
     generated text. `max_segment_bytes` bounds a segment below what the reference's length allows;
     `short_text_speed` replaces the speed of texts under ten bytes (None: it does not); `nfe_step` is
-    the default number of ODE steps.
+    the default number of ODE steps; `language` is the one that numbers are read out in by default.
     """
 
     name: str
@@ -133,6 +133,7 @@ class ModelSpec:
     short_text_speed: float | None = 0.3
     nfe_step: int = 32
     tokenizer: Tokenizer = "pinyin"
+    language: str = "none"
     mel_spec_type: Literal["vocos"] = "vocos"
 
 

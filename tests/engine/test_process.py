@@ -179,6 +179,21 @@ def test_a_text_that_would_be_spoken_wrong_is_refused(engine: Engine, text: str,
     assert line in failed.message
 
 
+def test_numbers_are_read_out(engine: Engine) -> None:
+    """Segments and warnings are of the words; `none` leaves digits, which the bundled model cannot read."""
+    engine.send(
+        types.Synthesize("read", "It is 5 km, 007.", REFERENCE, types.Parameters(nfe_step=1, language="en"))
+    )
+    planned = engine.until_over("read")[0]
+    assert isinstance(planned, types.Planned)
+    assert (planned.texts, planned.warnings) == (("It is five kilometres, zero zero seven.",), ())
+    engine.send(types.Synthesize("left", "It is 5 km.", REFERENCE, types.Parameters(nfe_step=1)))
+    planned = engine.until_over("left")[0]
+    assert isinstance(planned, types.Planned)
+    assert planned.texts == ("It is 5 km.",)
+    assert "5" in planned.warnings[0]
+
+
 def test_skipped_characters_are_reported(engine: Engine) -> None:
     """Characters outside the model's vocabulary come back as a warning that names them."""
     engine.send(speak("skip", "Room 7 is on the right."))

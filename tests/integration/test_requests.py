@@ -67,6 +67,13 @@ def test_the_receipt_says_what_is_heard_when(peer: Peer) -> None:
     ]
 
 
+def test_the_language_is_the_request_s_else_the_voice_s(peer: Peer) -> None:
+    """Numbers are read out as the request says, else as suits the voice."""
+    assert peer.ok(say("a", voice="rms"))["parameters"]["language"] == "en"
+    assert peer.ok(say("b", voice="basic_zh"))["parameters"]["language"] == "zh"
+    assert peer.ok(say("c", voice="rms", language="pt-BR"))["parameters"]["language"] == "pt-BR"
+
+
 def test_a_drawn_seed_is_in_the_receipt(peer: Peer) -> None:
     """Without a seed the daemon draws one and tells it, so that the audio can be made again."""
     first, second = peer.ok(say("a")), peer.ok(say("b"))
@@ -157,6 +164,7 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
         ("encoding", "aac", "bad_parameter", "encoding is 'aac'; known: pcm, wav"),
         ("speed", 3, "bad_parameter", "speed is 3; the limit is 0.5 to 2"),
         ("speed", float("nan"), "bad_parameter", "speed is nan"),
+        ("language", "English", "bad_parameter", "language is 'English'; it can be a language such as en"),
         ("cfg_strength", float("inf"), "bad_parameter", "cfg_strength is inf"),
         ("cfg_strength", 0.5, "bad_parameter", "cfg_strength is 0.5; the limit is 0 or 1 to 3"),
         ("nfe_step", 0, "bad_parameter", "nfe_step is 0; the limit is 1 to 128"),

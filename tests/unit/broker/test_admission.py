@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import msgpack
 import pytest
@@ -64,18 +65,27 @@ def test_good_requests_come_through_unchanged(request_: Say) -> None:
     assert parse_request(encode(request_)) == request_
 
 
+FILL: dict[str, Any] = {"language": "en", "seed": 9}
+
+
 def test_own_values_beat_the_daemon_s_and_zero_is_a_value() -> None:
     """cfg_strength 0 and cross_fade_duration 0 mean 0, not the default."""
     say = Say("a", "hello", cfg_strength=0, cross_fade_duration=0, remove_silence=True)
-    filled = fill_parameters(say, {"speed": 1.5, "cfg_strength": 3}, STARTER, seed=9)
+    filled = fill_parameters(say, {"speed": 1.5, "cfg_strength": 3}, STARTER, **FILL)
     assert filled == Parameters(
-        nfe_step=16, speed=1.5, cfg_strength=0, cross_fade_duration=0, remove_silence=True, seed=9
+        nfe_step=16,
+        speed=1.5,
+        cfg_strength=0,
+        cross_fade_duration=0,
+        remove_silence=True,
+        language="en",
+        seed=9,
     )
-    assert fill_parameters(Say("a", "hello", seed=0), {}, STARTER, seed=9).seed == 0
+    assert fill_parameters(Say("a", "hello", seed=0), {}, STARTER, **FILL).seed == 0
 
 
 def test_the_model_decides_the_steps_unless_somebody_does() -> None:
     """The starter takes 16 steps; the configuration and then the request may say otherwise."""
-    assert fill_parameters(Say("a", "hello"), {}, STARTER, seed=9).nfe_step == STARTER.nfe_step == 16
-    assert fill_parameters(Say("a", "hello"), {"nfe_step": 8}, STARTER, seed=9).nfe_step == 8
-    assert fill_parameters(Say("a", "hello", nfe_step=4), {"nfe_step": 8}, STARTER, seed=9).nfe_step == 4
+    assert fill_parameters(Say("a", "hello"), {}, STARTER, **FILL).nfe_step == STARTER.nfe_step == 16
+    assert fill_parameters(Say("a", "hello"), {"nfe_step": 8}, STARTER, **FILL).nfe_step == 8
+    assert fill_parameters(Say("a", "hello", nfe_step=4), {"nfe_step": 8}, STARTER, **FILL).nfe_step == 4
