@@ -243,7 +243,9 @@ class Dispatcher:
         slot = self.fleet.slots[engine.model]
         del self.engines[engine.model]
         expected = slot.state == "stopping"
-        verdict = self.fleet.engine_gone(slot, engine.cause, self.jobs.waiting, now)
+        verdict = self.fleet.engine_gone(
+            slot, engine.cause, self.jobs.waiting, now, from_outside=engine.killed_from_outside
+        )
         if not expected:
             log.warning("engine %d for %s died: %s", engine.pid, slot.model, engine.cause)
         else:

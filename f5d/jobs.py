@@ -66,6 +66,7 @@ class Job:
 
     suspect: bool = False  # was in an engine that died; goes alone until it delivers
     lonely_deaths: int = 0
+    kills: int = 0  # of its engines, from outside, since it last delivered
     delivered: bool = False  # a segment, by the engine that has the job now
     blocked_since: float | None = None  # its model waits for a place
 
@@ -105,15 +106,15 @@ class Job:
         self.synthesis_s += segment.synthesis_s
         self.suspect = False
         self.delivered = True
-        self.lonely_deaths = 0
+        self.lonely_deaths = self.kills = 0
         if self.first_audio_at is None and segment.pcm:
             self.first_audio_at = now
 
-    def back_to_queue(self, now: float, *, alone: bool) -> None:
-        """Note that the engine died under the job; `alone` puts the blame on it."""
-        if alone and not self.delivered:
+    def back_to_queue(self, now: float, *, alone: bool, blamed: bool = True) -> None:
+        """Note that the engine died under the job; if it may be to `blame`, `alone` makes it surely so."""
+        if blamed and alone and not self.delivered:
             self.lonely_deaths += 1
-        self.suspect = True
+        self.suspect = self.suspect or blamed
         self.delivered = False
         self.enter("queued", now)
 

@@ -21,6 +21,7 @@ import zmq
 
 from f5ctl.errors import F5Error
 from f5d.engine import types
+from f5d.engine.pulse import Pulse, take_stdout
 from f5d.engine.scheduler import RowKey, Scheduler
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
@@ -46,8 +47,15 @@ class _Job:
 class EngineLoop:
     """Owns the jobs, rows and schedule of one engine process."""
 
-    def __init__(self, socket: zmq.Socket[bytes], synthesizer: Synthesizer, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        synthesizer: Synthesizer,
+        scheduler: Scheduler,
+        pulse: Pulse | None = None,
+    ) -> None:
         self._socket = socket
+        self._pulse = pulse
         self._synthesizer = synthesizer
         self._scheduler = scheduler
         self._jobs: dict[str, _Job] = {}
@@ -66,7 +74,11 @@ class EngineLoop:
     def _receive(self) -> bool:
         """Handle every message that has arrived, waiting for one only when there is nothing to do."""
         timeout_ms = 0 if self._scheduler or self._warming else -1
+        if self._pulse and timeout_ms:
+            self._pulse.rest()
         while self._socket.poll(timeout_ms):
+            if self._pulse and timeout_ms:
+                self._pulse.work()
             message = types.unpack_to_engine(self._socket.recv())
             if isinstance(message, types.Shutdown):
                 return False
@@ -202,7 +214,7 @@ def memory_bytes() -> int:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def serve(socket: zmq.Socket[bytes]) -> int:
+def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
     """Load the model that the first message names, then serve jobs; return the exit status."""
     configure = types.unpack_to_engine(socket.recv())
     if not isinstance(configure, types.Configure):
@@ -214,7 +226,8 @@ def serve(socket: zmq.Socket[bytes]) -> int:
         socket.send(types.pack(types.LoadFailed(error.code, error.message)))
         return 1
     socket.send(types.pack(loaded))
-    EngineLoop(socket, synthesizer, Scheduler(configure.max_batch_frames or synthesizer.budget_frames)).run()
+    scheduler = Scheduler(configure.max_batch_frames or synthesizer.budget_frames)
+    EngineLoop(socket, synthesizer, scheduler, pulse).run()
     return 0
 
 
@@ -258,9 +271,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd signals the whole group; likewise
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     threading.Thread(target=_exit_with_broker, daemon=True).start()
+    pulse = Pulse(take_stdout())
     with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
         socket.connect(f"ipc://{sys.argv[1]}")
-        status = serve(socket)
+        status = serve(socket, pulse)
         socket.close(linger=1000)
     sys.exit(status)
 
