@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -47,7 +48,8 @@ def run(config: Config, engine_command: Sequence[str] = ENGINE_COMMAND) -> None:
     Raises:
         ConfigError: the socket cannot be had, or another daemon serves it.
     """
-    specs = catalog({spec.name: spec for spec in config.models})
+    specs = catalog({spec.name: spec for spec in config.models}, published=config.allowed_models == "all")
+    allow_many_connections()
     voices = voice_table(config.voices)
     check_names(config, specs, voices)
     poller = zmq.Poller()
@@ -86,7 +88,15 @@ def engine_settings(config: Config, specs: Mapping[str, ModelSpec], model: str) 
         threads=config.threads,
         asr_model=config.asr_model,
         max_batch_frames=config.max_batch_frames,
+        core_dumps=config.core_dumps == "on",
     )
+
+
+def allow_many_connections() -> None:
+    """Let this process open as many files as the system allows it: every connection is one."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # an unlimited hard limit that the kernel does not take
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def check_names(config: Config, specs: Mapping[str, ModelSpec], voices: Mapping[str, Voice]) -> None:

@@ -14,6 +14,7 @@ from f5d.engine.types import Loaded
 from f5d.jobs import Job
 
 MAX_IN_FLIGHT: Final = 32  # jobs in one engine; it interleaves them itself
+NEWCOMERS_IN_FLIGHT: Final = 8  # beyond that, of clients that have none there
 OVERTAKE_S: Final = 5.0  # how long jobs for loaded models may pass one that waits for a place
 MAX_LOADING_DEATHS: Final = 2
 MAX_LONELY_DEATHS: Final = 2
@@ -57,7 +58,10 @@ class Slot:
             return True
         if job.suspect:
             return not self.is_busy
-        return len(self.jobs) < MAX_IN_FLIGHT and not any(other.suspect for other in self.jobs.values())
+        others = self.jobs.values()
+        newcomer = all(other.share != job.share for other in others)
+        limit = MAX_IN_FLIGHT + NEWCOMERS_IN_FLIGHT * newcomer
+        return len(others) < limit and not any(other.suspect for other in others)
 
     def release(self, job_id: str, now: float) -> None:
         """Forget a job that the engine has finished or dropped."""

@@ -292,7 +292,9 @@ class Supervisor:
                 engine.hung = True
                 engine.kill_at = now
             limit_s = HANG_S if engine.loaded else LOADING_HANG_S
-            if now - max(engine.pulse_at, engine.heard_at) >= limit_s and (not engine.loaded or working(engine)):
+            if now - max(engine.pulse_at, engine.heard_at) >= limit_s and (
+                not engine.loaded or working(engine)
+            ):
                 if not engine.froze:
                     log.error("engine %d has given no sign of life for %d s; killing it", engine.pid, limit_s)
                 engine.kill()

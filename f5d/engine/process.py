@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -23,6 +24,7 @@ from f5ctl.errors import F5Error
 from f5d.engine import types
 from f5d.engine.pulse import Pulse, take_stdout
 from f5d.engine.scheduler import RowKey, Scheduler
+from f5d.journal import place_of
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
     from f5d.engine.audio import Wave
@@ -98,7 +100,7 @@ class EngineLoop:
         except F5Error as error:
             self._fail(job, error.code, error.message)
         except Exception as error:  # noqa: BLE001 - logged, and one job's fault must not end the others
-            _log.exception("job %s failed", job)
+            _log.error("job %s failed: %s", job, place_of(error))  # not its words, they may be a user's
             self._fail(job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
 
     def _start(self, message: types.Synthesize) -> None:
@@ -113,7 +115,7 @@ class EngineLoop:
         if message.first_segment >= len(frames):
             self._finish(message.job)
         rest = frames[message.first_segment :]
-        self._scheduler.add(message.job, message.first_segment, rest, message.priority)
+        self._scheduler.add(message.job, message.first_segment, rest, message.priority, message.share)
 
     def _encode(self, message: types.Encode) -> None:
         from f5d.engine.audio import encode_file
@@ -219,6 +221,8 @@ def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
     configure = types.unpack_to_engine(socket.recv())
     if not isinstance(configure, types.Configure):
         return 0
+    if not configure.core_dumps:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # texts and voices of users would be in one
     started_s = time.monotonic()
     try:
         synthesizer, loaded = _load(configure, started_s)

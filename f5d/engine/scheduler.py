@@ -3,7 +3,8 @@
 A row is one segment of one job. Before every step the engine asks `pick()` for the rows of that
 step, so a row that arrives waits for one step at most, and a cancelled one costs none. The order:
 
-1. rows that bring a job its first audio, by priority, then in order of arrival;
+1. rows that bring a job its first audio, by priority, then every client's oldest, every client's
+   next and so on, each in order of arrival;
 2. all others, by priority, then by how little work their job has received so far, so that jobs
    share the engine; within a job in the order of the text.
 
@@ -39,6 +40,7 @@ class _Job:
     work_frames: int  # frames times steps
     rows: dict[int, int] = field(default_factory=dict)  # segment index -> frames
     first_index: int = 0
+    share: str = ""  # "": a client of its own
 
 
 class Scheduler:
@@ -63,7 +65,9 @@ class Scheduler:
         """Make steps smaller after the device ran out of memory."""
         self._budget_frames = max(self._budget_frames // 2, MIN_BUDGET_FRAMES)
 
-    def add(self, job: str, first_index: int, frames: Sequence[int], priority: int = 0) -> None:
+    def add(
+        self, job: str, first_index: int, frames: Sequence[int], priority: int = 0, share: str = ""
+    ) -> None:
         """Queue a job's rows: segment `first_index` has `frames[0]` frames, and so on.
 
         A new job starts level with the one of its priority that has received most: it does not
@@ -73,7 +77,7 @@ class Scheduler:
             return
         peers = (other.work_frames for other in self._jobs.values() if other.priority == priority)
         rows = dict(enumerate(frames, start=first_index))
-        self._jobs[job] = _Job(self._arrivals, priority, max(peers, default=0), rows, first_index)
+        self._jobs[job] = _Job(self._arrivals, priority, max(peers, default=0), rows, first_index, share)
         self._arrivals += 1
 
     def drop(self, job: str) -> None:
@@ -120,13 +124,17 @@ class Scheduler:
 
     def _candidates(self) -> list[tuple[_Order, RowKey, int]]:
         candidates = []
+        turns: dict[tuple[str, int], int] = {}  # first rows of a client so far; jobs come in order of arrival
         for name, job in self._jobs.items():
             ahead = 0  # frames of the job's earlier rows: its later rows count as if those had run
             for index, frames in sorted(job.rows.items()):
                 if ahead > self._budget_frames:
                     break
                 if index == job.first_index:
-                    order = ((_FIRST, -job.priority), 0, job.arrival, index)
+                    client = (job.share or f"job {name}", job.priority)
+                    turn = turns.get(client, 0)
+                    turns[client] = turn + 1
+                    order = ((_FIRST, -job.priority), turn, job.arrival, index)
                 else:
                     order = ((_LATER, -job.priority), job.work_frames + ahead, job.arrival, index)
                 candidates.append((order, (name, index), frames))

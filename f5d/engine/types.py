@@ -58,6 +58,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     threads: int  # 0: as many as there are cores
     asr_model: str
     max_batch_frames: int  # 0: what the device suggests
+    core_dumps: bool = False
 
 
 class Synthesize(msgspec.Struct, frozen=True, tag=True):
@@ -73,6 +74,7 @@ class Synthesize(msgspec.Struct, frozen=True, tag=True):
     first_segment: int = 0
     carry: bytes = b""
     priority: int = 0
+    share: str = ""  # jobs of one share count as one client's
 
 
 class Encode(msgspec.Struct, frozen=True, tag=True):
