@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -122,6 +123,7 @@ def _listed(words: Iterable[object]) -> str:
     help=f"{_listed(PRIORITIES)}: whose turn it is while others speak too.",
 )
 @option("--timeout", "timeout_s", type=Number("timeout_s", float), help="Give up after so many seconds.")
+@option("--retry", is_flag=True, help="Go on when the daemon dies or is full.")
 @common_options
 @click.pass_obj
 def say(
@@ -138,6 +140,7 @@ def say(
     quality: str | None,
     priority: str | None,
     ref_audio: str | None,
+    retry: bool,
     **fields: Any,
 ) -> None:
     """Speak TEXT, or the text on stdin.
@@ -154,7 +157,7 @@ def say(
         if fields["nfe_step"] is not None:
             raise click.UsageError("--quality and --nfe-step exclude each other")
         fields["nfe_step"] = QUALITIES[quality]
-    as_it_comes = target.is_stream and fields["fix_duration"] is None
+    as_it_comes = target.is_stream and fields["fix_duration"] is None and not retry
     text = read_text(words, file, as_it_comes=as_it_comes)
     request = Say(
         new_id(),
@@ -177,7 +180,12 @@ def say(
 
     try:
         with target.open() as sink, connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
-            if isinstance(text, str):
+            if retry:
+                from f5ctl.cli.again import Stubborn
+
+                again = partial(connect, settings, line, start=True)
+                report(Stubborn(client, request, again).speak(sink, line))
+            elif isinstance(text, str):
                 report(speak(client, request, sink, line))
             else:
                 from f5ctl.cli.feed import Feed
