@@ -126,7 +126,7 @@ def _listed(words: Iterable[object]) -> str:
 @option("--retry", is_flag=True, help="Go on when the daemon dies or is full.")
 @common_options
 @click.pass_obj
-def say(
+def say(  # noqa: C901 - one straight line of checks
     settings: Settings,
     /,
     *,

@@ -41,6 +41,7 @@ class _Job:
     rows: dict[int, int] = field(default_factory=dict)  # segment index -> frames
     first_index: int = 0
     share: str = ""  # "": a client of its own
+    turn: int = 0  # of its first row
 
 
 class Scheduler:
@@ -77,8 +78,16 @@ class Scheduler:
             return
         peers = (other.work_frames for other in self._jobs.values() if other.priority == priority)
         rows = dict(enumerate(frames, start=first_index))
-        self._jobs[job] = _Job(self._arrivals, priority, max(peers, default=0), rows, first_index, share)
+        self._jobs[job] = _Job(self._arrivals, priority, max(peers, default=0), rows, first_index, share, self._turn(share, priority))
         self._arrivals += 1
+
+    def _turn(self, share: str, priority: int) -> int:
+        """Return the turn of a new job's first row: the present one, unless its client waits for that already."""
+        pending = [
+            job for job in self._jobs.values() if job.priority == priority and job.first_index in job.rows
+        ]
+        now = min((job.turn for job in pending), default=0)
+        return max([now, *(job.turn + 1 for job in pending if share and job.share == share)])
 
     def drop(self, job: str) -> None:
         """Forget a job's rows; unknown jobs are forgotten already."""
@@ -124,17 +133,13 @@ class Scheduler:
 
     def _candidates(self) -> list[tuple[_Order, RowKey, int]]:
         candidates = []
-        turns: dict[tuple[str, int], int] = {}  # first rows of a client so far; jobs come in order of arrival
         for name, job in self._jobs.items():
             ahead = 0  # frames of the job's earlier rows: its later rows count as if those had run
             for index, frames in sorted(job.rows.items()):
                 if ahead > self._budget_frames:
                     break
                 if index == job.first_index:
-                    client = (job.share or f"job {name}", job.priority)
-                    turn = turns.get(client, 0)
-                    turns[client] = turn + 1
-                    order = ((_FIRST, -job.priority), turn, job.arrival, index)
+                    order = ((_FIRST, -job.priority), job.turn, job.arrival, index)
                 else:
                     order = ((_LATER, -job.priority), job.work_frames + ahead, job.arrival, index)
                 candidates.append((order, (name, index), frames))

@@ -132,7 +132,7 @@ class ToneEngine:
             os.kill(os.getpid(), signal.SIGSTOP)
         if "die_if_joined" in orders and len(self.jobs) > 1 and self.once("died-joined"):
             self.die()
-        pcm = (index + 1).to_bytes(2, "little") * SEGMENT_SAMPLES
+        pcm = ((index + 1) % 2**16).to_bytes(2, "little") * SEGMENT_SAMPLES
         self.send(types.Segment(name, index, pcm, f"after {index}".encode(), 0.01))
         self.jobs[name] = (message, orders, index + 1)
         if index + 1 >= int(orders.get("segments", 1)):
