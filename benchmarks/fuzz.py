@@ -22,9 +22,8 @@ import zmq
 from _support import head, percentile, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.integration.support import Daemon, Peer, say
-
 from f5ctl.protocol import Cancel, Status, encode, parse_reply
+from tests.integration.support import Daemon, Peer, say
 
 ROUND = 200  # messages, then the daemon must answer a status
 RARE = 0.002
@@ -36,12 +35,17 @@ def rss_bytes(pid: int) -> int:
 
 
 def descriptors(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def request(draw: random.Random) -> dict[str, object]:
     values: list[object] = [None, True, -1, 2**63, 1e308, float("nan"), "", "x" * 300, b"\0", [], {}, "../../x"]
-    body: dict[str, object] = {"v": 1, "type": "say", "id": f"i{draw.randrange(50)}", "text": "hi fail=bad_text"}
+    body: dict[str, object] = {
+        "v": 1,
+        "type": "say",
+        "id": f"i{draw.randrange(50)}",
+        "text": "hi fail=bad_text",
+    }
     for _ in range(draw.randrange(1, 4)):
         names = ("v", "type", "id", "text", "voice", "model", "seed", "speed", "encoding", "ref_audio", "txet")
         body[draw.choice(names)] = draw.choice(values)
@@ -175,7 +179,10 @@ def report(options: argparse.Namespace) -> int:
         ("descriptors more, at once and in the end", f"{more}, {leaked}"),
         (f"status beside {options.connections} connections", f"{connected_s * 1000:.0f} ms"),
         ("broker beside a client that never reads", f"{held / 2**20:.0f} MiB"),
-        ("p95 of others, normal and beside it", f"{percentile(calm_s, 95):.3f} and {percentile(beside_s, 95):.3f} s"),
+        (
+            "p95 of others, normal and beside it",
+            f"{percentile(calm_s, 95):.3f} and {percentile(beside_s, 95):.3f} s",
+        ),
         ("ratio", f"{ratio:.2f}"),
     ]
     print(table(["what", "figure"], rows))

@@ -1,4 +1,4 @@
-"""Thousands of requests through one daemon: does anything grow?
+"""Thousands of requests through one daemon, to see that nothing grows.
 
     python benchmarks/soak.py --requests 5000
 
@@ -31,7 +31,7 @@ def rss_bytes(pid: int) -> int:
 
 def measure(pids: dict[str, int]) -> dict[str, tuple[int, int]]:
     """Return resident bytes and open descriptors by process."""
-    return {name: (rss_bytes(pid), len(os.listdir(f"/proc/{pid}/fd"))) for name, pid in pids.items()}
+    return {name: (rss_bytes(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))) for name, pid in pids.items()}
 
 
 def speak(client: Client, number: int, nfe_step: int) -> None:

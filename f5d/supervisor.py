@@ -291,15 +291,19 @@ class Supervisor:
                 log.error("engine %d has been silent for %d s; ending it", engine.pid, SILENCE_S)
                 engine.hung = True
                 engine.kill_at = now
-            limit_s = HANG_S if engine.loaded else LOADING_HANG_S
-            if now - max(engine.pulse_at, engine.heard_at) >= limit_s and (
-                not engine.loaded or working(engine)
-            ):
+            silent_s = now - max(engine.pulse_at, engine.heard_at)
+            if silent_s >= HANG_S and self._is_frozen(engine, silent_s, working):
                 if not engine.froze:
-                    log.error("engine %d has given no sign of life for %d s; killing it", engine.pid, limit_s)
+                    log.error("engine %d has given no sign of life for %d s; killing it", engine.pid, silent_s)
                 engine.kill()
             if engine.kill_at is not None and engine.kill_at <= now:
                 engine.kill_at = now + engine.press()
+
+    @staticmethod
+    def _is_frozen(engine: EngineProcess, silent_s: float, working: Callable[[EngineProcess], bool]) -> bool:
+        if engine.loaded:
+            return working(engine)
+        return silent_s >= LOADING_HANG_S or _is_stopped(engine.pid)
 
     def next_due(self, now: float) -> float | None:
         """Return when `gone` or `enforce` has something to do by time alone."""
@@ -310,9 +314,9 @@ class Supervisor:
                 continue
             if engine.kill_at is not None:
                 times.append(engine.kill_at)
-            hang_due = max(engine.pulse_at, engine.heard_at) + (HANG_S if engine.loaded else LOADING_HANG_S)
-            if hang_due > now:
-                times.append(hang_due)
+            heard_at = max(engine.pulse_at, engine.heard_at)
+            limits_s = (HANG_S, LOADING_HANG_S)
+            times += [heard_at + limit_s for limit_s in limits_s if heard_at + limit_s > now]
             if engine.heard_at + SILENCE_S > now:
                 times.append(engine.heard_at + SILENCE_S)
         return min(times, default=None)

@@ -3,8 +3,8 @@
 A row is one segment of one job. Before every step the engine asks `pick()` for the rows of that
 step, so a row that arrives waits for one step at most, and a cancelled one costs none. The order:
 
-1. rows that bring a job its first audio, by priority, then every client's oldest, every client's
-   next and so on, each in order of arrival;
+1. rows that bring a job its first audio, by priority, then in turns: each job of a client has the turn
+   after that of its previous one, a newcomer the present one; within a turn in order of arrival;
 2. all others, by priority, then by how little work their job has received so far, so that jobs
    share the engine; within a job in the order of the text.
 
@@ -12,8 +12,9 @@ Rows are taken in that order until the frame budget is full; the first is always
 
 Nobody starves. The rows of one kind (1 or 2) and priority are a lane; a lane whose head was passed
 over for `PATIENCE_STEPS` steps goes first once, so with L lanes every head takes a step at least once
-in PATIENCE_STEPS + L steps. Inside a lane, newcomers join behind: a first row waits for the rows that
-came before it, a later one until each of the others has caught up with its job, never for more.
+in PATIENCE_STEPS + L steps. Inside a lane, newcomers join behind: a first row waits for
+the rows of its turn that came before it and for earlier turns, a later one until each of the others
+has caught up with its job, never for more.
 """
 
 from __future__ import annotations
@@ -78,11 +79,19 @@ class Scheduler:
             return
         peers = (other.work_frames for other in self._jobs.values() if other.priority == priority)
         rows = dict(enumerate(frames, start=first_index))
-        self._jobs[job] = _Job(self._arrivals, priority, max(peers, default=0), rows, first_index, share, self._turn(share, priority))
+        self._jobs[job] = _Job(
+            self._arrivals,
+            priority,
+            max(peers, default=0),
+            rows,
+            first_index,
+            share,
+            self._turn(share, priority),
+        )
         self._arrivals += 1
 
     def _turn(self, share: str, priority: int) -> int:
-        """Return the turn of a new job's first row: the present one, unless its client waits for that already."""
+        """Return the turn of a new job's first row: the present one unless its client has that."""
         pending = [
             job for job in self._jobs.values() if job.priority == priority and job.first_index in job.rows
         ]

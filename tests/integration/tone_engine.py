@@ -6,6 +6,7 @@ Run as `tone_engine.py FOLDER SOCKET`. A job's text says how it behaves, word by
     die=K        crash the process before segment K  die_once=K  likewise, but only the first time
     die_encode=1 die at the first Encode            fail=CODE   fail the job with that code
     die_if_joined=1  die once, before a segment, when other jobs are here too
+    samples=N    of a segment, if not SEGMENT_SAMPLES
     stop_once=K  stop the whole process before segment K, the first time
 
 FOLDER holds `log.jsonl` (what the engine was told) and, written by a test, `loading.json`:
@@ -132,7 +133,7 @@ class ToneEngine:
             os.kill(os.getpid(), signal.SIGSTOP)
         if "die_if_joined" in orders and len(self.jobs) > 1 and self.once("died-joined"):
             self.die()
-        pcm = ((index + 1) % 2**16).to_bytes(2, "little") * SEGMENT_SAMPLES
+        pcm = ((index + 1) % 2**16).to_bytes(2, "little") * int(orders.get("samples", SEGMENT_SAMPLES))
         self.send(types.Segment(name, index, pcm, f"after {index}".encode(), 0.01))
         self.jobs[name] = (message, orders, index + 1)
         if index + 1 >= int(orders.get("segments", 1)):
