@@ -1,10 +1,10 @@
-"""A batch that is killed again and again, against the same batch left alone.
+"""Requests under fire: the engine is killed or stopped, clients are killed, and nothing is lost.
 
-    python benchmarks/chaos.py --lines 200 --nfe-step 7
+    python benchmarks/chaos.py --minutes 5
 
-Two runs of `f5ctl batch` with the starter model, each with a daemon of its own. The second one loses, at
-a quarter, a half and three quarters of its lines, its client, its engine and its daemon to kill -9; the
-client is then called again, as a user would. Both folders must hold the same bytes, receipts included.
+Clients (whole `f5ctl say` processes) loop over a few sentences with the starter model. Every 5 to
+15 seconds the engine gets SIGKILL or SIGSTOP, and now and then a client gets SIGKILL. What each
+surviving client writes is compared with the same request's undisturbed audio.
 """
 
 from __future__ import annotations
@@ -12,109 +12,175 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+import wave
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 from _support import F5CTL, head, table, warm_daemon
 
-SUBJECTS = (
-    "The old man",
-    "My sister",
-    "Nobody",
-    "The doctor",
-    "A stranger",
-    "The child",
-    "Our neighbour",
-    "Every one",
-)
-VERBS = ("looked at", "remembered", "walked along", "spoke of", "waited for", "returned to", "painted")
-OBJECTS = (
-    "the river.",
-    "the house on the hill.",
-    "an evening in the summer.",
-    "her letters.",
-    "the first snow.",
-)
+from f5ctl.bench import SENTENCES, percentile
+
+TOLERANCE = 64  # of 32767: rows that share a step add in another order
+NFE_STEP = "7"
 
 
-def sentences(count: int) -> list[str]:
-    """Return `count` different short sentences."""
-    every = [f"{subject} {verb} {thing}" for thing in OBJECTS for verb in VERBS for subject in SUBJECTS]
-    return every[:count]
+def state() -> dict[str, object]:
+    out = subprocess.run([F5CTL, "status", "--json"], check=True, stdout=subprocess.PIPE).stdout
+    return dict(json.loads(out))
 
 
-def batch(manifest: Path, folder: Path, nfe_step: int, jobs: int) -> subprocess.Popen[bytes]:
-    command = [F5CTL, "batch", str(manifest), "-d", str(folder), "--nfe-step", str(nfe_step), "-j", str(jobs)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def command(number: int, path: Path) -> list[str]:
+    words = ("--nfe-step", NFE_STEP, "--seed", str(number), "-o", str(path))
+    return [F5CTL, "say", *words, "-v", "rms", SENTENCES[number]]
 
 
-def made(folder: Path) -> int:
-    """Return how many lines are complete."""
-    return len(list(folder.glob(".receipts/*.json")))
+def samples(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    with wave.open(str(path), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int32)
 
 
-def wait_for(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
-    while made(folder) < count and process.poll() is None:
-        time.sleep(0.05)
+class Crowd:
+    """The clients: threads that each run one `f5ctl say` after the other."""
+
+    def __init__(self, folder: Path, calm: list[np.ndarray[tuple[int, ...], np.dtype[np.int32]]]) -> None:
+        self.folder = folder
+        self.calm = calm
+        self.until_s = 0.0
+        self.count: Counter[str] = Counter()
+        self.took_s: list[float] = []
+        self.faults: list[str] = []
+        self.running: dict[int, subprocess.Popen[bytes]] = {}
+        self.victims: set[int] = set()  # pids of clients that were killed
+
+    def loop(self, client: int) -> None:
+        """Be one client until the time is over."""
+        draw = random.Random(client)
+        turn = 0
+        while time.monotonic() < self.until_s:
+            number, turn = draw.randrange(len(self.calm)), turn + 1
+            path = self.folder / f"{client}-{turn}.wav"
+            began_s = time.monotonic()
+            process = subprocess.Popen(command(number, path), stderr=subprocess.PIPE)
+            self.running[client] = process
+            _, said = process.communicate()
+            self.judge(process, number, path, said.decode(), time.monotonic() - began_s)
+
+    def judge(
+        self, process: subprocess.Popen[bytes], number: int, path: Path, said: str, took_s: float
+    ) -> None:
+        """Count how one call ended."""
+        if process.pid in self.victims and process.returncode == -signal.SIGKILL:
+            self.count["clients killed"] += 1
+            self.count["partial files"] += path.exists() and len(samples(path)) != len(self.calm[number])
+            return
+        if process.returncode:
+            self.count["lost"] += 1
+            self.faults.append(said.strip())
+            return
+        self.took_s.append(took_s)
+        got, calm = samples(path), self.calm[number]
+        if len(got) > len(calm):
+            self.count["duplicated"] += 1
+        elif len(got) < len(calm) or np.abs(got - calm).max() > TOLERANCE:
+            self.count["wrong"] += 1
+        else:
+            self.count["right"] += 1
+        path.unlink()
 
 
-def daemon_pids() -> tuple[int, int]:
-    """Return the pids of the daemon and of its engine."""
-    state = json.loads(subprocess.run([F5CTL, "status", "--json"], check=True, stdout=subprocess.PIPE).stdout)
-    return state["pid"], state["engines"][0]["pid"]
+def attack(crowd: Crowd, draw: random.Random) -> None:
+    """Do one bad thing to the engine, and perhaps one to a client."""
+    engines = state()["engines"]
+    if isinstance(engines, list) and engines:
+        number = draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP))
+        try:
+            os.kill(engines[0]["pid"], number)
+            crowd.count["engines killed" if number == signal.SIGKILL else "engines stopped"] += 1
+        except ProcessLookupError:
+            pass
+    if draw.random() < 0.5:
+        process = draw.choice(list(crowd.running.values()))
+        if process.poll() is None:
+            crowd.victims.add(process.pid)
+            process.kill()
 
 
-def undisturbed(manifest: Path, folder: Path, nfe_step: int, jobs: int) -> float:
-    began_s = time.perf_counter()
-    process = batch(manifest, folder, nfe_step, jobs)
-    if process.wait() != 0:
-        raise SystemExit("the undisturbed batch failed")
-    return time.perf_counter() - began_s
+def maps(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
 
 
-def disturbed(manifest: Path, folder: Path, nfe_step: int, jobs: int, lines: int) -> float:
-    began_s = time.perf_counter()
-    process = batch(manifest, folder, nfe_step, jobs)
-    wait_for(folder, lines // 4, process)
-    process.kill()
-    process.wait()
-    process = batch(manifest, folder, nfe_step, jobs)
-    wait_for(folder, lines // 2, process)
-    os.kill(daemon_pids()[1], signal.SIGKILL)
-    wait_for(folder, lines * 3 // 4, process)
-    os.kill(daemon_pids()[0], signal.SIGKILL)
-    if process.wait() != 0:
-        raise SystemExit("the disturbed batch failed")
-    return time.perf_counter() - began_s
+def leftovers(pid: int, folder: Path) -> dict[str, int]:
+    """Return what the daemon and its clients left behind."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    states = [
+        Path(f"/proc/{child}/stat").read_text(encoding="ascii").split(")")[1].split()[0] for child in children
+    ]
+    sockets = len(list(folder.glob("s.e*")))
+    return {
+        "zombies": states.count("Z"),
+        "temporary files": len(list(folder.glob(".f5ctl-*"))),
+        "engine sockets beyond one": max(0, sockets - 1),
+        "shared memory": sum("/dev/shm/" in maps(number) for number in (pid, *map(int, children))),
+    }
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--lines", type=int, default=200)
-    parser.add_argument("--nfe-step", type=int, default=7)
-    parser.add_argument("--jobs", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=0)
-    given = parser.parse_args(arguments)
-    texts = sentences(given.lines)
-    with warm_daemon(given.threads) as folder:
-        manifest = folder / "lines.txt"
-        manifest.write_text("\n".join(texts) + "\n", encoding="utf-8")
-        calm_s = undisturbed(manifest, folder / "calm", given.nfe_step, given.jobs)
-        storm_s = disturbed(manifest, folder / "storm", given.nfe_step, given.jobs, len(texts))
-        calm, storm = contents(folder / "calm"), contents(folder / "storm")
-    differing = sorted(name for name in calm.keys() | storm.keys() if calm.get(name) != storm.get(name))
-    rows = [["left alone", len(calm), f"{calm_s:.0f}"], ["killed three times", len(storm), f"{storm_s:.0f}"]]
-    print(head() + "\n" + table(["batch", "files", "s"], rows))
-    print(f"files that differ: {len(differing)} {' '.join(differing[:5])}")
-    if differing or len(calm) != 2 * len(texts):
-        raise SystemExit(1)
+def report(options: argparse.Namespace) -> int:
+    print(head(), flush=True)
+    draw = random.Random(options.seed)
+    with warm_daemon(options.threads) as folder:
+        calm = []
+        for number in range(len(SENTENCES)):
+            path = folder / f"calm-{number}.wav"
+            subprocess.run(command(number, path), check=True)
+            calm.append(samples(path))
+        pid = int(str(state()["pid"]))
+        fds = descriptors(pid)
+        crowd = Crowd(folder, calm)
+        crowd.until_s = time.monotonic() + options.minutes * 60
+        threads = [threading.Thread(target=crowd.loop, args=(client,)) for client in range(options.clients)]
+        for thread in threads:
+            thread.start()
+        while (left_s := crowd.until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, draw.uniform(5, 15)))
+            if time.monotonic() < crowd.until_s:
+                attack(crowd, draw)
+        for thread in threads:
+            thread.join()
+        subprocess.run([F5CTL, "say", "-o", str(folder / "last.wav"), "All is well."], check=True)
+        until_s = time.monotonic() + 5
+        while descriptors(pid) > fds and time.monotonic() < until_s:
+            time.sleep(0.1)  # the last connection is just being closed
+        left = leftovers(pid, folder) | {"descriptors more": max(0, descriptors(pid) - fds)}
+    names = ("right", "wrong", "lost", "duplicated", "clients killed", "engines killed", "engines stopped")
+    rows: list[tuple[str, object]] = [(name, crowd.count[name]) for name in (*names, "partial files")]
+    rows += [(f"left behind: {name}", number) for name, number in left.items()]
+    rows += [(f"s for a request, p{q}", f"{percentile(crowd.took_s, q):.2f}") for q in (50, 95, 100)]
+    print(table(["what", "number"], rows))
+    for fault in crowd.faults:
+        print("lost:", fault)
+    bad = sum(crowd.count[name] for name in ("wrong", "lost", "duplicated", "partial files")) + sum(
+        left.values()
+    )
+    return min(bad, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    raise SystemExit(report(parser.parse_args()))
 
 
 if __name__ == "__main__":

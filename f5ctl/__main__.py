@@ -39,7 +39,9 @@ def run(args: Sequence[str]) -> int:
         where = error.ctx.command_path if error.ctx else "f5ctl"
         return _fail(f"{error.format_message()} (see {where} --help)", EXIT_USAGE)
     except F5Error as error:
-        return _fail(error.message, error.exit_status)
+        after_s = getattr(error, "retry_after_s", None)
+        hint = f" (try again in {after_s:g} s, or with --retry)" if after_s else ""
+        return _fail(error.message + hint, error.exit_status)
     except ReaderGoneError:
         die_of(signal.SIGPIPE)  # quietly, as cat does
     except OSError as error:  # the help page into a full disk

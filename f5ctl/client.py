@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import zmq
 
+from f5ctl import __version__
 from f5ctl.errors import (
     ConfigError,
     F5Error,
@@ -193,6 +194,9 @@ class Client:
         if len(frames) != 1:
             raise NoDaemonError(f"the daemon's answer cannot be read: {len(frames)} frames instead of 1")
         reply = parse_reply(frames[0])
+        if isinstance(reply, Failed) and not reply.id and reply.code == "unsupported_version":
+            line = f"f5ctl {__version__} and the daemon on {self.socket_path} are of different versions"
+            raise NoDaemonError(f"{line}; stop that daemon and try again ({reply.message})")
         if isinstance(reply, TERMINAL_TYPES):
             self._live.pop(reply.id, None)
         elif isinstance(reply, Audio) and reply.id in self._live:

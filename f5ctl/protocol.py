@@ -30,6 +30,7 @@ MAX_REF_TEXT_BYTES: Final = 4_096
 MAX_REF_AUDIO_BYTES: Final = 16 * 2**20
 MAX_MESSAGE_BYTES: Final = MAX_REF_AUDIO_BYTES + 2**20
 MAX_NAME_BYTES: Final = 128
+MAX_REQUEST_ITEMS: Final = 64  # fields of a request; it holds no other maps or arrays
 MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un.sun_path is 108 bytes with its final NUL
 SYSTEM_SOCKET: Final = "/run/f5d/f5d.sock"  # of the system's units
 
@@ -250,15 +251,19 @@ def encode(message: Request | Reply) -> bytes:
     return packed
 
 
-def decode(frame: bytes) -> dict[str, Any]:
-    """Return the map in a frame.
+def decode(frame: bytes, *, most_items: int = -1) -> dict[str, Any]:
+    """Return the map in a frame; no map or array in it may hold more than `most_items`, if that is given.
+
+    A declared length is memory taken before a single item has been read.
 
     Raises:
         BadRequestError: `bad_message` when it is not one msgpack map with string keys,
             `unsupported_version` when it speaks another protocol version.
     """
     try:
-        body = msgpack.unpackb(frame, raw=False, strict_map_key=True)
+        body = msgpack.unpackb(
+            frame, raw=False, strict_map_key=True, max_array_len=most_items, max_map_len=most_items
+        )
     except Exception as error:  # noqa: BLE001 - msgpack raises five unrelated classes for broken input
         raise BadRequestError("bad_message", f"the message is not valid msgpack: {_one_line(error)}") from None
     if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):

@@ -113,9 +113,10 @@ class FileSink(Sink):
             os.path.dirname(self._target), f".f5ctl-{os.getpid()}-{os.urandom(3).hex()}.part"
         )
         self._fd = -1
+        self._nameless = False
         try:
             mode = _mode_to_keep(self._target)
-            self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            self._fd = self._open()
             if mode is not None:
                 os.fchmod(self._fd, mode)
         except OSError as error:
@@ -126,6 +127,17 @@ class FileSink(Sink):
         """Return the descriptor that is written to."""
         return self._fd
 
+    def _open(self) -> int:
+        """Return a new file without a name, which no kill leaves behind; with one where there is no such."""
+        flags = os.O_WRONLY | os.O_CLOEXEC
+        try:
+            self._nameless = os.access("/proc/self/fd", os.X_OK)
+            if self._nameless:
+                return os.open(os.path.dirname(self._target), flags | os.O_TMPFILE, 0o666)
+        except (AttributeError, OSError):  # no Linux, or a file system that cannot: NFS, FUSE
+            self._nameless = False
+        return os.open(self._part, flags | os.O_CREAT | os.O_EXCL, 0o666)
+
     def _put(self, data: bytes) -> None:
         with writing(self.name):
             write_all(self._fd, data)
@@ -134,6 +146,8 @@ class FileSink(Sink):
         with writing(self.name):
             os.pwrite(self._fd, head, 0)
             os.fsync(self._fd)
+            if self._nameless:
+                os.link(f"/proc/self/fd/{self._fd}", self._part, src_dir_fd=self._fd)  # linkat: follows it
             os.replace(self._part, self._target)
             os.close(self._fd)
 

@@ -22,6 +22,7 @@ from f5ctl.protocol import (
     MAX_NAME_BYTES,
     MAX_REF_AUDIO_BYTES,
     MAX_REF_TEXT_BYTES,
+    MAX_REQUEST_ITEMS,
     MAX_TEXT_BYTES,
     REQUEST_TYPES,
     Cancel,
@@ -70,7 +71,7 @@ def parse_request(frame: bytes) -> Request:
     """Return the checked request in a frame, or raise Refusal."""
     request_id = ""
     try:
-        body = decode(frame)
+        body = decode(frame, most_items=MAX_REQUEST_ITEMS)
         request_id = _request_id(body)
         request = _convert(body)
         if isinstance(request, Say):

@@ -19,8 +19,10 @@ from f5d.admission import Order, Refusal, fill_parameters, own_reference, parse_
 from f5d.config import Config
 from f5d.dispatcher import Dispatcher
 from f5d.jobs import Client, Job
+from f5d.journal import place_of
 from f5d.model.catalog import resolve
 from f5d.model.config import ModelSpec
+from f5d.peers import Peer
 from f5d.views import DaemonFacts, DaemonState, status_result
 from f5d.voices import Voice, find_voice
 
@@ -64,10 +66,10 @@ class Broker:
 
     # Requests.
 
-    def receive(self, frames: Sequence[bytes], now: float) -> None:
+    def receive(self, frames: Sequence[bytes], now: float, peer: Peer | None = None) -> None:
         """Act on one message of a client; whatever is wrong with it becomes a `failed` reply."""
         delimited = len(frames) > 2 and frames[1] == b""
-        client = Client(frames[0], delimited)
+        client = Client(frames[0], delimited, peer)
         count = len(frames) - 1 - delimited
         if count != 1:
             line = f"a message is one frame, this one has {count}"
@@ -83,8 +85,8 @@ class Broker:
             self._act(client, request, now)
         except F5Error as error:
             self._refuse(client, request.id, error, now)
-        except Exception as error:  # a fault of ours in one request must not end everybody's jobs
-            log.exception("a %s request failed", type(request).__name__)
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one request must not end everybody's
+            log.error("a %s request failed: %s", type(request).__name__, place_of(error))  # noqa: TRY400
             fault = SynthesisError("internal_error", f"a fault of f5d: {type(error).__name__} (see its log)")
             if job := self._jobs.by_request(client, request.id):
                 self._dispatcher.fail(job, fault, now)
@@ -108,7 +110,7 @@ class Broker:
 
     def _say(self, client: Client, say: Say, now: float) -> None:
         self._refuse_when_draining()
-        self._jobs.check_room(len(say.ref_audio or b""))
+        self._jobs.check_room(len(say.ref_audio or b""), client.share)
         spec = resolve(say.model or self._config.model, self._specs)
         reference, voice, language = own_reference(say), None, None
         if reference is None:
@@ -135,7 +137,7 @@ class Broker:
 
     def _load(self, client: Client, load: Load, now: float) -> None:
         self._refuse_when_draining()
-        self._jobs.check_room(0)
+        self._jobs.check_room(0, client.share)
         spec = resolve(load.model or self._config.model, self._specs)
         self._accept(self._jobs.admit(client, load.id, kind="load", model=spec.name, now=now), now)
 

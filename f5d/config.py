@@ -68,6 +68,8 @@ KEYS: Final[dict[str, Key]] = {
     "max_batch_frames": Key(0, int, Bound(256, 1_000_000, or_zero=True)),
     "asr_model": Key("openai/whisper-large-v3-turbo"),
     "language": Key("auto", pattern=rf"auto|{LANGUAGE_PATTERN.pattern}", possible=f"auto, {LANGUAGE_WORDS}"),
+    "allowed_models": Key("all", pattern="all|configured", possible="all or configured"),
+    "core_dumps": Key("off", pattern="on|off", possible="on or off"),
     "drain_timeout_s": Key(90.0, float, Bound(0, 86_400, "s")),
     "log_level": Key("info", pattern="|".join(LOG_LEVELS), possible=", ".join(LOG_LEVELS)),
 }
@@ -96,6 +98,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_batch_frames: int = 0
     asr_model: str = "openai/whisper-large-v3-turbo"
     language: str = ""  # none: the model's
+    allowed_models: str = "all"
+    core_dumps: str = "off"
     drain_timeout_s: float = 90.0
     log_level: str = "info"
     defaults: dict[str, float] = {}  # parameters of requests that leave them out

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -56,6 +57,7 @@ def run(
         ConfigError: the socket cannot be had, or another daemon serves it.
     """
     names = known_names(config)
+    allow_many_connections()
     inherited = inherited_socket()
     poller = zmq.Poller()
     with (
@@ -95,7 +97,10 @@ class Names:
 
 def known_names(config: Config) -> Names:
     """Return the models and voices of a configuration, or refuse one whose own names do not exist."""
-    names = Names(catalog({spec.name: spec for spec in config.models}), voice_table(config.voices))
+    names = Names(
+        catalog({spec.name: spec for spec in config.models}, published=config.allowed_models == "all"),
+        voice_table(config.voices),
+    )
     check_names(config, names.specs, names.voices)
     return names
 
@@ -154,7 +159,15 @@ def engine_settings(config: Config, specs: Mapping[str, ModelSpec], model: str) 
         asr_model=config.asr_model,
         max_batch_frames=config.max_batch_frames,
         pronunciation=config.pronunciation,
+        core_dumps=config.core_dumps == "on",
     )
+
+
+def allow_many_connections() -> None:
+    """Let this process open as many files as the system allows it: every connection is one."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # an unlimited hard limit that the kernel does not take
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def check_names(config: Config, specs: Mapping[str, ModelSpec], voices: Mapping[str, Voice]) -> None:

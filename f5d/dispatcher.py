@@ -15,7 +15,7 @@ from f5ctl.protocol import Audio, Cancelled, Done, Failed, Reply
 from f5d.engine import types as engine_types
 from f5d.engine.types import Configure, Encode, FromEngine, Synthesize
 from f5d.fleet import Dispatch, Fleet, Retire, Slot, Start
-from f5d.jobs import Job, JobTable, Outcome
+from f5d.jobs import MAX_HELD_PCM_BYTES, Job, JobTable, Outcome
 from f5d.outbox import Outbox
 from f5d.supervisor import EngineProcess, Supervisor
 from f5d.views import load_result, receipt
@@ -49,7 +49,7 @@ class Dispatcher:
 
     def pump(self, now: float) -> None:
         """Start, retire and feed engines until there is nothing more to do now."""
-        while action := self.fleet.next_action(self.jobs.waiting, now):
+        while action := self.fleet.next_action(self.jobs.in_fair_order, now):
             if isinstance(action, Start):
                 self._start(action.slot, now)
             elif isinstance(action, Retire):
@@ -111,7 +111,8 @@ class Dispatcher:
 
     def fail(self, job: Job, error: F5Error, now: float) -> None:
         """End a job with an error."""
-        reply = Failed(job.request_id, error.code, error.message, retryable=error.retryable)
+        after_s = getattr(error, "retry_after_s", None)
+        reply = Failed(job.request_id, error.code, error.message, error.retryable, after_s)
         self._conclude(job, reply, "failed", now)
 
     def _conclude(self, job: Job, reply: Reply, outcome: Outcome, now: float) -> None:
@@ -165,6 +166,7 @@ class Dispatcher:
                     first_segment=job.segments_done,
                     carry=job.carry,
                     priority=job.order.priority,
+                    share=job.share,
                 )
             )
         if job.enter("running", now):
@@ -227,12 +229,18 @@ class Dispatcher:
             self._send_audio(job, segment.pcm, now)
         else:
             job.pcm.append(segment.pcm)
+            job.pcm_bytes += len(segment.pcm)
+            if self.jobs.held_pcm_bytes > MAX_HELD_PCM_BYTES:
+                line = f"speech that waits to become files is at its limit of {MAX_HELD_PCM_BYTES} bytes"
+                self.fail(job, TryAgainError("overloaded", line, retry_after_s=self.jobs.retry_after_s), now)
+                return
         self._tell_progress(job, now)
 
     def _finished(self, job: Job, slot: Slot, now: float) -> None:
         if job.order is not None and job.order.encoding != "pcm":
             job.encoding_now = True
-            self.engines[slot.model].send(Encode(job.id, job.order.encoding, b"".join(job.pcm)))
+            job.pcm = [b"".join(job.pcm)]
+            self.engines[slot.model].send(Encode(job.id, job.order.encoding, job.pcm[0]))
             return
         slot.release(job.id, now)
         self._done(job, slot, now)
@@ -257,7 +265,9 @@ class Dispatcher:
         slot = self.fleet.slots[engine.model]
         del self.engines[engine.model]
         expected = slot.state == "stopping"
-        verdict = self.fleet.engine_gone(slot, engine.cause, self.jobs.waiting, now)
+        verdict = self.fleet.engine_gone(
+            slot, engine.cause, self.jobs.waiting, now, from_outside=engine.killed_from_outside
+        )
         if not expected:
             log.warning("engine %d for %s died: %s", engine.pid, slot.model, engine.cause)
         else:
@@ -277,7 +287,7 @@ def _log_end(job: Job, outcome: Outcome, reply: Reply, now: float) -> None:
     first_s = "-" if job.first_audio_at is None else f"{job.first_audio_at - job.accepted_at:.3f}"
     log.log(
         level,
-        "job %s %s: model=%s voice=%s characters=%d audio_s=%.2f first_audio_s=%s rtf=%s total_s=%.3f%s",
+        "job %s %s: model=%s voice=%s characters=%d audio_s=%.2f first_audio_s=%s rtf=%s total_s=%.3f %s%s",
         job.id,
         outcome,
         job.model,
@@ -287,6 +297,7 @@ def _log_end(job: Job, outcome: Outcome, reply: Reply, now: float) -> None:
         first_s,
         "-" if job.rtf is None else job.rtf,
         now - job.accepted_at,
+        job.client.peer or "peer=unknown",
         f" code={reply.code}" if isinstance(reply, Failed) else "",
     )
 

@@ -14,10 +14,12 @@ from f5d.engine.types import Loaded
 from f5d.jobs import Job
 
 MAX_IN_FLIGHT: Final = 32  # jobs in one engine; it interleaves them itself
+NEWCOMERS_IN_FLIGHT: Final = 8  # beyond that, of clients that have none there
 OVERTAKE_S: Final = 5.0  # how long jobs for loaded models may pass one that waits for a place
 MAX_LOADING_DEATHS: Final = 2
 MAX_LONELY_DEATHS: Final = 2
 MAX_IDLE_RESTARTS: Final = 1
+MAX_KILLS: Final = 5  # from outside, in a row; then the jobs are to blame after all
 
 SlotState = Literal["starting", "ready", "stopping"]
 
@@ -35,6 +37,7 @@ class Slot:
     idle_since: float = 0.0
     restarts: int = 0
     loading_deaths: int = 0  # in a row
+    kills: int = 0  # from outside, since the model was last loaded
     idle_deaths: int = 0  # since a job was finished
     retire_before: int | None = None  # unload: only jobs with a smaller number still get in
 
@@ -55,7 +58,10 @@ class Slot:
             return True
         if job.suspect:
             return not self.is_busy
-        return len(self.jobs) < MAX_IN_FLIGHT and not any(other.suspect for other in self.jobs.values())
+        others = self.jobs.values()
+        newcomer = all(other.share != job.share for other in others)
+        limit = MAX_IN_FLIGHT + NEWCOMERS_IN_FLIGHT * newcomer
+        return len(others) < limit and not any(other.suspect for other in others)
 
     def release(self, job_id: str, now: float) -> None:
         """Forget a job that the engine has finished or dropped."""
@@ -165,7 +171,7 @@ class Fleet:
         slot.state = "ready"
         slot.loaded = loaded
         slot.loaded_at = now
-        slot.loading_deaths = 0
+        slot.loading_deaths = slot.kills = 0
         slot.idle_since = now
 
     def hand_over(self, job: Job, slot: Slot) -> None:
@@ -174,10 +180,13 @@ class Fleet:
         job.delivered = False
         slot.jobs[job.id] = job
 
-    def engine_gone(self, slot: Slot, cause: str, waiting: Sequence[Job], now: float) -> Verdict:
+    def engine_gone(
+        self, slot: Slot, cause: str, waiting: Sequence[Job], now: float, *, from_outside: bool = False
+    ) -> Verdict:
         """Settle an engine's end; its unfinished jobs are waiting again afterwards.
 
-        `waiting` are the jobs for any model that were in no engine.
+        `waiting` are the jobs for any model that were in no engine. An engine that was killed
+        `from_outside` makes nobody a suspect, until that has happened too often.
         """
         was: SlotState = slot.state
         alone = len(slot.jobs) == 1 and not slot.cancelling
@@ -185,12 +194,14 @@ class Fleet:
         slot.jobs.clear()
         slot.cancelling.clear()
         for job in in_engine:
-            job.back_to_queue(now, alone=alone)
+            job.kills += from_outside
+            job.back_to_queue(now, alone=alone, blamed=not from_outside or job.kills > MAX_KILLS)
         convicted = [job for job in in_engine if job.lonely_deaths >= MAX_LONELY_DEATHS]
         queued = [job for job in waiting if job.model == slot.model and slot.admits(job)]
         reason = f"the engine died under this job {MAX_LONELY_DEATHS} times: {cause}"
         if was == "starting":
-            slot.loading_deaths += 1
+            slot.kills += from_outside
+            slot.loading_deaths += not from_outside or slot.kills > MAX_KILLS
             if slot.loading_deaths >= MAX_LOADING_DEATHS:
                 convicted = queued
                 reason = f"the engine for {slot.model} died twice while loading: {cause}"

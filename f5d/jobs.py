@@ -14,10 +14,13 @@ from f5ctl.errors import BadRequestError, TryAgainError
 from f5ctl.protocol import SAMPLE_RATE_HZ, JobState, Progress
 from f5d.admission import Order
 from f5d.engine.types import Segment
+from f5d.peers import Peer
 
 PROGRESS_EVERY_S: Final = 0.8  # the protocol promises one a second
 SAMPLE_BYTES: Final = 2
 MAX_HELD_REFERENCE_BYTES: Final = 256 * 2**20
+MAX_HELD_PCM_BYTES: Final = 512 * 2**20  # speech that waits to become files
+NEWCOMERS: Final = 8  # one in so many places beyond the limit is for clients that have no job
 FIRST_GUESS_S: Final = 5.0  # retry_after_s before any job has been measured
 LONGEST_GUESS_S: Final = 60.0
 
@@ -31,6 +34,12 @@ class Client:
 
     identity: bytes
     delimited: bool = False
+    peer: Peer | None = field(default=None, compare=False)
+
+    @property
+    def share(self) -> str:
+        """What the queue's shares are counted by; the connection where nothing is known of the peer."""
+        return self.peer.share if self.peer else self.identity.hex()
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +53,7 @@ class Job:
     model: str
     accepted_at: float
     order: Order | None = None
+    share: str = ""  # jobs of one share count as one client's
     deadline: float | None = None
     timeout_s: float | None = None
     state: JobState = "queued"
@@ -58,6 +68,7 @@ class Job:
     segments_done: int = 0  # also the segment that a new engine begins with
     carry: bytes = b""
     pcm: list[bytes] = field(default_factory=list)  # held back for encodings other than pcm
+    pcm_bytes: int = 0  # in it
     samples: int = 0
     synthesis_s: float = 0.0  # the engine's time, shared steps counted by share
     seq: int = 0
@@ -68,6 +79,7 @@ class Job:
 
     suspect: bool = False  # was in an engine that died; goes alone until it delivers
     lonely_deaths: int = 0
+    kills: int = 0  # of its engines, from outside, since it last delivered
     delivered: bool = False  # a segment, by the engine that has the job now
     blocked_since: float | None = None  # its model waits for a place
 
@@ -114,15 +126,15 @@ class Job:
         self.synthesis_s += segment.synthesis_s
         self.suspect = False
         self.delivered = True
-        self.lonely_deaths = 0
+        self.lonely_deaths = self.kills = 0
         if self.first_audio_at is None and segment.pcm:
             self.first_audio_at = now
 
-    def back_to_queue(self, now: float, *, alone: bool) -> None:
-        """Note that the engine died under the job; `alone` puts the blame on it."""
-        if alone and not self.delivered:
+    def back_to_queue(self, now: float, *, alone: bool, blamed: bool = True) -> None:
+        """Note that the engine died under the job; if it may be to `blame`, `alone` makes it surely so."""
+        if blamed and alone and not self.delivered:
             self.lonely_deaths += 1
-        self.suspect = True
+        self.suspect = self.suspect or blamed
         self.delivered = False
         self.enter("queued", now)
 
@@ -181,16 +193,40 @@ class JobTable:
         """The jobs that need an engine and are in none, oldest first."""
         return [job for job in self.work if not job.in_engine]
 
+    @property
+    def in_fair_order(self) -> list[Job]:
+        """The waiting jobs: every client's oldest first, then every client's next, and so on.
+
+        A client's oldest job is passed only by older ones, so nobody waits for ever.
+        """
+        older: dict[str, int] = {}
+        turns: list[tuple[int, int, Job]] = []
+        for job in self.work:
+            turn = older.get(job.share, 0)
+            older[job.share] = turn + 1
+            if not job.in_engine:
+                turns.append((turn, job.number, job))
+        return [job for _turn, _number, job in sorted(turns, key=lambda entry: entry[:2])]
+
+    @property
+    def held_pcm_bytes(self) -> int:
+        """Speech of all jobs that waits to become files."""
+        return sum(job.pcm_bytes for job in self._jobs.values())
+
     def check_id(self, client: Client, request_id: str) -> None:
         """Refuse an id that is in use; the live job keeps it."""
         if job := self.by_request(client, request_id):
             line = f"id {request_id!r} belongs to job {job.id}, which is still alive"
             raise BadRequestError("bad_message", line)
 
-    def check_room(self, reference_bytes: int) -> None:
-        """Refuse work beyond the limits of the queue (TryAgainError, overloaded)."""
+    def check_room(self, reference_bytes: int, share: str = "") -> None:
+        """Refuse work beyond the limits of the queue (TryAgainError, overloaded).
+
+        Some places beyond the limit are kept for a `share` that has no job yet.
+        """
         count = len(self.work)
-        if count >= self.limit:
+        newcomer = bool(share) and all(job.share != share for job in self.work)
+        if count >= self.limit + newcomer * max(1, self.limit // NEWCOMERS):
             line = f"{count} jobs are waiting or running; the limit is {self.limit}"
             raise TryAgainError("overloaded", line, retry_after_s=self.retry_after_s)
         held = sum(len(job.order.reference.audio) for job in self.work if job.order) + reference_bytes
@@ -224,6 +260,7 @@ class JobTable:
             model=model,
             accepted_at=now,
             order=order,
+            share=client.share,
             deadline=None if timeout_s is None else now + timeout_s,
             timeout_s=timeout_s,
             progress_at=now + PROGRESS_EVERY_S,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from typing import IO, Final
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -54,6 +55,13 @@ def is_journal(stream: IO[str]) -> bool:
     except (OSError, ValueError):
         return False
     return (device, inode) == (str(found.st_dev), str(found.st_ino))
+
+
+def place_of(error: BaseException) -> str:
+    """Return an unforeseen error's type and where it was raised, without its words: they may be a user's."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    places = [f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in frames]  # noqa: PTH119
+    return f"{type(error).__name__} at {' > '.join(places) or 'an unknown place'}"
 
 
 def _priority(level: int) -> int:

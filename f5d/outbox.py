@@ -17,6 +17,8 @@ from f5d.jobs import Client
 
 STALL_S: Final = 30.0
 HELD_BYTES_LIMIT: Final = 256 * 2**20  # more than the audio of the longest text
+ALL_HELD_BYTES_LIMIT: Final = 2 * HELD_BYTES_LIMIT  # of all clients
+FRAME_BYTES: Final = 256  # that a short message costs besides its own bytes
 RETRY_S: Final = 0.02
 
 
@@ -49,13 +51,13 @@ class Outbox:
                 return
             backlog = self._backlogs[client.identity] = _Backlog(since=now)
         backlog.frames.append(frames)
-        backlog.held_bytes += len(frames[-1])
+        backlog.held_bytes += len(frames[-1]) + FRAME_BYTES
 
     def flush(self, now: float) -> None:
         """Try again what waits; clients beyond the limits are lost."""
         for identity, backlog in list(self._backlogs.items()):
             while backlog.frames and self._try(backlog.frames[0]):
-                backlog.held_bytes -= len(backlog.frames.popleft()[-1])
+                backlog.held_bytes -= len(backlog.frames.popleft()[-1]) + FRAME_BYTES
                 backlog.since = now
             if not backlog.frames or identity in self._lost:
                 del self._backlogs[identity]
@@ -63,6 +65,14 @@ class Outbox:
                 self._lose(identity, f"the client read nothing for {STALL_S:g} s")
             elif backlog.held_bytes > HELD_BYTES_LIMIT:
                 self._lose(identity, f"{backlog.held_bytes} bytes wait for the client")
+        self._bound_all()
+
+    def _bound_all(self) -> None:
+        while sum(backlog.held_bytes for backlog in self._backlogs.values()) > ALL_HELD_BYTES_LIMIT:
+            identity = max(self._backlogs, key=lambda name: self._backlogs[name].held_bytes)
+            self._lose(
+                identity, f"{self._backlogs[identity].held_bytes} bytes wait for the client, the most of all"
+            )
 
     def take_lost(self) -> dict[bytes, str]:
         """Return the connections lost since the last call, with the reason."""

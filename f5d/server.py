@@ -19,10 +19,11 @@ import zmq
 from f5ctl.protocol import MAX_MESSAGE_BYTES
 from f5d.broker import Broker
 from f5d.heartbeat import Heartbeat
+from f5d.peers import Peer, peer_at
 from f5d.supervisor import EngineProcess
 
-RECEIVE_HWM: Final = 32  # messages of up to 17 MiB, for each client
-SEND_HWM: Final = 256  # for each client, before the outbox takes over
+RECEIVE_HWM: Final = 2  # messages of up to 17 MiB, for each client; the rest waits in the client
+SEND_HWM: Final = 16  # for each client, before the outbox takes over
 LINGER_MS: Final = 1_000
 MESSAGES_A_ROUND: Final = 64
 LAST_FLUSH_S: Final = 2.0
@@ -108,10 +109,10 @@ class Server:
     def _take_requests(self, now: float) -> None:
         for _ in range(MESSAGES_A_ROUND):
             try:
-                frames = self._router.recv_multipart(zmq.DONTWAIT)
+                frames = self._router.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return
-            self._broker.receive(frames, now)
+            self._broker.receive([frame.bytes for frame in frames], now, _peer(frames[-1]))
 
     def _take_signals(self, now: float) -> None:
         try:
@@ -142,3 +143,11 @@ class Server:
         ]
         due = min((time_s for time_s in times if time_s is not None), default=None)
         return None if due is None else max(0, math.ceil((due - now) * 1000))
+
+
+def _peer(frame: zmq.Frame) -> Peer | None:
+    """Return who sent the message, None where the transport does not say."""
+    try:
+        return peer_at(str(frame.get("Peer-Address")))
+    except zmq.ZMQError:
+        return None

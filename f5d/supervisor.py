@@ -4,7 +4,9 @@
 what engines say and when one is gone; what follows from that is decided elsewhere.
 
 An engine is `COMMAND SOCKET_PATH`. It connects a PAIR socket to that path, reads nothing from its
-stdin and exits when it ends: the daemon alone holds the other end, so no engine outlives it.
+stdin and exits when it ends: the daemon alone holds the other end, so no engine outlives it. While it
+has work it writes a byte a second to its stdout, whatever its main thread does; without that it is
+taken for frozen and killed.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from f5d.engine.types import (
     Beat,
     Configure,
     FromEngine,
+    Loaded,
     Shutdown,
     ToEngine,
     pack,
@@ -38,6 +41,10 @@ HURRY_S: Final = 0.3
 LAST_WORDS_S: Final = 0.5  # how long an exited engine's socket may take to report the end of its stream
 SILENCE_S: Final = 600.0  # a working engine says something about once a second
 CONTROL_S: Final = 15.0  # a killed engine that is still there after that is stuck in the kernel
+HANG_S: Final = 10.0  # without a pulse, while there is work: ten beats
+LOADING_HANG_S: Final = 60.0  # dlopen of large libraries from a cold disk lets no other thread run
+ASLEEP_S: Final = 5.0  # the broker itself was stopped: no silence of that time counts
+PULSES: Final = 4096  # bytes read at once
 MESSAGES_A_ROUND: Final = 64
 
 log = logging.getLogger(__name__)
@@ -53,9 +60,15 @@ class EngineProcess:
         self.model = model
         self.memory_bytes = 0
         self.heard_at = 0.0
+        self.pulse_at = 0.0
         self.kill_at: float | None = None
         self.exited_at: float | None = None
         self.stream_ended = False
+        self.loaded = False
+        self.froze = False  # it was killed for giving no sign of life
+        self.hung = False  # it was ended for making no progress
+        self._stopped = False  # SIGSTOP, a debugger: nothing that a job can do
+        self._oom_kills = _oom_kills()
         self._asked_to_end = False
         self._outgoing: list[bytes] = []
         Path(path).unlink(missing_ok=True)
@@ -68,13 +81,15 @@ class EngineProcess:
             self.process = subprocess.Popen(
                 [*command, path],
                 stdin=subprocess.PIPE,  # held open for the engine's life; its end is the engine's order to exit
-                stdout=subprocess.DEVNULL,  # upstream's code prints, also the user's text
+                stdout=subprocess.PIPE,  # the pulse; what upstream's code prints never gets here
                 start_new_session=True,  # Ctrl-C in the daemon's terminal must not reach a job in progress
             )
         except OSError:
             self._close_sockets()
             raise
         self.pidfd = os.pidfd_open(self.process.pid)
+        self.pulse_fd = self.process.stdout.fileno() if self.process.stdout else -1
+        os.set_blocking(self.pulse_fd, False)
 
     @property
     def pid(self) -> int:
@@ -112,6 +127,16 @@ class EngineProcess:
             except msgspec.MsgspecError as error:
                 log.error("engine %d sent a message that cannot be read: %s", self.pid, error)  # noqa: TRY400
 
+    def feel_pulse(self, now: float) -> bool:
+        """Read the pulse; return False at its end, when the process has exited."""
+        try:
+            beats = os.read(self.pulse_fd, PULSES)
+        except BlockingIOError:
+            return True
+        if beats:
+            self.pulse_at = now
+        return bool(beats)
+
     def note_end_of_stream(self) -> None:
         """Read the monitor: the peer has closed its end, so nothing more can arrive."""
         while self.monitor.poll(0):
@@ -131,12 +156,32 @@ class EngineProcess:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         return PRESS_EVERY_S
 
+    def kill(self) -> None:
+        """End a process that gives no sign of life."""
+        self.froze = True
+        self._stopped = _is_stopped(self.pid)
+        signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    @property
+    def killed_from_outside(self) -> bool:
+        """True when it was ended or stopped by somebody, and not by what it was doing.
+
+        SIGKILL comes from a person, a service manager or the kernel out of memory; only the last
+        is a job's doing, and the kernel counts those.
+        """
+        if self.froze:
+            return self._stopped
+        killed = self.process.returncode == -signal.SIGKILL and not self.hung
+        return killed and self._oom_kills is not None and self._oom_kills == _oom_kills()
+
     @property
     def cause(self) -> str:
         """How the process ended, in words."""
         status = self.process.returncode
         if status is None:
             return "still running"
+        if self.froze:
+            return f"it was {'stopped' if self._stopped else 'frozen'}, without a sign of life"
         if status >= 0:
             return f"exit status {status}"
         try:
@@ -145,8 +190,10 @@ class EngineProcess:
             return f"signal {-status}"
 
     def close(self) -> None:
-        """Let go of the sockets, the pipe, the pidfd and the socket file of an exited process."""
+        """Let go of the sockets, the pipes, the pidfd and the socket file of an exited process."""
         self._close_sockets()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         os.close(self.pidfd)
         if self.process.stdin is not None:
             self.process.stdin.close()
@@ -173,6 +220,7 @@ class Supervisor:
         self._engine_path = engine_path
         self._command = command
         self._incarnations = 0
+        self._awake_at: float | None = None
         self.engines: list[EngineProcess] = []
 
     def start(self, configure: Configure, now: float) -> EngineProcess:
@@ -185,6 +233,7 @@ class Supervisor:
         self._poller.register(engine.socket, zmq.POLLIN | zmq.POLLOUT)
         self._poller.register(engine.monitor, zmq.POLLIN)
         self._poller.register(engine.pidfd, zmq.POLLIN)
+        self._poller.register(engine.pulse_fd, zmq.POLLIN)
         engine.send(configure)
         log.debug("engine %d started for model %s", engine.pid, configure.model.name)
         return engine
@@ -201,10 +250,13 @@ class Supervisor:
     def messages(self, now: float) -> Iterator[tuple[EngineProcess, FromEngine]]:
         """Yield what engines have said since the last round."""
         for engine in list(self.engines):
+            if engine.pulse_fd in self._poller and not engine.feel_pulse(now):
+                self._poller.unregister(engine.pulse_fd)  # its end stays readable for ever
             engine.flush()
             self._poller.register(engine.socket, zmq.POLLIN | (zmq.POLLOUT * engine.wants_to_send))
             for message in engine.receive(MESSAGES_A_ROUND):
                 engine.heard_at = now
+                engine.loaded = engine.loaded or isinstance(message, Loaded)
                 if isinstance(message, Beat):
                     engine.memory_bytes = message.memory_bytes
                 yield engine, message
@@ -222,17 +274,29 @@ class Supervisor:
                 self.engines.remove(engine)
                 self._poller.unregister(engine.socket)
                 self._poller.unregister(engine.monitor)
+                if engine.pulse_fd in self._poller:
+                    self._poller.unregister(engine.pulse_fd)
                 engine.close()
                 yield engine
 
     def enforce(self, now: float, working: Callable[[EngineProcess], bool]) -> None:
-        """Press engines that do not stop in time, and silent ones that have work."""
+        """Press engines that do not stop in time, and those with work that are frozen or make no progress."""
+        asleep = self._awake_at is not None and now - self._awake_at >= ASLEEP_S
+        self._awake_at = now
         for engine in self.engines:
+            if asleep:
+                engine.pulse_at = now
             if engine.exited_at is not None:
                 continue
             if engine.kill_at is None and now - engine.heard_at >= SILENCE_S and working(engine):
                 log.error("engine %d has been silent for %d s; ending it", engine.pid, SILENCE_S)
+                engine.hung = True
                 engine.kill_at = now
+            silent_s = now - max(engine.pulse_at, engine.heard_at)
+            if silent_s >= HANG_S and self._is_frozen(engine, silent_s, working):
+                if not engine.froze:
+                    log.error("engine %d has given no sign of life for %d s; killing it", engine.pid, silent_s)
+                engine.kill()
             if engine.kill_at is not None and engine.kill_at <= now:
                 engine.kill_at = now + engine.press()
 
@@ -246,6 +310,12 @@ class Supervisor:
             for engine in self.engines
         )
 
+    @staticmethod
+    def _is_frozen(engine: EngineProcess, silent_s: float, working: Callable[[EngineProcess], bool]) -> bool:
+        if engine.loaded:
+            return working(engine)
+        return silent_s >= LOADING_HANG_S or _is_stopped(engine.pid)
+
     def next_due(self, now: float) -> float | None:
         """Return when `gone` or `enforce` has something to do by time alone."""
         times = []
@@ -255,6 +325,9 @@ class Supervisor:
                 continue
             if engine.kill_at is not None:
                 times.append(engine.kill_at)
+            heard_at = max(engine.pulse_at, engine.heard_at)
+            limits_s = (HANG_S, LOADING_HANG_S)
+            times += [heard_at + limit_s for limit_s in limits_s if heard_at + limit_s > now]
             if engine.heard_at + SILENCE_S > now:
                 times.append(engine.heard_at + SILENCE_S)
         return min(times, default=None)
@@ -266,6 +339,26 @@ class Supervisor:
             engine.process.wait()
             engine.close()
         self.engines.clear()
+
+
+def _is_stopped(pid: int) -> bool:
+    """Return True for a process that SIGSTOP or a debugger has stopped (proc(5))."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("T", "t")
+
+
+def _oom_kills() -> int | None:
+    """Return how many processes the kernel has killed for want of memory, None where it does not say."""
+    try:
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return None
 
 
 def bind_private(socket: zmq.Socket[bytes], path: str, mask: int) -> None:

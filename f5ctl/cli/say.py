@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -156,6 +157,7 @@ def _listed(words: Iterable[object]) -> str:
     help=f"{_listed(PRIORITIES)}: whose turn it is while others speak too.",
 )
 @option("--timeout", "timeout_s", type=Number("timeout_s", float), help="Give up after so many seconds.")
+@option("--retry", is_flag=True, help="Go on when the daemon dies or is full.")
 @common_options
 @click.pass_obj
 def say(
@@ -176,6 +178,7 @@ def say(
     priority: str | None,
     ref_audio: str | None,
     remove_silence: bool | None,
+    retry: bool,
     **fields: Any,
 ) -> None:
     """Speak TEXT, or the text on stdin; [town] in it changes the voice, [pause 800ms] is a pause.
@@ -189,7 +192,7 @@ def say(
     target = choose_output(output, format_, raw=output_raw, play=play)
     _check_voice(fields, ref_audio)
     fields["nfe_step"] = _steps(quality, fields["nfe_step"])
-    as_it_comes = target.is_stream and fields["fix_duration"] is None and not reading
+    as_it_comes = target.is_stream and fields["fix_duration"] is None and not (reading or retry)
     own = reading.text if reading and not (words or file) else None
     text = own or read_text(words, file, as_it_comes=as_it_comes)
     request = Say(
@@ -214,9 +217,11 @@ def say(
 
     reading = reading or _reading_of_marks(text)
     if reading:
+        if retry:
+            raise click.UsageError("--retry is for a text that is one request, without tags, pauses or cues")
         reading.speak(settings, request, target, report, remove_silence=remove_silence)
     else:
-        _speak_plainly(settings, request, text, target, line=line, report=report)
+        _speak_plainly(settings, request, text, target, retry=retry, line=line, report=report)
 
 
 def _reading(
@@ -261,13 +266,19 @@ def _speak_plainly(
     text: str | Pieces,
     target: Output,
     *,
+    retry: bool,
     line: StatusLine,
     report: Callable[[dict[str, Any]], None],
 ) -> None:
     """Speak a text that is one request, or one that is still being written."""
     try:
         with target.open() as sink, connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
-            if isinstance(text, str):
+            if retry:
+                from f5ctl.cli.again import Stubborn
+
+                again = partial(connect, settings, line, start=True)
+                report(Stubborn(client, request, again).speak(sink, line))
+            elif isinstance(text, str):
                 report(speak(client, request, sink, line))
             else:
                 from f5ctl.cli.feed import Feed

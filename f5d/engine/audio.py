@@ -42,6 +42,7 @@ _FORMATS: Final[dict[str, tuple[str, str]]] = {
 FILE_ENCODINGS: Final = tuple(_FORMATS)
 # libsndfile's Vorbis writer overflows its stack on one very long write.
 _WRITE_SAMPLES: Final = SAMPLE_RATE_HZ
+_READ_FRAMES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +69,30 @@ def read_recording(data: bytes) -> Recording:
         with sf.SoundFile(io.BytesIO(data)) as file:
             _check_shape(file.samplerate, file.channels)
             limit = int(MAX_RECORDING_S * file.samplerate)
-            samples = file.read(limit + 1, dtype="float32", always_2d=True)
+            blocks, length = [], 0
+            while length <= limit:  # a block at a time: the header decides about no memory
+                block = file.read(_READ_FRAMES, dtype="float32", always_2d=True)
+                if len(block) == 0:
+                    break
+                blocks.append(block.mean(axis=1))
+                length += len(block)
             rate_hz, declared = file.samplerate, file.frames
     except (sf.LibsndfileError, TypeError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise _bad_audio(f"is not audio that can be read ({reason}); use WAV or FLAC") from None
-    if len(samples) > limit:
-        length_s = max(declared, len(samples)) / rate_hz
-        length = f"{length_s:.0f} s" if length_s < 86_400 else "endless"  # a header can lie
+    if length > limit:
+        length_s = max(declared, length) / rate_hz
+        how_long = f"{length_s:.0f} s" if length_s < 86_400 else "endless"  # a header can lie
         raise _bad_audio(
-            f"is {length} long; the limit is {MAX_RECORDING_S:.0f} s"
+            f"is {how_long} long; the limit is {MAX_RECORDING_S:.0f} s"
             f" (cut it to at most {MAX_REFERENCE_S:.0f} s of speech)"
         )
-    if len(samples) == 0:
+    if length == 0:
         raise _bad_audio("holds no samples")
-    if not np.isfinite(samples).all():
+    wave = np.concatenate(blocks)
+    if not np.isfinite(wave).all():
         raise _bad_audio("holds samples that are NaN or infinite; export it again")
-    return Recording(samples.mean(axis=1), rate_hz)
+    return Recording(wave, rate_hz)
 
 
 def _check_shape(rate_hz: int, channels: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -22,7 +23,9 @@ import zmq
 from f5ctl.errors import F5Error
 from f5d import journal
 from f5d.engine import types
+from f5d.engine.pulse import Pulse, take_stdout
 from f5d.engine.scheduler import RowKey, Scheduler
+from f5d.journal import place_of
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
     from f5d.engine.audio import Wave
@@ -47,8 +50,15 @@ class _Job:
 class EngineLoop:
     """Owns the jobs, rows and schedule of one engine process."""
 
-    def __init__(self, socket: zmq.Socket[bytes], synthesizer: Synthesizer, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        synthesizer: Synthesizer,
+        scheduler: Scheduler,
+        pulse: Pulse | None = None,
+    ) -> None:
         self._socket = socket
+        self._pulse = pulse
         self._synthesizer = synthesizer
         self._scheduler = scheduler
         self._jobs: dict[str, _Job] = {}
@@ -67,7 +77,11 @@ class EngineLoop:
     def _receive(self) -> bool:
         """Handle every message that has arrived, waiting for one only when there is nothing to do."""
         timeout_ms = 0 if self._scheduler or self._warming else -1
+        if self._pulse and timeout_ms:
+            self._pulse.rest()
         while self._socket.poll(timeout_ms):
+            if self._pulse and timeout_ms:
+                self._pulse.work()
             message = types.unpack_to_engine(self._socket.recv())
             if isinstance(message, types.Shutdown):
                 return False
@@ -87,7 +101,7 @@ class EngineLoop:
         except F5Error as error:
             self._fail(job, error.code, error.message)
         except Exception as error:  # noqa: BLE001 - logged, and one job's fault must not end the others
-            _log.exception("job %s failed", job)
+            _log.error("job %s failed: %s", job, place_of(error))  # not its words, they may be a user's
             self._fail(job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
 
     def _start(self, message: types.Synthesize) -> None:
@@ -107,7 +121,7 @@ class EngineLoop:
         if message.first_segment >= len(frames):
             self._finish(message.job)
         rest = frames[message.first_segment :]
-        self._scheduler.add(message.job, message.first_segment, rest, message.priority)
+        self._scheduler.add(message.job, message.first_segment, rest, message.priority, message.share)
 
     def _encode(self, message: types.Encode) -> None:
         from f5d.engine.audio import encode_file
@@ -216,11 +230,13 @@ def memory_bytes() -> int:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def serve(socket: zmq.Socket[bytes]) -> int:
+def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
     """Load the model that the first message names, then serve jobs; return the exit status."""
     configure = types.unpack_to_engine(socket.recv())
     if not isinstance(configure, types.Configure):
         return 0
+    if not configure.core_dumps:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # texts and voices of users would be in one
     started_s = time.monotonic()
     try:
         synthesizer, loaded = _load(configure, started_s)
@@ -228,7 +244,8 @@ def serve(socket: zmq.Socket[bytes]) -> int:
         socket.send(types.pack(types.LoadFailed(error.code, error.message)))
         return 1
     socket.send(types.pack(loaded))
-    EngineLoop(socket, synthesizer, Scheduler(configure.max_batch_frames or synthesizer.budget_frames)).run()
+    scheduler = Scheduler(configure.max_batch_frames or synthesizer.budget_frames)
+    EngineLoop(socket, synthesizer, scheduler, pulse).run()
     return 0
 
 
@@ -272,9 +289,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd signals the whole group; likewise
     journal.configure("info")
     threading.Thread(target=_exit_with_broker, daemon=True).start()
+    pulse = Pulse(take_stdout())
     with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
         socket.connect(f"ipc://{sys.argv[1]}")
-        status = serve(socket)
+        status = serve(socket, pulse)
         socket.close(linger=1000)
     sys.exit(status)
 

@@ -3,7 +3,8 @@
 A row is one segment of one job. Before every step the engine asks `pick()` for the rows of that
 step, so a row that arrives waits for one step at most, and a cancelled one costs none. The order:
 
-1. rows that bring a job its first audio, by priority, then in order of arrival;
+1. rows that bring a job its first audio, by priority, then in turns: each job of a client has the turn
+   after that of its previous one, a newcomer the present one; within a turn in order of arrival;
 2. all others, by priority, then by how little work their job has received so far, so that jobs
    share the engine; within a job in the order of the text.
 
@@ -11,8 +12,9 @@ Rows are taken in that order until the frame budget is full; the first is always
 
 Nobody starves. The rows of one kind (1 or 2) and priority are a lane; a lane whose head was passed
 over for `PATIENCE_STEPS` steps goes first once, so with L lanes every head takes a step at least once
-in PATIENCE_STEPS + L steps. Inside a lane, newcomers join behind: a first row waits for the rows that
-came before it, a later one until each of the others has caught up with its job, never for more.
+in PATIENCE_STEPS + L steps. Inside a lane, newcomers join behind: a first row waits for
+the rows of its turn that came before it and for earlier turns, a later one until each of the others
+has caught up with its job, never for more.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ class _Job:
     work_frames: int  # frames times steps
     rows: dict[int, int] = field(default_factory=dict)  # segment index -> frames
     first_index: int = 0
+    share: str = ""  # "": a client of its own
+    turn: int = 0  # of its first row
 
 
 class Scheduler:
@@ -63,7 +67,9 @@ class Scheduler:
         """Make steps smaller after the device ran out of memory."""
         self._budget_frames = max(self._budget_frames // 2, MIN_BUDGET_FRAMES)
 
-    def add(self, job: str, first_index: int, frames: Sequence[int], priority: int = 0) -> None:
+    def add(
+        self, job: str, first_index: int, frames: Sequence[int], priority: int = 0, share: str = ""
+    ) -> None:
         """Queue a job's rows: segment `first_index` has `frames[0]` frames, and so on.
 
         A new job starts level with the one of its priority that has received most: it does not
@@ -73,8 +79,24 @@ class Scheduler:
             return
         peers = (other.work_frames for other in self._jobs.values() if other.priority == priority)
         rows = dict(enumerate(frames, start=first_index))
-        self._jobs[job] = _Job(self._arrivals, priority, max(peers, default=0), rows, first_index)
+        self._jobs[job] = _Job(
+            self._arrivals,
+            priority,
+            max(peers, default=0),
+            rows,
+            first_index,
+            share,
+            self._turn(share, priority),
+        )
         self._arrivals += 1
+
+    def _turn(self, share: str, priority: int) -> int:
+        """Return the turn of a new job's first row: the present one unless its client has that."""
+        pending = [
+            job for job in self._jobs.values() if job.priority == priority and job.first_index in job.rows
+        ]
+        now = min((job.turn for job in pending), default=0)
+        return max([now, *(job.turn + 1 for job in pending if share and job.share == share)])
 
     def drop(self, job: str) -> None:
         """Forget a job's rows; unknown jobs are forgotten already."""
@@ -126,7 +148,7 @@ class Scheduler:
                 if ahead > self._budget_frames:
                     break
                 if index == job.first_index:
-                    order = ((_FIRST, -job.priority), 0, job.arrival, index)
+                    order = ((_FIRST, -job.priority), job.turn, job.arrival, index)
                 else:
                     order = ((_LATER, -job.priority), job.work_frames + ahead, job.arrival, index)
                 candidates.append((order, (name, index), frames))

@@ -29,6 +29,8 @@ from f5d.model.sampler import Row, RowSpec
 MAX_PREPARED_REFERENCES: Final = 32
 GPU_BUDGET_FRAMES: Final = 16_384
 CPU_BUDGET_FRAMES: Final = 512  # a core; more rows at once would only make each of them later
+MAX_SEGMENT_FRAMES: Final = 4_096  # 43.7 s with the reference, where upstream's CFM.sample cuts off
+MAX_JOB_S: Final = 7_200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Synthesizer:
             max_bytes = min(max_bytes, spec.max_segment_bytes)
         pieces = text.split_segments(job_text, max_bytes, short_start=parameters.stream)
         frames = self._segment_frames(pieces, prepared, parameters)
+        _check_length(frames, prepared)
         vocabulary = self._model.vocabulary
         segments, unknown, known = [], set[str](), False
         for piece, total_frames in zip(pieces, frames, strict=True):
@@ -251,6 +254,27 @@ class Synthesizer:
         if len(self._references) > MAX_PREPARED_REFERENCES:
             self._references.popitem(last=False)
         return prepared
+
+
+def _check_length(frames: Sequence[int], prepared: PreparedReference) -> None:
+    """Refuse lengths that no speech has: an odd transcript or fix_duration can ask for hours.
+
+    Raises:
+        BadRequestError: `bad_parameter`.
+    """
+    frame_s = HOP_SAMPLES / SAMPLE_RATE_HZ
+    if max(frames) > MAX_SEGMENT_FRAMES:
+        line = (
+            f"a segment would be {max(frames) * frame_s:.0f} s long with its reference; the limit is"
+            f" {MAX_SEGMENT_FRAMES * frame_s:.1f} s (does ref_text say all that the recording does?)"
+        )
+        raise BadRequestError("bad_parameter", line)
+    total_s = sum(count - prepared.frames for count in frames) * frame_s
+    if total_s > MAX_JOB_S:
+        line = (
+            f"the text would take {total_s:.0f} s to speak; the limit is {MAX_JOB_S:.0f} s: cut it into several"
+        )
+        raise BadRequestError("bad_parameter", line)
 
 
 def _reference_key(reference: Reference, target_rms: float, language: str) -> str:

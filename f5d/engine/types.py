@@ -60,6 +60,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     asr_model: str
     max_batch_frames: int  # 0: what the device suggests
     pronunciation: dict[str, str] = {}  # what is said for a word
+    core_dumps: bool = False
 
 
 class Synthesize(msgspec.Struct, frozen=True, tag=True):
@@ -75,6 +76,7 @@ class Synthesize(msgspec.Struct, frozen=True, tag=True):
     first_segment: int = 0
     carry: bytes = b""
     priority: int = 0
+    share: str = ""  # jobs of one share count as one client's
 
 
 class Encode(msgspec.Struct, frozen=True, tag=True):

@@ -43,14 +43,14 @@ _TABLE_KEYS: Final = (
 )
 
 
-def catalog(custom: Mapping[str, ModelSpec] | None = None) -> dict[str, ModelSpec]:
-    """Return every model by name: the bundled starter, upstream's published ones, then `custom`.
+def catalog(custom: Mapping[str, ModelSpec] | None = None, *, published: bool = True) -> dict[str, ModelSpec]:
+    """Return every model by name: the bundled starter, upstream's `published` ones, then `custom`.
 
     A custom model may take the place of a built-in one. Raises ConfigError when the f5-tts
     package's files are missing.
     """
     specs = {STARTER: _starter()}
-    for name, checkpoint in PUBLISHED.items():
+    for name, checkpoint in PUBLISHED.items() if published else ():
         specs[name] = ModelSpec(
             name=name,
             architecture=_published_architecture(name),

@@ -258,3 +258,17 @@ def test_a_listener_hears_the_first_sentence_early(engine: Engine) -> None:
         counts[stream] = (planned.segments, len(first.pcm))
     assert counts[True][0] > counts[False][0]
     assert counts[True][1] < counts[False][1]
+
+
+def test_lengths_that_no_speech_has_are_refused(engine: Engine) -> None:
+    """A transcript of one letter for seconds of speech, or an hour for a word, asks for absurd lengths."""
+    odd = types.Reference(recording(np.tile(NOISE, 3)[: 24_000 * 8]), "a")
+    for job in (
+        speak("odd", "he is at the height of his powers. " * 9, reference=odd),
+        speak("hour", parameters=types.Parameters(nfe_step=4, fix_duration=3600.0)),
+    ):
+        engine.send(job)
+        (failed,) = engine.until_over(job.job)
+        assert isinstance(failed, types.Failed)
+        assert failed.code == "bad_parameter"
+        assert "the limit is 43.7 s" in failed.message

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from f5ctl.protocol import Audio, Cancel, Done, Failed, Load, Progress
+from f5d.supervisor import HANG_S
 
 from .support import Daemon, is_alive, say, wait_until
 from .tone_engine import SEGMENT_SAMPLES
@@ -64,7 +66,7 @@ def test_a_job_that_kills_its_engine_fails_and_the_others_live() -> None:
         ended = peer.end_of("bad")
         assert isinstance(ended, Failed)
         assert ended.code == "engine_error"
-        assert "SIGKILL" in ended.message
+        assert "SIGSEGV" in ended.message
         assert isinstance(peer.end_of("good1"), Done)
         assert isinstance(peer.end_of("good2"), Done)
         assert peer.audio("good1") == expected_audio(40)
@@ -115,7 +117,7 @@ def test_two_deaths_while_loading_fail_the_waiting_jobs() -> None:
             ended = peer.end_of(name)
             assert isinstance(ended, Failed)
             assert ended.code == "engine_error"
-            assert "died twice while loading: signal SIGKILL" in ended.message
+            assert "died twice while loading: signal SIGSEGV" in ended.message
         assert peer.ok(say("c")), "the next request tries again"
 
 
@@ -179,3 +181,53 @@ def test_a_cancelled_job_is_not_resubmitted() -> None:
         assert not any(isinstance(reply, Audio) and reply.id == "a" for reply in peer.seen)
         jobs = [note["job"] for note in daemon.told("synthesize")]
         assert jobs.count("1") == 1
+
+
+def test_a_stopped_engine_is_replaced_and_its_job_goes_on() -> None:
+    """SIGSTOP: after ten seconds without a sign of life the engine is killed; the audio is complete."""
+    with Daemon() as daemon:
+        peer = daemon.peer()
+        peer.send(say("a", "segments=4 delay=0.1 stop_once=2"))
+        assert isinstance(peer.end_of("a"), Done)
+        assert peer.audio("a") == expected_audio(4)
+        assert [note["first"] for note in daemon.told("synthesize")] == [0, 2]
+        assert "no sign of life for 10 s" in daemon.log_text()
+        assert len(peer.terminals("a")) == 1
+
+
+def test_a_long_step_is_no_hang() -> None:
+    """An engine that computes for longer than the limit without a message is left alone."""
+    with Daemon() as daemon:
+        peer = daemon.peer()
+        peer.ok(say("a", f"segments=1 delay={HANG_S + 2}"))
+        assert len(daemon.told("configure")) == 1
+
+
+def test_a_daemon_that_was_stopped_kills_no_engine() -> None:
+    """SIGSTOP and SIGCONT of engine and daemon together (a suspended machine) cost nothing but time."""
+    with Daemon() as daemon:
+        peer = daemon.peer()
+        peer.send(say("a", "segments=6 delay=0.2"))
+        peer.started("a")
+        engine = peer.status()["engines"][0]["pid"]
+        for pid in (engine, daemon.process.pid):
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(HANG_S + 1)
+        daemon.signal(signal.SIGCONT)
+        time.sleep(0.5)
+        os.kill(engine, signal.SIGCONT)
+        assert isinstance(peer.end_of("a"), Done)
+        assert len(daemon.told("configure")) == 1
+
+
+def test_kills_from_outside_make_no_suspects() -> None:
+    """Whoever kills the engine again and again delays the jobs; none is blamed, all end well."""
+    with Daemon() as daemon:
+        peer = daemon.peer()
+        peer.send(say("a", "segments=2 delay=0.6"))
+        for kills in range(3):
+            peer.until(lambda reply: isinstance(reply, Progress) and reply.state == "running")
+            os.kill(peer.status()["engines"][0]["pid"], signal.SIGKILL)
+            wait_until(lambda k=kills: len(daemon.told("configure")) == k + 2, "another engine")  # type: ignore[misc]
+        assert isinstance(peer.end_of("a"), Done)
+        assert peer.audio("a") == expected_audio(2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import struct
 import sys
 
 import pytest
 
-from f5ctl.protocol import Audio, Done, Progress, Reply
+from f5ctl.protocol import Audio, Done, Load, Progress, Reply
 
 from .support import Daemon, Peer, say
 
@@ -49,6 +50,18 @@ def test_a_newcomer_joins_between_two_steps() -> None:
         assert isinstance(patient_end(peer, "short"), Done)
         assert not any(isinstance(reply, Audio) and reply.id == "long" for reply in peer.seen)
         assert isinstance(patient_end(peer, "long"), Done)
+
+
+@pytest.mark.slow
+def test_core_dumps_are_off_unless_asked_for() -> None:
+    """An engine that crashes leaves no file with its users' voices, unless core_dumps is on."""
+    for wish, limit in (("off", 0), ("on", resource.getrlimit(resource.RLIMIT_CORE)[0])):
+        with Daemon(engine_command=[sys.executable, "-m", "f5d.engine.process"], core_dumps=wish) as daemon:
+            peer = daemon.peer()
+            peer.send(Load("l"))
+            assert isinstance(patient_end(peer, "l"), Done)
+            pid = peer.status()["engines"][0]["pid"]
+            assert resource.prlimit(pid, resource.RLIMIT_CORE)[0] == limit
 
 
 def patient_end(peer: Peer, request_id: str) -> Reply:

@@ -3,9 +3,11 @@
 Run as `tone_engine.py FOLDER SOCKET`. A job's text says how it behaves, word by word:
 
     segments=N   how many segments (default 1)      delay=S   seconds a segment takes
-    die=K        kill the process before segment K  die_once=K  likewise, but only the first time
+    die=K        crash the process before segment K  die_once=K  likewise, but only the first time
     die_encode=1 die at the first Encode            fail=CODE   fail the job with that code
     die_if_joined=1  die once, before a segment, when other jobs are here too
+    samples=N    of a segment, if not SEGMENT_SAMPLES
+    stop_once=K  stop the whole process before segment K, the first time
 
 FOLDER holds `log.jsonl` (what the engine was told) and, written by a test, `loading.json`:
 {"delay": S, "fail": [CODE, MESSAGE], "die": N (the first N incarnations die while loading)}.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -26,6 +29,7 @@ from typing import Any
 import zmq
 
 from f5d.engine import types
+from f5d.engine.pulse import Pulse, take_stdout
 
 SEGMENT_SAMPLES = 2_400
 
@@ -52,8 +56,8 @@ class ToneEngine:
         return True
 
     def die(self) -> None:
-        """End like a crash."""
-        os.kill(os.getpid(), signal.SIGKILL)
+        """End like a crash; SIGKILL would be somebody else's doing."""
+        os.kill(os.getpid(), signal.SIGSEGV)
 
     def send(self, message: types.FromEngine) -> None:
         """Send a message to the broker."""
@@ -126,9 +130,11 @@ class ToneEngine:
             orders.get("die_once") == str(index) and self.once(f"died-{name}")
         ):
             self.die()
+        if orders.get("stop_once") == str(index) and self.once(f"stopped-{name}"):
+            os.kill(os.getpid(), signal.SIGSTOP)
         if "die_if_joined" in orders and len(self.jobs) > 1 and self.once("died-joined"):
             self.die()
-        pcm = (index + 1).to_bytes(2, "little") * SEGMENT_SAMPLES
+        pcm = ((index + 1) % 2**16).to_bytes(2, "little") * int(orders.get("samples", SEGMENT_SAMPLES))
         self.send(types.Segment(name, index, pcm, f"after {index}".encode(), 0.01))
         self.jobs[name] = (message, orders, index + 1)
         if index + 1 >= int(orders.get("segments", 1)):
@@ -144,6 +150,9 @@ def exit_with_broker() -> None:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    pulse = Pulse(take_stdout())
+    pulse.work()
     threading.Thread(target=exit_with_broker, daemon=True).start()
     folder, path = Path(sys.argv[1]), sys.argv[2]
     with zmq.Context() as context, context.socket(zmq.PAIR) as socket:

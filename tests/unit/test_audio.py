@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f5ctl.errors import SynthesisError
+from f5ctl.errors import BadRequestError, SynthesisError
 from f5d.engine import audio
 
 RATE_HZ = 24_000
@@ -87,3 +90,25 @@ def test_bad_output_is_never_passed_on(wave: audio.Wave, line: str) -> None:
 def test_pcm_is_clipped_not_wrapped() -> None:
     """Samples beyond full scale stay at full scale."""
     assert np.frombuffer(audio.to_pcm(np.array([2, -2, 0], np.float32)), "<i2").tolist() == [32767, -32767, 0]
+
+
+def packed(samples: audio.Wave, rate_hz: int, form: str = "FLAC") -> bytes:
+    """Return an audio file."""
+    buffer = io.BytesIO()
+    sf.write(buffer, samples, rate_hz, format=form)
+    return buffer.getvalue()
+
+
+def test_a_recording_that_decodes_to_hours_is_refused_early() -> None:
+    """A few kilobytes of FLAC that hold two hours are decoded for a minute, no longer."""
+    bomb = packed(np.zeros(8_000 * 7_200, np.float32), 8_000)
+    assert len(bomb) < 2**20
+    with pytest.raises(BadRequestError, match="is 7200 s long; the limit is 60 s"):
+        audio.read_recording(bomb)
+
+
+@pytest.mark.parametrize(("channels", "rate_hz", "line"), [(32, 24_000, "32 channels"), (1, 1, "1 Hz")])
+def test_odd_shapes_of_recordings_are_refused(channels: int, rate_hz: int, line: str) -> None:
+    """Thirty-two channels or one sample a second are refused with the limit."""
+    with pytest.raises(BadRequestError, match=line):
+        audio.read_recording(packed(np.zeros((4_800, channels), np.float32), rate_hz, "WAV"))

@@ -189,3 +189,18 @@ def test_every_row_gets_exactly_its_steps_within_the_budget(
         for key in keys:
             counted[key] = counted.get(key, 0) + 1
     assert counted == dict.fromkeys(sizes, 3)
+
+
+def test_a_newcomer_goes_before_another_client_s_second_job() -> None:
+    """Of thirty jobs of one client only the oldest goes before the first one of another."""
+    scheduler = Scheduler(256)
+    for number in range(30):
+        scheduler.add(f"x{number}", 0, [256], share="x")
+    scheduler.add("y", 0, [256], share="y")
+    order = []
+    while scheduler:
+        (key,) = scheduler.pick()
+        scheduler.finish(key)
+        order.append(key[0])
+    assert order[:3] == ["x0", "y", "x1"]
+    assert len(order) == 31
