@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon
 
 
-def wait_for_part(folder: Path) -> None:
+def wait_for_part(pid: int, folder: Path) -> None:
+    """Wait until process `pid` has written audio into a file in `folder` that may have no name yet."""
     deadline = time.monotonic() + 10
-    while not any(path.stat().st_size > 44 for path in folder.glob(".f5ctl-*.part")):
+    while not any(size > 44 for size in open_sizes(pid, folder)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def open_sizes(pid: int, folder: Path) -> list[int]:
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return [link.stat().st_size for link in links if os.readlink(link).startswith(f"{folder}/")]
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -28,7 +34,7 @@ def test_a_signal_cancels_the_job_and_leaves_no_file(
     """Ctrl-C, SIGTERM and a closed terminal cancel the job, remove the unfinished file and say nothing."""
     daemon.silent_after = 1
     with cli.start("say", "hi", "-o", str(tmp_path / "a.wav")) as process:
-        wait_for_part(tmp_path)
+        wait_for_part(process.pid, tmp_path)
         os.killpg(process.pid, signum)
         out, err = process.communicate(timeout=5)
     assert (process.returncode, out, err) == (-signum, b"", b"")
@@ -55,7 +61,7 @@ def test_a_second_ctrl_c_does_not_wait(cli: Cli, daemon: FakeDaemon, tmp_path: P
     """When the daemon does not confirm the cancellation, a second Ctrl-C leaves at once."""
     daemon.silent_after = 1
     with cli.start("say", "hi", "-o", str(tmp_path / "a.wav")) as process:
-        wait_for_part(tmp_path)
+        wait_for_part(process.pid, tmp_path)
         daemon.stall()
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.2)
