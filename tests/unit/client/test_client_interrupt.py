@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,8 +24,12 @@ def wait_for_part(pid: int, folder: Path) -> None:
 
 
 def open_sizes(pid: int, folder: Path) -> list[int]:
-    links = Path(f"/proc/{pid}/fd").iterdir()
-    return [link.stat().st_size for link in links if os.readlink(link).startswith(f"{folder}/")]
+    sizes = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if str(link.readlink()).startswith(f"{folder}/"):
+                sizes.append(link.stat().st_size)
+    return sizes
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
