@@ -16,34 +16,33 @@ from pathlib import Path
 from _support import F5CTL, UPSTREAM, head, table, timed, warm_daemon
 
 NFE_STEP = "16"
-TEXT = "The quick brown fox jumps over the lazy dog."
+TEXTS = ("Hello there, how are you?", "The quick brown fox jumps over the lazy dog.")
 THREADS = os.environ.get("F5D_THREADS", "1")
 
 
-def measure(runs: int, folder: Path) -> dict[str, list[float]]:
-    """Return the wall times of both ways, taken in turn."""
-    say = (F5CTL, "say", "--voice", "rms", "--nfe-step", NFE_STEP, "-o", f"{folder}/warm.wav", TEXT)
+def measure(text: str, runs: int, folder: Path) -> tuple[float, float]:
+    """Return the median wall times of a fresh process and of a warm say, taken in turn."""
+    say = (F5CTL, "say", "--voice", "rms", "--nfe-step", NFE_STEP, "-o", f"{folder}/warm.wav", text)
     fresh = (*UPSTREAM, "--nfe-step", NFE_STEP, "--threads", THREADS, "-o", f"{folder}/fresh.wav")
     timed(*say)  # the first one encodes the voice
     took_s: dict[str, list[float]] = {"warm": [], "fresh": []}
     for _ in range(runs):
-        took_s["fresh"].append(timed(*fresh, text=TEXT)[0])
+        took_s["fresh"].append(timed(*fresh, text=text)[0])
         took_s["warm"].append(timed(*say)[0])
-    return took_s
+    return statistics.median(took_s["fresh"]), statistics.median(took_s["warm"])
 
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     print(head(), flush=True)
     with warm_daemon(int(THREADS)) as folder:
-        took_s = measure(runs, folder)
-    warm_s, fresh_s = statistics.median(took_s["warm"]), statistics.median(took_s["fresh"])
+        medians = [measure(text, runs, folder) for text in TEXTS]
     print(f"{NFE_STEP} steps, threads: {THREADS}, medians of {runs} runs\n")
     rows = [
-        ("f5-tts in a fresh process", f"{fresh_s:.2f} s", f"{fresh_s / warm_s:.1f}"),
-        ("`f5ctl say`, warm", f"{warm_s:.2f} s", "1"),
+        (f"{len(text)} characters", f"{fresh_s:.2f} s", f"{warm_s:.2f} s", f"{fresh_s / warm_s:.1f}")
+        for text, (fresh_s, warm_s) in zip(TEXTS, medians, strict=True)
     ]
-    print(table(["way", "time", "ratio"], rows))
+    print(table(["sentence", "f5-tts in a fresh process", "`f5ctl say`, warm", "ratio"], rows))
 
 
 if __name__ == "__main__":
