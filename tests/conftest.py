@@ -9,5 +9,6 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the engine process; spinning threads crawl on a busy machine
 for name in [name for name in os.environ if name.startswith(("F5D_", "F5CTL_"))]:
     del os.environ[name]
-# A shell's background job ignores Ctrl-C, and so would every f5ctl that a test starts.
+# A shell's background job ignores Ctrl-C, a nohup's SIGHUP, and so would every f5ctl that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
