@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 def wait_for_part(pid: int, folder: Path) -> None:
     """Return once the process has written audio into a file in `folder`, which may have no name yet."""
     deadline = time.monotonic() + 10
-    while not any(
-        str(target := descriptor.readlink()).startswith(str(folder)) and descriptor.stat().st_size > 44
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir()
-    ):
-        assert time.monotonic() < deadline, target
+    while not any(holds_audio(found, folder) for found in Path(f"/proc/{pid}/fd").iterdir()):
+        assert time.monotonic() < deadline, f"no file in {folder}"
         time.sleep(0.01)
+
+
+def holds_audio(descriptor: Path, folder: Path) -> bool:
+    try:
+        return str(descriptor.readlink()).startswith(str(folder)) and descriptor.stat().st_size > 44
+    except FileNotFoundError:  # closed in the meantime
+        return False
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
