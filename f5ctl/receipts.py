@@ -18,6 +18,7 @@ FORMAT: Final = 1
 MARK: Final = "f5d_receipt"  # its value is the format's number
 HASH_CHARS: Final = 16
 MAX_TAG_BYTES: Final = 32_768  # libsndfile breaks Opus files whose comment is beyond 55 kB
+MAX_SILENCE_SAMPLES: Final = 24_000 * 3_600
 _KEYS: Final = (
     "version",
     "model",
@@ -48,14 +49,28 @@ def tag_of(receipt: Mapping[str, Any], text: str | None) -> str:
     return line if len(line) <= MAX_TAG_BYTES else json.dumps(facts)
 
 
-def join_tags(tags: Iterable[str]) -> str:
-    """Return one line for all receipts of a file: the one, or a JSON array of them."""
+def silence_tag(samples: int) -> str:
+    """Return the line for a pause between the audio of two requests."""
+    return json.dumps({MARK: FORMAT, "silence": samples})
+
+
+def join_tags(tags: Iterable[str], max_bytes: int | None = None) -> str:
+    """Return one line for all that a file was made of: its one receipt, or a JSON array.
+
+    A line beyond `max_bytes` goes without the texts; "" when it is too long even then.
+    """
     lines = list(tags)
-    return lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    joined = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    if max_bytes is not None and len(joined) > max_bytes:
+        bare = [json.loads(line) for line in lines]
+        joined = json.dumps([{key: one[key] for key in one if key not in ("text", "ref_text")} for one in bare])
+    return joined if max_bytes is None or len(joined) <= max_bytes else ""
 
 
 def parse_tag(line: str, name: str) -> list[dict[str, Any]]:
-    """Return the receipts in a file's comment; `name` is the file's, for the error.
+    """Return what a file was made of by its comment: receipts, and `silence` between them, in order.
+
+    `name` is the file's, for the error.
 
     Raises:
         BadRequestError: `bad_audio` when the comment is none of f5d's, or of a newer format.
@@ -77,14 +92,22 @@ def parse_tag(line: str, name: str) -> list[dict[str, Any]]:
 
 def _check(receipt: Mapping[str, Any], name: str) -> None:
     """Refuse a receipt whose values are not of the types that `tag_of` writes."""
+    if "silence" in receipt:
+        if not isinstance(receipt["silence"], int) or not 0 <= receipt["silence"] <= MAX_SILENCE_SAMPLES:
+            raise _damaged(name, "silence")
+        return
     texts = ("version", "model", "model_hash", "device", "dtype", "voice_hash", "audio_hash", "text_hash")
     wrong = [key for key in texts if not isinstance(receipt.get(key), str)]
     wrong += [key for key in ("text", "ref_text", "voice") if not isinstance(receipt.get(key), str | None)]
     wrong += [key for key in ("samples", "sample_rate_hz") if not isinstance(receipt.get(key), int)]
     parameters = receipt.get("parameters")
     if not isinstance(parameters, dict) or not all(
-        isinstance(value, int | float | None) for value in parameters.values()
+        isinstance(value, int | float | str | None) for value in parameters.values()
     ):
         wrong.append("parameters")
     if wrong:
-        raise BadRequestError("bad_audio", f"the receipt in {name} is damaged: {wrong[0]} is wrong or missing")
+        raise _damaged(name, wrong[0])
+
+
+def _damaged(name: str, key: str) -> BadRequestError:
+    return BadRequestError("bad_audio", f"the receipt in {name} is damaged: {key} is wrong or missing")

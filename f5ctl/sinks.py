@@ -83,8 +83,9 @@ class Sink(ABC):
         self.audio_bytes += len(data)
 
     def note(self, tag: str) -> None:
-        """Take the receipt of audio that was added, for the metadata of a WAV file."""
-        self._tags.append(tag)
+        """Take the receipt of audio that was added (f5ctl/receipts.py), for the metadata of a WAV file."""
+        if tag:
+            self._tags.append(tag)
 
     def finish(self) -> None:
         """Complete the output; raises as `add` does."""

@@ -18,7 +18,14 @@ from typing import Any, Final, Literal, TypeAlias
 import msgpack
 
 from f5ctl.errors import BadRequestError, OutputError
-from f5ctl.protocol import BOUNDS, MAX_NAME_BYTES, MAX_REF_AUDIO_BYTES, MAX_REF_TEXT_BYTES, Say
+from f5ctl.protocol import (
+    BOUNDS,
+    LANGUAGE_PATTERN,
+    MAX_NAME_BYTES,
+    MAX_REF_AUDIO_BYTES,
+    MAX_REF_TEXT_BYTES,
+    Say,
+)
 
 FORMAT: Final = 1
 SUFFIX: Final = ".voice"
@@ -43,7 +50,7 @@ Default: TypeAlias = str | int | float
 class StoredVoice:
     """A recording, what it says, and what a request that names the voice takes where it says nothing.
 
-    `defaults` has keys of `PARAMETERS`, and `model`.
+    `defaults` has keys of `PARAMETERS`, `model` and `language`.
     """
 
     audio: bytes
@@ -258,6 +265,8 @@ def check_defaults(defaults: Any, name: str) -> dict[str, Default]:
 def _admits(key: object, value: Any) -> bool:
     if key == "model":
         return isinstance(value, str) and 0 < len(value.encode()) <= MAX_NAME_BYTES
+    if key == "language":
+        return isinstance(value, str) and LANGUAGE_PATTERN.fullmatch(value) is not None
     kind: Any = int if key in ("nfe_step", "seed") else (int, float)
     is_number = isinstance(value, kind) and not isinstance(value, bool)
     return key in PARAMETERS and is_number and BOUNDS[str(key)].admits(value)

@@ -131,8 +131,15 @@ class VoiceTable(Mapping[str, Voice]):
             voice = store.read(name)
             for old in [old for old in self._read if old[0] == key[0]]:
                 del self._read[old]
+            language = voice.defaults.get("language")
             self._read[key] = Voice(
-                name, path, voice.text, source=store.source, store=store, defaults=voice.defaults
+                name,
+                path,
+                voice.text,
+                source=store.source,
+                language=language if isinstance(language, str) else None,
+                store=store,
+                defaults=voice.defaults,
             )
         return self._read[key]
 

@@ -17,8 +17,8 @@ from f5ctl.cli.say import speak
 from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import MAX_MESSAGE_BYTES, Say
-from f5ctl.receipts import HASH_CHARS, parse_tag
+from f5ctl.protocol import MAX_MESSAGE_BYTES, SAMPLE_RATE_HZ, Say
+from f5ctl.receipts import HASH_CHARS, parse_tag, silence_tag
 from f5ctl.sinks import open_file
 from f5ctl.tags import Tagged, read_tag
 from f5ctl.voicebox import with_private_voice
@@ -46,8 +46,9 @@ def inspect(files: tuple[str, ...], *, as_json: bool) -> None:
         if as_json:
             emit_json(receipts)
             continue
-        for number, receipt in enumerate(receipts):
-            part = f", part {number + 1} of {len(receipts)}" if len(receipts) > 1 else ""
+        spoken = _spoken(receipts)
+        for number, receipt in enumerate(spoken, start=1):
+            part = f", part {number} of {len(spoken)}" if len(spoken) > 1 else ""
             emit(f"{file}: {tagged.container}{part}")
             for name, value in _lines(receipt):
                 emit(f"  {name:<10} {value}")
@@ -93,7 +94,8 @@ def replay(
 
     Exits with 0 when every sample is the same, with 1 when not; a line says what has changed since.
     """
-    receipts = _receipts(file, read_tag(file))
+    parts = _receipts(file, read_tag(file))
+    receipts = _spoken(parts)
     given = None
     if text is not None or text_file is not None:
         given = read_text((text,) if text is not None else (), text_file)
@@ -104,7 +106,7 @@ def replay(
     requests = [_with_voice(request, recording, ref_text, file) for request in requests]
     target = None if output is None else choose_output(output, None, raw=False, play=False)
     if target is not None and target.encoding != "pcm":
-        if len(requests) > 1:
+        if len(parts) > 1:
             raise click.UsageError(f"{file} was made of {len(requests)} texts; OUT can be .wav or .pcm")
         requests = [replace(requests[0], encoding=target.encoding)]
     line = StatusLine(quiet=settings.quiet)
@@ -112,8 +114,15 @@ def replay(
     sink = open_file(os.devnull, wav=False) if target is None else target.open()
     try:
         with sink, connect(settings, line, start=True) as client:
-            for number, request in enumerate(requests, start=1):
-                made.append(speak(client, request, sink, line, last=number == len(requests)))
+            todo = iter(requests)
+            for part in parts:
+                if "silence" in part:
+                    sink.add(bytes(2 * part["silence"]), SAMPLE_RATE_HZ)
+                    sink.note(silence_tag(part["silence"]))
+                else:
+                    made.append(speak(client, next(todo), sink, line, last=False))
+            line.show("playing")
+            sink.finish()
     finally:
         line.clear()
     return _verdict(list(zip(receipts, made, strict=True)), file, as_json=as_json)
@@ -126,6 +135,10 @@ def _receipts(file: str, tagged: Tagged) -> list[dict[str, Any]]:
         )
         raise BadRequestError("bad_audio", line)
     return parse_tag(tagged.comment, file)
+
+
+def _spoken(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [part for part in parts if "silence" not in part]
 
 
 def _lines(receipt: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -149,11 +162,16 @@ def _lines(receipt: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _is_untouched(file: str, tagged: Tagged, receipts: list[dict[str, Any]]) -> bool:
     """Return True when a WAV's samples are those that its receipts describe."""
     place, left = tagged.samples or (0, 0)
-    if left != sum(receipt["samples"] for receipt in receipts) * 2:
+    sizes = [2 * part.get("silence", part.get("samples", 0)) for part in receipts]
+    if left != sum(sizes):
         return False
     with open(file, "rb") as stream:
         stream.seek(place)
-        return all(_hash(stream.read(receipt["samples"] * 2)) == receipt["audio_hash"] for receipt in receipts)
+        for size, part in zip(sizes, receipts, strict=True):
+            data = stream.read(size)
+            if any(data) if "silence" in part else _hash(data) != part["audio_hash"]:
+                return False
+    return True
 
 
 def _hash(data: bytes) -> str:

@@ -301,14 +301,6 @@ def _with_recording(request: Say) -> Say:
     return with_private_voice(request)
 
 
-def _steps(quality: str | None, nfe_step: int | None) -> int | None:
-    if quality is None:
-        return nfe_step
-    if nfe_step is not None:
-        raise click.UsageError("--quality and --nfe-step exclude each other")
-    return QUALITIES[quality]
-
-
 def speak(client: Client, request: Say, sink: Sink, line: StatusLine, *, last: bool = True) -> dict[str, Any]:
     """Send `request`, feed its audio to `sink` and return the receipt; a failure leaves no job behind.
 

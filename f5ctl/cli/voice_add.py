@@ -16,7 +16,15 @@ from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError, F5Error, InterruptedRequest
 from f5ctl.helper import VOICE_CHECK, ask_once
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import BOUNDS, MAX_REF_TEXT_BYTES, SAMPLE_RATE_HZ, Say, Status
+from f5ctl.protocol import (
+    BOUNDS,
+    LANGUAGE_PATTERN,
+    LANGUAGE_WORDS,
+    MAX_REF_TEXT_BYTES,
+    SAMPLE_RATE_HZ,
+    Say,
+    Status,
+)
 from f5ctl.sinks import Sink, wav_header
 from f5ctl.voicebox import PARAMETERS, Default, StoredVoice, check_name
 
@@ -35,6 +43,12 @@ def _default_options(function: _Decorated) -> _Decorated:
             section="Defaults of the voice",
             help=f"{BOUNDS[name]}." if name != "seed" else "Same seed, same audio.",
         )(function)
+    function = option(
+        "--language",
+        metavar="L",
+        section="Defaults of the voice",
+        help=f"Numbers are read out in it: {LANGUAGE_WORDS}.",
+    )(function)
     return option(
         "-m", "--model", metavar="NAME", section="Defaults of the voice", help="The model that it is for."
     )(function)
@@ -101,7 +115,7 @@ def add(
     "--unset",
     metavar="PARAMETER",
     multiple=True,
-    type=click.Choice(["model", *PARAMETERS]),
+    type=click.Choice(["model", "language", *PARAMETERS]),
     help="Forget a default; may be repeated.",
 )
 @shared_option
@@ -152,7 +166,11 @@ def _transcript(text: str | None, file: str | None) -> str | None:
 
 
 def _given(defaults: dict[str, Any]) -> dict[str, Default]:
-    return {key: value for key, value in defaults.items() if value is not None}
+    given = {key: value for key, value in defaults.items() if value is not None}
+    language = given.get("language")
+    if language is not None and not LANGUAGE_PATTERN.fullmatch(str(language)):
+        raise click.UsageError(f"language is {language!r:.80}; it can be {LANGUAGE_WORDS}")
+    return given
 
 
 class _Memory(Sink):
