@@ -47,7 +47,7 @@ def read_tag(path: str) -> Tagged:
         raise BadRequestError("bad_audio", f"cannot read {path}: {error.strerror}") from None
     try:
         return _read_compressed(data, path)
-    except (IndexError, struct.error):
+    except (IndexError, ValueError, struct.error):
         raise BadRequestError("bad_audio", f"the metadata of {path} is damaged") from None
 
 

@@ -29,6 +29,7 @@ SPEECH_PERCENTILE: Final = 90
 ABRUPT_S: Final = 0.03
 LONG_TAIL_S: Final = 1.5
 EDGE_BELOW_SPEECH_DB: Final = 30.0
+EDGE_ABOVE_NOISE_DB: Final = 12.0
 NARROW_HZ: Final = 5_500.0
 BAND_FLOOR_DB: Final = -65.0  # below the loudest band
 FFT_SAMPLES: Final = 2_048
@@ -111,9 +112,9 @@ def _noise(recording: Recording) -> Finding:
 
 def _ending(recording: Recording) -> Finding:
     levels = np.maximum(audio.level_db(recording.wave, recording.rate_hz), -100.0)
-    speech = np.percentile(levels, SPEECH_PERCENTILE)
-    loud = np.flatnonzero(levels > speech - EDGE_BELOW_SPEECH_DB)
-    tail_s = (len(levels) - 1 - loud[-1]) * audio.WINDOW_S
+    floor, speech = np.percentile(levels, [NOISE_PERCENTILE, SPEECH_PERCENTILE])
+    loud = np.flatnonzero(levels > max(speech - EDGE_BELOW_SPEECH_DB, floor + EDGE_ABOVE_NOISE_DB))
+    tail_s = (len(levels) - 1 - (loud[-1] if len(loud) else -1)) * audio.WINDOW_S
     value = f"{tail_s:.2f} s of silence at the end"
     if tail_s < ABRUPT_S:
         fix = "it ends in the middle of a sound; leave 0.2 to 1 s of silence after the last word"
