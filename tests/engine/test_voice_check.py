@@ -59,7 +59,7 @@ def test_each_fault_is_found_and_nothing_else(speech: Wave) -> None:
     assert faults(speech + noise) == {"noise"}
     assert faults(telephone) == {"bandwidth"}
     assert faults(padded) == {"ending"}
-    assert faults(speech * np.float32(0.02)) == {"level"}
+    assert faults(speech * np.float32(0.06)) == {"level"}
     assert faults(speech, "Some.") == {"transcript"}
     assert faults(speech, TEXT * 4) == {"transcript"}
     assert "length" in faults(speech[: 2 * RATE_HZ], None)
