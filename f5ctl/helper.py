@@ -46,11 +46,12 @@ def ask(module: str, **request: Any) -> Iterator[dict[str, Any]]:
     ) as process:
         try:
             yield from _answers(process, request)
+            status = process.wait()
         finally:
             if process.poll() is None:
                 process.kill()
-    if process.returncode != 0:
-        line = f"the helper {module} ended with status {process.returncode} (F5CTL_DEBUG=1 shows why)"
+    if status != 0:
+        line = f"the helper {module} ended with status {status} (F5CTL_DEBUG=1 shows why)"
         raise SynthesisError("internal_error", line)
 
 
@@ -65,7 +66,7 @@ def _answers(process: subprocess.Popen[bytes], request: dict[str, Any]) -> Itera
         return
     try:
         process.stdin.write(msgpack.packb(request))
-        process.stdin.close()
+        process.stdin.flush()  # and stays open: its end tells the helper that nobody waits any more
     except BrokenPipeError:
         pass  # it ended before it read; its status tells
     for line in process.stdout:
@@ -75,4 +76,3 @@ def _answers(process: subprocess.Popen[bytes], request: dict[str, Any]) -> Itera
                 raise HelperError(answer["error"], 78)
             raise error_from_wire(answer.get("code", ""), answer["error"])
         yield answer
-    process.wait()

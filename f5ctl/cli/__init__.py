@@ -17,6 +17,8 @@ VERBS: Final = {
     "status": ("daemon", "Show what the daemon is doing."),
     "ps": ("models", "List the loaded models."),
     "voices": ("voices", "List the voices; add, try and check your own."),
+    "models": ("catalog", "List the models; fetch, remove or choose one."),
+    "info": ("catalog", "Show what a model or a checkpoint file holds."),
     "inspect": ("receipts", "Show what an audio file was made of."),
     "replay": ("receipts", "Make an audio file again and compare the two."),
     "load": ("models", "Load a model now, so that the next say does not wait."),

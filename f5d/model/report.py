@@ -53,7 +53,7 @@ def describe(
     deduced = deduce_dit(content.shapes) if backbone == "DiT" else None
     embedding = content.shapes.get(TEXT_EMBEDDING)
     tokens = embedding[0] - 1 if embedding else None
-    shown = architecture or deduced
+    wanted, shown = architecture or deduced, deduced or architecture
     types = Counter(content.types[name] for name in content.shapes)
     return {
         "checkpoint": str(checkpoint),
@@ -70,7 +70,7 @@ def describe(
         "step": content.step,
         "vocab_size": tokens,
         "vocab": str(vocab) if vocab else None,
-        "problems": list(_problems(content, backbone, shown, tokens, vocab)),
+        "problems": list(_problems(content, backbone, wanted, tokens, vocab)),
         "card": model_card(checkpoint.parent),
     }
 
