@@ -80,7 +80,8 @@ class Say:
 
     The voice is a name (`voice`) or a recording (`ref_audio`: a whole audio file in any format
     that libsndfile reads, `ref_text`: what it says, transcribed when left out). With `stream` the
-    first segment is short, so that audio starts early.
+    first segment is short, so that audio starts early. `label` names `ref_audio` in receipts;
+    with `receipt_text` false a file's metadata holds hashes of the texts alone.
     """
 
     id: str
@@ -102,6 +103,8 @@ class Say:
     target_rms: float | None = None
     timeout_s: float | None = None
     priority: int | None = None
+    label: str | None = None
+    receipt_text: bool | None = None
     encoding: Encoding = "pcm"
 
 

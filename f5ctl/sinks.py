@@ -29,15 +29,25 @@ class ReaderGoneError(Exception):
     """Whoever read the output has closed it; nobody wants the rest."""
 
 
-def wav_header(rate_hz: int, data_bytes: int | None = None) -> bytes:
-    """Return the 44 bytes before mono 16-bit samples; None for a length that is not known yet."""
+def wav_header(rate_hz: int, data_bytes: int | None = None, tail_bytes: int = 0) -> bytes:
+    """Return the 44 bytes before mono 16-bit samples; None for a length that is not known yet.
+
+    `tail_bytes` of further chunks follow the samples.
+    """
     if data_bytes is None:
         riff_size = data_size = UNKNOWN_SIZE
     else:
-        riff_size, data_size = 36 + data_bytes, data_bytes
+        riff_size, data_size = 36 + data_bytes + tail_bytes, data_bytes
     form = struct.pack("<4sI4s", b"RIFF", riff_size, b"WAVE")
     layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, rate_hz * SAMPLE_BYTES, SAMPLE_BYTES, 16)
     return form + layout + struct.pack("<4sI", b"data", data_size)
+
+
+def wav_comment(text: str) -> bytes:
+    """Return the LIST chunk that holds `text` as a WAV file's comment (INFO, ICMT)."""
+    data = text.encode() + b"\0"
+    info = b"INFOICMT" + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+    return b"LIST" + struct.pack("<I", len(info)) + info
 
 
 class Sink(ABC):
@@ -49,6 +59,7 @@ class Sink(ABC):
         self._wav = wav
         self._rate_hz = 0
         self._settled = False
+        self._tags: list[str] = []
 
     def __enter__(self) -> Sink:  # noqa: PYI034 - typing.Self is of Python 3.11
         return self
@@ -71,9 +82,20 @@ class Sink(ABC):
         self._put(data)
         self.audio_bytes += len(data)
 
+    def note(self, tag: str) -> None:
+        """Take the receipt of audio that was added (f5ctl/receipts.py), for the metadata of a WAV file."""
+        if tag:
+            self._tags.append(tag)
+
     def finish(self) -> None:
         """Complete the output; raises as `add` does."""
-        self._complete(wav_header(self._rate_hz, self.audio_bytes) if self._wav else b"")
+        tail = b""
+        if self._wav and self._tags and self._can_rewind:  # after unknown sizes it would pass for samples
+            from f5ctl.receipts import join_tags
+
+            tail = wav_comment(join_tags(self._tags))
+            self._put(tail)
+        self._complete(wav_header(self._rate_hz, self.audio_bytes, len(tail)) if self._wav else b"")
         self._settled = True
 
     def abort(self) -> None:
@@ -81,6 +103,11 @@ class Sink(ABC):
         if not self._settled:
             self._discard()
             self._settled = True
+
+    @property
+    def _can_rewind(self) -> bool:
+        """True where `_complete` can write the header again."""
+        return False
 
     @abstractmethod
     def fileno(self) -> int:
@@ -127,6 +154,10 @@ class FileSink(Sink):
         """Return the descriptor that is written to."""
         return self._fd
 
+    @property
+    def _can_rewind(self) -> bool:
+        return True
+
     def _open(self) -> int:
         """Return a new file without a name, which no kill leaves behind; with one where there is no such."""
         flags = os.O_WRONLY | os.O_CLOEXEC
@@ -171,6 +202,10 @@ class StreamSink(Sink):
     def fileno(self) -> int:
         """Return the descriptor that is written to."""
         return self._fd
+
+    @property
+    def _can_rewind(self) -> bool:
+        return self._start is not None
 
     def _put(self, data: bytes) -> None:
         with writing(self.name):

@@ -48,7 +48,7 @@ _PARAMETERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a `say` asks for, with every default filled in; `voice` None is the client's own recording."""
+    """What a `say` asks for, every default filled in; `voice` names its recording, None has no name."""
 
     text: str
     voice: str | None
@@ -56,6 +56,7 @@ class Order:
     parameters: Parameters
     encoding: str
     priority: int = 0
+    receipt_text: bool = True
 
 
 class Refusal(F5Error):
@@ -89,7 +90,7 @@ def fill_parameters(
 ) -> Parameters:
     """Return `say`'s parameters: its own, else the daemon's, else the model's; `seed` when it names none."""
     own = {name: value for name in _PARAMETERS if (value := getattr(say, name)) is not None}
-    defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, **configured, "seed": seed}
+    defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, "seed": seed, **configured}
     return Parameters(
         **(defaults | own), language=language, remove_silence=say.remove_silence, stream=say.stream
     )
@@ -130,6 +131,7 @@ def _check_say(say: Say) -> None:
         if value is not None and not BOUNDS[name].admits(value):
             raise BadRequestError("bad_parameter", f"{name} is {value:g}; the limit is {BOUNDS[name]}")
     _check_name("voice", say.voice)
+    _check_name("recording", say.label)
     if say.language is not None and not LANGUAGE_PATTERN.fullmatch(say.language):
         raise BadRequestError("bad_parameter", f"language is {say.language!r:.80}; it can be {LANGUAGE_WORDS}")
 
@@ -146,8 +148,9 @@ def _check_text(text: str) -> None:
 
 def _check_reference(say: Say) -> None:
     if say.ref_audio is None:
-        if say.ref_text is not None:
-            raise BadRequestError("bad_parameter", "ref_text is given without ref_audio")
+        for name in ("ref_text", "label"):
+            if getattr(say, name) is not None:
+                raise BadRequestError("bad_parameter", f"{name} is given without ref_audio")
         return
     if say.voice is not None:
         raise BadRequestError("bad_parameter", "voice and ref_audio are both given; choose one")

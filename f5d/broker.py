@@ -111,14 +111,17 @@ class Broker:
     def _say(self, client: Client, say: Say, now: float) -> None:
         self._refuse_when_draining()
         self._jobs.check_room(len(say.ref_audio or b""), client.share)
-        spec = resolve(say.model or self._config.model, self._specs)
-        reference, voice, language = own_reference(say), None, None
+        named = None if say.voice is None else find_voice(say.voice, self._voices)
+        spec = resolve(say.model or (named and named.model) or self._config.model, self._specs)
+        reference, voice, language = own_reference(say), say.label, None
+        defaults = dict(self._config.defaults)
         if reference is None:
-            found = find_voice(say.voice or spec.default_voice, self._voices)
+            found = named or find_voice(spec.default_voice, self._voices)
             reference, voice, language = found.reference(), found.name, found.language
+            defaults |= found.parameters
         parameters = fill_parameters(
             say,
-            self._config.defaults,
+            defaults,
             spec,
             language=say.language or language or self._config.language or spec.language,
             seed=secrets.randbelow(SEEDS),
@@ -129,7 +132,15 @@ class Broker:
             kind="say",
             model=spec.name,
             now=now,
-            order=Order(say.text, voice, reference, parameters, say.encoding, say.priority or 0),
+            order=Order(
+                say.text,
+                voice,
+                reference,
+                parameters,
+                say.encoding,
+                say.priority or 0,
+                receipt_text=say.receipt_text is not False,
+            ),
             timeout_s=say.timeout_s,
         )
         self._accept(job, now)

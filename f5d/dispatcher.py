@@ -18,7 +18,7 @@ from f5d.fleet import Dispatch, Fleet, Retire, Slot, Start
 from f5d.jobs import MAX_HELD_PCM_BYTES, Job, JobTable, Outcome
 from f5d.outbox import Outbox
 from f5d.supervisor import EngineProcess, Supervisor
-from f5d.views import load_result, receipt
+from f5d.views import file_tag, load_result, receipt
 
 AUDIO_PIECE_BYTES: Final = 48_000  # one second of speech
 
@@ -155,7 +155,7 @@ class Dispatcher:
             return
         self.fleet.hand_over(job, slot)
         if job.encoding_now:
-            engine.send(Encode(job.id, job.order.encoding, b"".join(job.pcm)))
+            self._encode(job, slot, now)
         else:
             engine.send(
                 Synthesize(
@@ -240,10 +240,15 @@ class Dispatcher:
         if job.order is not None and job.order.encoding != "pcm":
             job.encoding_now = True
             job.pcm = [b"".join(job.pcm)]
-            self.engines[slot.model].send(Encode(job.id, job.order.encoding, job.pcm[0]))
+            self._encode(job, slot, now)
             return
         slot.release(job.id, now)
         self._done(job, slot, now)
+
+    def _encode(self, job: Job, slot: Slot, now: float) -> None:
+        if job.order is not None and slot.loaded is not None:
+            tag = file_tag(job, slot.loaded, now)
+            self.engines[slot.model].send(Encode(job.id, job.order.encoding, b"".join(job.pcm), tag))
 
     def _done(self, job: Job, slot: Slot, now: float) -> None:
         if slot.loaded is not None:

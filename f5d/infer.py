@@ -62,6 +62,18 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
     click.echo(f"{given['output']}: {seconds:.1f} s of speech", err=True)
 
 
+@infer.command("info")
+@click.option("--checkpoint", metavar="FILE", required=True, help="The model: .safetensors or .pt.")
+@click.option("--vocab", metavar="FILE", help="Its vocab.txt, to see whether they fit.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as a line of JSON.")
+def info(checkpoint: str, vocab: str | None, *, as_json: bool) -> None:
+    """Show what a checkpoint holds and whether it can speak, as `f5ctl info --checkpoint`."""
+    from f5ctl.__main__ import run
+
+    arguments = ["--checkpoint", checkpoint, *(["--vocab", vocab] if vocab else [])]
+    sys.exit(run(["info", *arguments, *(["--json"] if as_json else [])]))
+
+
 def _in_process(given: dict[str, Any]) -> float:
     """Load, speak, write; return the seconds of speech."""
     config = {"architecture": given["architecture"], "dtype": given["dtype"]}

@@ -6,9 +6,10 @@ to its one terminal message; `fleet` decides which engine gets it, `broker` spea
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from f5ctl.errors import BadRequestError, TryAgainError
 from f5ctl.protocol import SAMPLE_RATE_HZ, JobState, Progress
@@ -70,6 +71,7 @@ class Job:
     pcm: list[bytes] = field(default_factory=list)  # held back for encodings other than pcm
     pcm_bytes: int = 0  # in it
     samples: int = 0
+    audio_digest: Any = field(default_factory=hashlib.sha256)  # of the samples so far
     synthesis_s: float = 0.0  # the engine's time, shared steps counted by share
     seq: int = 0
     encoding_now: bool = False  # every segment is here, the engine makes the file
@@ -123,6 +125,7 @@ class Job:
         self.starts.append(self.samples)
         self.carry = segment.carry
         self.samples += len(segment.pcm) // SAMPLE_BYTES
+        self.audio_digest.update(segment.pcm)
         self.synthesis_s += segment.synthesis_s
         self.suspect = False
         self.delivered = True

@@ -21,7 +21,7 @@ SETTINGS: Final = Path(__file__).resolve().parents[1] / "systemd" / "f5d.toml"
 _SETTING: Final = re.compile(r"\[[\w.]+\]|\w+ = ")
 _EXIT_STATUS: Final = {
     "0": "Done.",
-    "1": "Some of it failed; what did is listed.",
+    "1": "Some of it failed, and what did is listed; replay: the audio is not identical.",
     "2": "Wrong usage.",
     "65": "A bad request: text, voice, audio or a parameter.",
     "69": "No daemon.",

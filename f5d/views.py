@@ -5,6 +5,7 @@ Pure functions from the broker's state to plain maps; docs/protocol.md describes
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import msgspec
 from f5ctl import __version__
 from f5ctl.errors import F5Error
 from f5ctl.protocol import PROTOCOL_VERSION, SAMPLE_RATE_HZ
+from f5ctl.receipts import HASH_CHARS, tag_of
 from f5d.engine.types import Loaded
 from f5d.fleet import Fleet, Slot
 from f5d.jobs import Job, JobTable
@@ -55,6 +57,7 @@ def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
     first_s = None if job.first_audio_at is None else round(job.first_audio_at - job.accepted_at, MILLISECONDS)
     return {
         "job": job.id,
+        "version": __version__,
         "model": job.model,
         "model_hash": loaded.model_hash,
         "device": loaded.device,
@@ -67,6 +70,8 @@ def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
         "encoding": job.order.encoding,
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "samples": job.samples,
+        "audio_hash": job.audio_digest.hexdigest()[:HASH_CHARS],
+        "text_hash": hashlib.sha256(job.order.text.encode()).hexdigest()[:HASH_CHARS],
         "duration_s": round(job.duration_s, MILLISECONDS),
         "segments": job.segments_done,
         "timeline": job.timeline,
@@ -78,6 +83,12 @@ def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
         "rtf": job.rtf,
         "warnings": list(job.warnings),
     }
+
+
+def file_tag(job: Job, loaded: Loaded, now: float) -> str:
+    """Return what the file made for a `say` says about itself."""
+    text = job.order.text if job.order and job.order.receipt_text else None
+    return tag_of(receipt(job, loaded, now), text)
 
 
 def load_result(model: str, pid: int, loaded: Loaded) -> dict[str, Any]:
@@ -99,7 +110,13 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
         "draining": draining,
         "models": [{"name": spec.name, "installed": is_installed(spec)} for spec in specs.values()],
         "voices": [
-            {"name": voice.name, "source": voice.source, "text": voice.text} for voice in state.voices.values()
+            {
+                "name": voice.name,
+                "source": voice.source,
+                "text": voice.text,
+                "defaults": dict(voice.defaults),
+            }
+            for voice in state.voices.values()
         ],
         "engines": [
             _engine(slot, state.engines[slot.model], fleet, now, wall)

@@ -1,19 +1,22 @@
-"""The named voices: built-in ones and those of the configuration.
+"""The named voices: stored ones (f5ctl/voicebox.py), those of the configuration, built-in ones.
 
-A name from a request is looked up in this table and never becomes a path. Recordings are read
-when a job needs them. Imports neither f5_tts (seven seconds) nor anything of audio.
+A name from a request is looked up here; it becomes a path only when it can be a stored voice's name.
+Recordings are read when a job needs them, so a voice that was just added can be used at once. Imports
+neither f5_tts (seven seconds) nor anything of audio.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES
+from f5ctl.voicebox import Default, Source, Store, private_store, shared_store
 from f5d.engine.types import Reference
 
 _STARTER_VOICES: Final = Path(__file__).resolve().parent / "starter" / "voices"
@@ -24,21 +27,37 @@ _UPSTREAM_VOICES: Final = {
     "basic_zh": ("basic_ref_zh.wav", "对，这就是我，万人敬仰的太乙真人。", "zh"),
 }
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
     """A named recording; `text` None means that it is transcribed when it is used.
 
     `prepared` recordings are used sample for sample, without trimming. `language` is what numbers are
-    read out in, None the daemon's or the model's.
+    read out in, None the daemon's or the model's. `store` is where a stored voice lies, which `audio` then
+    is the file of. `defaults` hold where a request says nothing.
     """
 
     name: str
     audio: Path
     text: str | None
     prepared: bool = False
-    source: Literal["built-in", "config"] = "built-in"
+    source: Literal["built-in", "config"] | Source = "built-in"
     language: str | None = None
+    store: Store | None = None
+    defaults: Mapping[str, Default] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str | None:
+        """The model that requests with this voice take by default."""
+        model = self.defaults.get("model")
+        return model if isinstance(model, str) else None
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The numbers among the defaults."""
+        return {key: value for key, value in self.defaults.items() if not isinstance(value, str)}
 
     def reference(self) -> Reference:
         """Return the recording's bytes and text.
@@ -46,6 +65,9 @@ class Voice:
         Raises:
             BadRequestError: `unknown_voice` when the file cannot be read, `bad_audio` when it is too large.
         """
+        if self.store is not None:
+            stored = self.store.read(self.name)
+            return Reference(audio=stored.audio, text=stored.text)
         try:
             audio = self.audio.read_bytes()
         except OSError as error:
@@ -57,11 +79,76 @@ class Voice:
         return Reference(audio=audio, text=self.text, prepared=self.prepared)
 
 
-def voice_table(configured: Iterable[Voice] = ()) -> dict[str, Voice]:
-    """Return every voice by name; a configured voice takes the place of a built-in one."""
-    table = {voice.name: voice for voice in _built_in()}
-    table.update({voice.name: voice for voice in configured})
-    return table
+class VoiceTable(Mapping[str, Voice]):
+    """Every voice by name, stored ones as they are at the moment.
+
+    Of two with one name the first of these counts: this user's own, the configuration's, the machine's
+    shared one, the built-in one. A stored voice that cannot be read is left out of the listing.
+    """
+
+    def __init__(self, configured: Iterable[Voice], own: Store, shared: Store) -> None:
+        self._configured = {voice.name: voice for voice in configured}
+        self._built_in = {voice.name: voice for voice in _built_in()}
+        self._own, self._shared = own, shared
+        self._read: dict[tuple[str, int, int], Voice] = {}  # by path, time and size of the file
+
+    def __getitem__(self, name: str) -> Voice:
+        if self._own.has(name):
+            return self._stored(self._own, name)
+        if name in self._configured:
+            return self._configured[name]
+        if self._shared.has(name):
+            return self._stored(self._shared, name)
+        return self._built_in[name]
+
+    def __iter__(self) -> Iterator[str]:
+        names = dict.fromkeys((*self._built_in, *self._configured))
+        for store in (self._shared, self._own):
+            names |= dict.fromkeys(name for name in store.names() if self._is_readable(store, name))
+        return iter(names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _is_readable(self, store: Store, name: str) -> bool:
+        try:
+            self._stored(store, name)
+        except BadRequestError as error:
+            log.debug("voice %s is left out: %s", name, error.message)
+            return False
+        return True
+
+    def _stored(self, store: Store, name: str) -> Voice:
+        """Return a stored voice without its recording, read again only when its file has changed."""
+        path = Path(store.path(name))
+        try:
+            found = path.stat()
+        except OSError as error:
+            line = f"voice {name} cannot be read: {error.strerror}: {path}"
+            raise BadRequestError("unknown_voice", line) from None
+        key = (str(path), found.st_mtime_ns, found.st_size)
+        if key not in self._read:
+            voice = store.read(name)
+            for old in [old for old in self._read if old[0] == key[0]]:
+                del self._read[old]
+            language = voice.defaults.get("language")
+            self._read[key] = Voice(
+                name,
+                path,
+                voice.text,
+                source=store.source,
+                language=language if isinstance(language, str) else None,
+                store=store,
+                defaults=voice.defaults,
+            )
+        return self._read[key]
+
+
+def voice_table(
+    configured: Iterable[Voice] = (), *, own: Store | None = None, shared: Store | None = None
+) -> VoiceTable:
+    """Return every voice by name; the stores are this user's and this machine's where none are given."""
+    return VoiceTable(configured, own or private_store(), shared or shared_store())
 
 
 def find_voice(name: str, table: Mapping[str, Voice]) -> Voice:

@@ -22,6 +22,7 @@ from f5ctl.cli.inputs import read_recording, unreadable
 from f5ctl.cli.output import Format, format_of
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import BOUNDS, MAX_NAME_BYTES, MAX_REF_TEXT_BYTES, MAX_TEXT_BYTES
+from f5ctl.voicebox import pack, private_store
 
 STYLES: Final = ("jsonl", "csv", "lines")
 MAX_MANIFEST_BYTES: Final = 256 * 2**20
@@ -51,7 +52,8 @@ class Line:
     """One output: what to say, with every default of the call filled in.
 
     `parameters` holds the protocol's fields but text, voice, recording and seed. `ref_audio` is a path,
-    `ref_hash` the SHA-256 of what was in it. `own_seed` is True when the manifest or the call named it.
+    `ref_hash` the SHA-256 of what was in it, or in the
+    file of the user's own voice. `own_seed` is True when the manifest or the call named it.
     """
 
     number: int  # of the record, from 1
@@ -210,7 +212,7 @@ class _Reader:
             raise click.UsageError("voice and ref_audio exclude each other")
         if ref_audio and "ref_audio" in own:
             ref_audio = os.path.join(self._folder, ref_audio)  # the manifest's paths start where it lies
-        ref_hash = self._hash(ref_audio) if ref_audio else None
+        ref_hash = self._hash(ref_audio) if ref_audio else _private_hash(voice)
         seed = fields.pop("seed", None)
         line = Line(
             number=number,
@@ -251,6 +253,14 @@ class _Reader:
         if path not in self._hashes:
             self._hashes[path] = hashlib.sha256(read_recording(path)).hexdigest()
         return self._hashes[path]
+
+
+def _private_hash(voice: str | None) -> str | None:
+    """Return the SHA-256 of a voice of the user's own, which may be replaced under its name."""
+    store = private_store()
+    if voice is None or not store.has(voice):
+        return None
+    return hashlib.sha256(pack(store.read(voice))).hexdigest()
 
 
 def _checked(name: str, value: Any) -> Any:

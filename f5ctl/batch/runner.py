@@ -21,6 +21,7 @@ from f5ctl.cli.output import check_complete
 from f5ctl.client import SILENCE_S, Client, answer, new_id
 from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, SynthesisError, TryAgainError
 from f5ctl.protocol import BOUNDS, TERMINAL_TYPES, Audio, Encoding, Progress, Reply, Say
+from f5ctl.voicebox import with_private_voice
 
 PATIENCE_S: Final = 60.0  # for a daemon that was there and is gone
 FIRST_WAIT_S: Final = 0.05
@@ -193,7 +194,7 @@ class Runner:
     def _request(self, task: _Task) -> Say:
         line = task.line
         encoding: Encoding = "pcm" if line.format in ("wav", "pcm") else line.format
-        return Say(
+        request = Say(
             new_id(),
             line.text,
             voice=line.voice,
@@ -204,6 +205,7 @@ class Runner:
             priority=self._policy.priority,
             **line.parameters,
         )
+        return with_private_voice(request)
 
     def _take(self, reply: Reply) -> None:
         task = self._live.get(reply.id)

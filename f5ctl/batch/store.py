@@ -21,6 +21,7 @@ from typing import Any, Final
 from f5ctl.batch.manifest import Line
 from f5ctl.errors import OutputError
 from f5ctl.protocol import SAMPLE_RATE_HZ
+from f5ctl.receipts import tag_of
 from f5ctl.sinks import FileSink
 
 RECEIPTS: Final = ".receipts"
@@ -101,7 +102,7 @@ class Store:
         """
         path = self.path(line.output)
         self._make_folder(path)
-        self._write(path, audio, wav=line.format == "wav")
+        self._write(path, audio, wav=line.format == "wav", tag=tag_of(made, line.text))
         try:
             with open(path, "rb") as file:
                 whole = file.read()
@@ -132,9 +133,10 @@ class Store:
         return path
 
     @staticmethod
-    def _write(path: str, data: bytes, *, wav: bool) -> None:
+    def _write(path: str, data: bytes, *, wav: bool, tag: str = "") -> None:
         with FileSink(path, wav=wav) as sink:
             sink.add(data, SAMPLE_RATE_HZ)
+            sink.note(tag)
             sink.finish()
 
     @staticmethod

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from f5ctl.cli.output import check_complete
+from f5ctl.cli.output import check_complete, file_tag
 from f5ctl.client import Client, answer
 from f5ctl.errors import F5Error, NoDaemonError, TryAgainError
 from f5ctl.progress import StatusLine
@@ -49,6 +49,7 @@ class Stubborn:
             for chunk in self._held:
                 sink.add(chunk.data, chunk.sample_rate_hz)
             check_complete(receipt, self._request, sink.audio_bytes)
+            sink.note(file_tag(receipt, self._request))
             line.show("playing")
             sink.finish()
         except BaseException:

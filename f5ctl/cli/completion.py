@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -36,13 +37,15 @@ def completion(ctx: click.Context, *, shell: str) -> None:
 
 
 def names_known(ctx: click.Context, kind: Literal["voices", "models"], start: str) -> list[CompletionItem]:
-    """Return the daemon's voices or models that begin with `start`; none where no daemon runs."""
+    """Return the daemon's voices or models that begin with `start`, and this user's own voices."""
     from click.shell_completion import CompletionItem
 
-    try:
-        with Client(ctx.ensure_object(Settings).socket) as client:
-            listed = client.call(Status(new_id())).get(kind, [])
-    except F5Error:
-        return []
+    listed: list[dict[str, Any]] = []
+    with suppress(F5Error), Client(ctx.ensure_object(Settings).socket) as client:
+        listed = client.call(Status(new_id())).get(kind, [])
     names = [str(entry.get("name")) for entry in listed]
+    if kind == "voices":
+        from f5ctl.voicebox import private_store
+
+        names += [name for name in private_store().names() if name not in names]
     return [CompletionItem(name) for name in names if name.startswith(start)]

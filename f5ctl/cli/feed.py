@@ -21,7 +21,7 @@ from typing import Any, Final
 import zmq
 
 from f5ctl.cli.inputs import checked_text, nothing_to_speak, unreadable
-from f5ctl.cli.output import check_complete
+from f5ctl.cli.output import check_complete, file_tag
 from f5ctl.cli.pieces import Pieces
 from f5ctl.client import SILENCE_S, Client, answer, new_id
 from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, OutputError
@@ -193,6 +193,7 @@ class Feed:
         receipt = answer(part.last)
         check_complete(receipt, part.request, part.written_bytes)
         self._parts.popleft()
+        self._sink.note(file_tag(receipt, part.request))
         self._report(receipt)
 
     def _wait(self) -> None:

@@ -100,6 +100,13 @@ def _open_player() -> Sink:
     return PlayerSink(command, wav=wav)
 
 
+def file_tag(receipt: dict[str, Any], request: Say) -> str:
+    """Return what a file with the audio of `request` says about itself."""
+    from f5ctl.receipts import tag_of
+
+    return tag_of(receipt, None if request.receipt_text is False else request.text)
+
+
 def check_complete(receipt: dict[str, Any], request: Say, audio_bytes: int) -> None:
     """Refuse audio that is not as long as its receipt says (SynthesisError)."""
     samples = receipt.get("samples")

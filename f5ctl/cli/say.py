@@ -10,7 +10,7 @@ import click
 
 from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, offer, option
 from f5ctl.cli.inputs import read_recording, read_text
-from f5ctl.cli.output import FORMATS, Format, Output, check_complete, choose_output
+from f5ctl.cli.output import FORMATS, Format, Output, check_complete, choose_output, file_tag
 from f5ctl.client import Client, answer, new_id
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import BOUNDS, Audio, Bound, Reply, Say
@@ -80,6 +80,7 @@ def _listed(words: Iterable[object]) -> str:
     help=f"One of {' '.join(FORMATS)}, whatever the suffix.",
 )
 @option("--output-raw", is_flag=True, section="Output", help="Samples on stdout: s16le, 24 kHz, mono.")
+@option("--no-receipt-text", is_flag=True, section="Output", help="Keep the text out of the file's receipt.")
 @option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
 @option("--subtitles", metavar="FILE", section="Output", help="Write subtitles, .srt or .vtt.")
@@ -176,6 +177,7 @@ def say(
     as_json: bool,
     quality: str | None,
     priority: str | None,
+    no_receipt_text: bool,
     ref_audio: str | None,
     remove_silence: bool | None,
     retry: bool,
@@ -201,10 +203,12 @@ def say(
         ref_audio=read_recording(ref_audio) if ref_audio else None,
         priority=None if priority is None else PRIORITIES[priority],
         remove_silence=bool(remove_silence),
+        receipt_text=False if no_receipt_text else None,
         encoding=target.encoding,
         stream=target.is_stream,
         **fields,
     )
+    request = _with_recording(request)
     line = StatusLine(quiet=settings.quiet)
 
     def report(receipt: dict[str, Any]) -> None:
@@ -288,19 +292,34 @@ def _speak_plainly(
         line.clear()
 
 
-def speak(client: Client, request: Say, sink: Sink, line: StatusLine) -> dict[str, Any]:
-    """Send `request`, feed its audio to `sink` and return the receipt; a failure leaves no job behind."""
+def _with_recording(request: Say) -> Say:
+    """Return the request with the recording of its voice if that is one of the user's own."""
+    if request.voice is None:
+        return request
+    from f5ctl.voicebox import with_private_voice
+
+    return with_private_voice(request)
+
+
+def speak(client: Client, request: Say, sink: Sink, line: StatusLine, *, last: bool = True) -> dict[str, Any]:
+    """Send `request`, feed its audio to `sink` and return the receipt; a failure leaves no job behind.
+
+    The sink is finished with the `last` request of its audio.
+    """
     try:
-        last: Reply | None = None
-        for last in client.replies(client.send(request)):
-            if isinstance(last, Audio):
-                sink.add(last.data, last.sample_rate_hz)
+        before_bytes = sink.audio_bytes
+        reply: Reply | None = None
+        for reply in client.replies(client.send(request)):
+            if isinstance(reply, Audio):
+                sink.add(reply.data, reply.sample_rate_hz)
             else:
-                line.report(last)
-        receipt = answer(last)
-        check_complete(receipt, request, sink.audio_bytes)
-        line.show("playing")
-        sink.finish()
+                line.report(reply)
+        receipt = answer(reply)
+        check_complete(receipt, request, sink.audio_bytes - before_bytes)
+        sink.note(file_tag(receipt, request))
+        if last:
+            line.show("playing")
+            sink.finish()
     except BaseException:
         sink.abort()  # silence first, then tell the daemon
         client.cancel(request.id)

@@ -19,11 +19,13 @@ from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say, Status
+from f5ctl.receipts import MAX_TAG_BYTES, join_tags
 from f5ctl.script.speaker import Part, Silence, Slot, Speaker, Speech
 from f5ctl.script.srt import Cue, format_srt, format_vtt, parse_srt, short_cues
 from f5ctl.script.story import Story, read_story
 from f5ctl.script.tags import MAIN, Words, parse_script, pause_s
 from f5ctl.sinks import FileSink, Sink
+from f5ctl.voicebox import with_private_voice
 
 SUBTITLES: Final[dict[str, Callable[[Sequence[Cue]], str]]] = {".srt": format_srt, ".vtt": format_vtt}
 _HINT: Final = r"a bracket that is none is written \["
@@ -127,9 +129,17 @@ class Reading:
         voice = self.story.voices.get(words.voice) if self.story and not own else None
         if voice is not None:
             speed = request.speed if voice.speed is None else voice.speed
-            return replace(request, voice=None, ref_audio=voice.ref_audio, ref_text=voice.ref_text, speed=speed)
+            return replace(
+                request,
+                voice=None,
+                ref_audio=voice.ref_audio,
+                ref_text=voice.ref_text,
+                label=words.voice,
+                speed=speed,
+            )
         if words.voice != MAIN:
-            return replace(request, voice=words.voice, ref_audio=None, ref_text=None)
+            named = replace(request, voice=words.voice, ref_audio=None, ref_text=None, label=None)
+            return with_private_voice(named)
         return request
 
     def _check_voices(self, client: Client, parts: Sequence[Part]) -> None:
@@ -174,15 +184,21 @@ class _Encoded:
         self._sink = sink
         self._encoding = encoding
         self._pcm: list[bytes] = []
+        self._tags: list[str] = []
 
     def add(self, data: bytes, rate_hz: int) -> None:  # noqa: ARG002 - as a sink has it
         """Take the next samples."""
         self._pcm.append(data)
 
+    def note(self, tag: str) -> None:
+        """Take the receipt of the samples since the last one."""
+        self._tags.append(tag)
+
     def finish(self) -> None:
         """Encode, and complete the sink."""
-        command = [sys.executable, "-m", "f5d.encode", self._encoding]
-        done = subprocess.run(command, input=b"".join(self._pcm), capture_output=True, check=False)
+        tag = join_tags(self._tags, MAX_TAG_BYTES).encode()
+        command = [sys.executable, "-m", "f5d.encode", self._encoding, str(len(tag))]
+        done = subprocess.run(command, input=tag + b"".join(self._pcm), capture_output=True, check=False)
         if done.returncode != 0:
             last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
             raise OutputError(f"cannot encode {self._encoding}: {last}", while_writing=True)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeAlias
 
-from f5ctl.cli.output import check_complete
+from f5ctl.cli.output import check_complete, file_tag
 from f5ctl.client import SILENCE_S, Client, answer, new_id
 from f5ctl.errors import NoDaemonError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import BOUNDS, SAMPLE_RATE_HZ, TERMINAL_TYPES, Audio, Reply, Say
+from f5ctl.receipts import silence_tag
 from f5ctl.script.srt import Cue
 from f5ctl.sinks import SAMPLE_BYTES
 
@@ -58,6 +59,9 @@ class Taker(Protocol):
 
     def add(self, data: bytes, rate_hz: int) -> None:
         """Take the next samples."""
+
+    def note(self, tag: str) -> None:
+        """Take the receipt of the samples since the last one."""
 
 
 @dataclass(slots=True)
@@ -163,6 +167,7 @@ class Speaker:
             return self._fit(take, take.part, receipt)
         began_s = self._now_s - take.size_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
         self.cues.extend(_cues(receipt, take.request.text, began_s, self._now_s))
+        self._out.note(file_tag(receipt, take.request))
         self._report(receipt)
         return True
 
@@ -183,6 +188,8 @@ class Speaker:
         self._put_silence(slot.cue.start_s - self._now_s)
         began_s = self._now_s
         self._put(audio)
+        if take.request is not None:
+            self._out.note(file_tag(receipt, take.request))
         self._end_s = max(self._end_s, slot.cue.end_s)
         if self._now_s > slot.cue.end_s + LATE_S:
             where = f"the cue at {slot.cue.start_s:g} s ({slot.cue.text[:30]!r})"
@@ -197,6 +204,8 @@ class Speaker:
 
     def _put_silence(self, duration_s: float) -> None:
         left = round(duration_s * SAMPLE_RATE_HZ)
+        if left > 0:
+            self._out.note(silence_tag(left))
         while left > 0:
             count = min(left, SAMPLE_RATE_HZ)
             self._put(bytes(count * SAMPLE_BYTES))

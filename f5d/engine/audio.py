@@ -235,8 +235,11 @@ def to_pcm(wave: Wave) -> bytes:
     return bytes(samples.data)
 
 
-def encode_file(pcm: bytes, encoding: str) -> bytes:
+def encode_file(pcm: bytes, encoding: str, tag: str = "") -> bytes:
     """Return a finished audio file of mono 16-bit `pcm` at 24 kHz.
+
+    `tag` (ASCII) becomes the comment of its metadata: LIST/INFO in WAV, Vorbis comments in FLAC, Ogg and
+    Opus, ID3 in MP3.
 
     Raises:
         BadRequestError: `bad_parameter` for an encoding that this libsndfile cannot write.
@@ -249,6 +252,8 @@ def encode_file(pcm: bytes, encoding: str) -> bytes:
     with sf.SoundFile(
         buffer, "w", samplerate=SAMPLE_RATE_HZ, channels=1, format=container, subtype=codec
     ) as file:
+        if tag:
+            file.comment = tag  # before the first sample, or it is lost
         for start in range(0, len(samples), _WRITE_SAMPLES):
             file.write(samples[start : start + _WRITE_SAMPLES])
     return buffer.getvalue()

@@ -126,7 +126,7 @@ class EngineLoop:
     def _encode(self, message: types.Encode) -> None:
         from f5d.engine.audio import encode_file
 
-        self._send(types.Encoded(message.job, encode_file(message.pcm, message.encoding)))
+        self._send(types.Encoded(message.job, encode_file(message.pcm, message.encoding, message.tag)))
 
     def _step(self) -> None:
         """Advance the scheduled rows by one ODE step and deliver those that are finished."""

@@ -80,11 +80,12 @@ class Synthesize(msgspec.Struct, frozen=True, tag=True):
 
 
 class Encode(msgspec.Struct, frozen=True, tag=True):
-    """Turn the finished PCM of a job into a file of the given encoding."""
+    """Turn the finished PCM of a job into a file of the given encoding with `tag` as its comment."""
 
     job: str
     encoding: str
     pcm: bytes
+    tag: str = ""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):

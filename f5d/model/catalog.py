@@ -104,6 +104,12 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
     )
 
 
+def named_architectures() -> dict[str, Architecture]:
+    """Return every architecture that has a name: the starter's and those of the f5-tts package."""
+    names = sorted(path.stem for path in _package_file("configs").glob("*.yaml"))
+    return {STARTER: _starter().architecture} | {name: _published_architecture(name) for name in names}
+
+
 def _starter() -> ModelSpec:
     return ModelSpec(
         name=STARTER,

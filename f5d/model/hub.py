@@ -37,8 +37,12 @@ class LocalModel:
 
 def is_installed(spec: ModelSpec) -> bool:
     """True when every file of `spec` is here, so that loading it needs no network."""
-    places = [spec.checkpoint, spec.vocab, *_vocoder_places(spec)]
-    return all(_find(place) is not None for place in places)
+    return all(find_file(place) is not None for place in file_places(spec))
+
+
+def file_places(spec: ModelSpec) -> list[str]:
+    """Return the place of every file of `spec`: checkpoint, vocabulary, the vocoder's two."""
+    return [spec.checkpoint, spec.vocab, *_vocoder_places(spec)]
 
 
 def fetch(spec: ModelSpec) -> LocalModel:
@@ -80,7 +84,7 @@ def _vocoder_places(spec: ModelSpec) -> tuple[str, str]:
     return f"{folder}/{VOCODER_CONFIG}", f"{folder}/{present[0] if present else HUB_VOCODER_WEIGHTS}"
 
 
-def _find(place: str) -> Path | None:
+def find_file(place: str) -> Path | None:
     """Return the file of a place if it is already here."""
     if not place.startswith(HUB_SCHEME):
         return Path(place) if Path(place).is_file() else None
@@ -92,7 +96,7 @@ def _find(place: str) -> Path | None:
 
 
 def _obtain(spec: ModelSpec, what: str, place: str) -> Path:
-    found = _find(place)
+    found = find_file(place)
     if found is not None:
         return found
     if place.startswith(HUB_SCHEME):
@@ -107,18 +111,18 @@ def _download(spec: ModelSpec, what: str, place: str) -> Path:
     repo, filename = split_hub_place(place)
     disable_progress_bars()  # a daemon has no terminal; its stderr is a log
     try:
-        _knock()
+        knock()
         return Path(hf_hub_download(repo, filename))
     except Exception as error:  # httpx, requests, OSError and the hub's own tree, by hub version
         raise SynthesisError(
             "model_error",
             f"model {spec.name}: its {what} {filename} of {repo} is not on this machine and cannot be "
-            f"downloaded ({_reason(error)}); connect to the internet once and run "
+            f"downloaded ({reason(error)}); connect to the internet once and run "
             f"`f5ctl load {spec.name}`, or use `-m starter`",
         ) from error
 
 
-def _knock() -> None:
+def knock() -> None:
     """Raise OSError at once when nothing answers at the hub's address.
 
     Without it hf_hub_download repeats for 23 s on a machine without a network. Behind a proxy only the
@@ -136,7 +140,7 @@ def _knock() -> None:
         pass
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return why a download failed, in a few words; the hub's own messages run over many lines."""
     from huggingface_hub import constants, errors
 

@@ -1,0 +1,113 @@
+"""The receipt inside a produced file: what it says, and how it is written as one line of text.
+
+A file carries the receipts of the requests that its audio was made by, in order: as a rule one, several
+when a text was spoken piece by piece. They stand as ASCII JSON in the comment of the container's
+metadata. The line depends on nothing but the request and its audio (no times, no job), so the same
+request gives the same file. Imports json alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from f5ctl.errors import BadRequestError
+
+FORMAT: Final = 1
+MARK: Final = "f5d_receipt"  # its value is the format's number
+HASH_CHARS: Final = 16
+MAX_TAG_BYTES: Final = 32_768  # libsndfile breaks Opus files whose comment is beyond 55 kB
+MAX_SILENCE_SAMPLES: Final = 24_000 * 3_600
+_KEYS: Final = (
+    "version",
+    "model",
+    "model_hash",
+    "device",
+    "dtype",
+    "voice",
+    "voice_hash",
+    "ref_text",
+    "parameters",
+    "sample_rate_hz",
+    "samples",
+    "audio_hash",
+    "text_hash",
+)
+
+
+def tag_of(receipt: Mapping[str, Any], text: str | None) -> str:
+    """Return the line that a file carries for the request with this receipt; None leaves the texts out.
+
+    A line beyond `MAX_TAG_BYTES` goes without the text: its hash stays.
+    """
+    facts = {MARK: FORMAT, **{key: receipt[key] for key in _KEYS if key in receipt}}
+    if text is None:
+        facts.pop("ref_text", None)
+        return json.dumps(facts)
+    line = json.dumps(facts | {"text": text})
+    return line if len(line) <= MAX_TAG_BYTES else json.dumps(facts)
+
+
+def silence_tag(samples: int) -> str:
+    """Return the line for a pause between the audio of two requests."""
+    return json.dumps({MARK: FORMAT, "silence": samples})
+
+
+def join_tags(tags: Iterable[str], max_bytes: int | None = None) -> str:
+    """Return one line for all that a file was made of: its one receipt, or a JSON array.
+
+    A line beyond `max_bytes` goes without the texts; "" when it is too long even then.
+    """
+    lines = list(tags)
+    joined = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    if max_bytes is not None and len(joined) > max_bytes:
+        bare = [json.loads(line) for line in lines]
+        joined = json.dumps([{key: one[key] for key in one if key not in ("text", "ref_text")} for one in bare])
+    return joined if max_bytes is None or len(joined) <= max_bytes else ""
+
+
+def parse_tag(line: str, name: str) -> list[dict[str, Any]]:
+    """Return what a file was made of by its comment: receipts, and `silence` between them, in order.
+
+    `name` is the file's, for the error.
+
+    Raises:
+        BadRequestError: `bad_audio` when the comment is none of f5d's, or of a newer format.
+    """
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    receipts = found if isinstance(found, list) else [found]
+    if not receipts or not all(isinstance(one, dict) and MARK in one for one in receipts):
+        raise BadRequestError("bad_audio", f"{name} carries no receipt of f5d; its comment is someone else's")
+    for one in receipts:
+        if one[MARK] != FORMAT:
+            line = f"{name} has a receipt of format {one[MARK]!r:.20}; this f5ctl reads format {FORMAT}"
+            raise BadRequestError("bad_audio", f"{line} (a newer f5ctl can)")
+        _check(one, name)
+    return receipts
+
+
+def _check(receipt: Mapping[str, Any], name: str) -> None:
+    """Refuse a receipt whose values are not of the types that `tag_of` writes."""
+    if "silence" in receipt:
+        if not isinstance(receipt["silence"], int) or not 0 <= receipt["silence"] <= MAX_SILENCE_SAMPLES:
+            raise _damaged(name, "silence")
+        return
+    texts = ("version", "model", "model_hash", "device", "dtype", "voice_hash", "audio_hash", "text_hash")
+    wrong = [key for key in texts if not isinstance(receipt.get(key), str)]
+    wrong += [key for key in ("text", "ref_text", "voice") if not isinstance(receipt.get(key), str | None)]
+    wrong += [key for key in ("samples", "sample_rate_hz") if not isinstance(receipt.get(key), int)]
+    parameters = receipt.get("parameters")
+    if not isinstance(parameters, dict) or not all(
+        isinstance(value, int | float | str | None) for value in parameters.values()
+    ):
+        wrong.append("parameters")
+    if wrong:
+        raise _damaged(name, wrong[0])
+
+
+def _damaged(name: str, key: str) -> BadRequestError:
+    return BadRequestError("bad_audio", f"the receipt in {name} is damaged: {key} is wrong or missing")

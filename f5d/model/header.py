@@ -1,0 +1,91 @@
+"""What a checkpoint holds, read from its header alone: names, types and shapes, no weights, no torch.
+
+A .safetensors file begins with the length of a JSON table (8 bytes, little-endian) and that table; the
+standard library reads it in a millisecond, whatever the size of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from f5ctl.errors import SynthesisError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_HEADER_BYTES: Final = 100 * 2**20  # the format's own limit
+_NUMBERS: Final = {"I64": "<q", "I32": "<i", "F32": "<f", "F64": "<d"}
+_LENGTH_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """A tensor's type as safetensors names it (F32, BF16, ...), its shape and its bytes in the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+    @property
+    def count(self) -> int:
+        """How many numbers it holds."""
+        total = 1
+        for size in self.shape:
+            total *= size
+        return total
+
+
+def read_header(path: Path) -> dict[str, TensorInfo]:
+    """Return every tensor of a .safetensors file.
+
+    Raises SynthesisError (model_error) with one line for a file that is missing, truncated or no safetensors.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_LENGTH_BYTES)
+            length = struct.unpack("<Q", head)[0] if len(head) == _LENGTH_BYTES else 0
+            if not 2 <= length <= min(MAX_HEADER_BYTES, size - _LENGTH_BYTES):
+                raise _not_one(path, "its header is cut off")
+            table = json.loads(file.read(length))
+    except OSError as error:
+        raise SynthesisError("model_error", f"checkpoint {path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise _not_one(path, "its header is not JSON") from None
+    data_start = _LENGTH_BYTES + length
+    try:
+        tensors = {name: _tensor(value, data_start) for name, value in table.items() if name != "__metadata__"}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _not_one(path, "its header is damaged") from None
+    expected = max((tensor.end for tensor in tensors.values()), default=data_start)
+    if expected != size:
+        raise _not_one(path, f"it has {size} bytes, its header speaks of {expected}")
+    return tensors
+
+
+def read_number(path: Path, tensor: TensorInfo) -> int | None:
+    """Return the value of a counter that holds one number, None for anything else."""
+    form = _NUMBERS.get(tensor.dtype)
+    if form is None or tensor.count != 1 or tensor.end - tensor.start != struct.calcsize(form):
+        return None
+    with path.open("rb") as file:
+        file.seek(tensor.start)
+        return int(struct.unpack(form, file.read(tensor.end - tensor.start))[0])
+
+
+def _tensor(value: dict[str, Any], data_start: int) -> TensorInfo:
+    start, end = value["data_offsets"]
+    return TensorInfo(
+        str(value["dtype"]),
+        tuple(int(n) for n in value["shape"]),
+        data_start + int(start),
+        data_start + int(end),
+    )
+
+
+def _not_one(path: Path, why: str) -> SynthesisError:
+    return SynthesisError("model_error", f"{path} is not a complete safetensors file: {why}")

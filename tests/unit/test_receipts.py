@@ -1,0 +1,153 @@
+"""Receipts in the metadata of files, as every container has them."""
+
+from __future__ import annotations
+
+import json
+import struct
+import wave
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from f5ctl.errors import BadRequestError
+from f5ctl.receipts import MAX_TAG_BYTES, join_tags, parse_tag, silence_tag, tag_of
+from f5ctl.sinks import open_file, wav_comment, wav_header
+from f5ctl.tags import read_tag
+from f5d.engine.audio import FILE_ENCODINGS, encode_file
+
+PCM = b"\x10\x00\xf0\xff" * 6_000
+FACTS: dict[str, Any] = {
+    "version": "0.1.0",
+    "model": "starter",
+    "model_hash": "a" * 16,
+    "device": "cpu",
+    "dtype": "float32",
+    "voice": "joão",
+    "voice_hash": "b" * 16,
+    "ref_text": "Ele fala.",
+    "parameters": {"seed": 7, "speed": 1.0, "fix_duration": None, "stream": False, "language": "pt"},
+    "sample_rate_hz": 24_000,
+    "samples": 12_000,
+    "audio_hash": "c" * 16,
+    "text_hash": "d" * 16,
+}
+NOISE = {"job": "17", "queue_s": 0.2, "total_s": 1.5, "rtf": 0.1, "warnings": []}  # differs from run to run
+TEXT = 'Olá, "mundo"!\nSegunda linha.'
+
+
+@pytest.mark.parametrize("encoding", FILE_ENCODINGS)
+@pytest.mark.parametrize("words", [1, 600])
+def test_every_container_carries_the_receipt(tmp_path: Path, encoding: str, words: int) -> None:
+    """What is written into a file of any format is what is read back, also over several Ogg pages."""
+    text = TEXT * words
+    path = tmp_path / f"a.{encoding}"
+    path.write_bytes(encode_file(PCM, encoding, tag_of(FACTS | NOISE, text)))
+    tagged = read_tag(str(path))
+    assert tagged.container == encoding
+    assert tagged.comment is not None
+    (receipt,) = parse_tag(tagged.comment, "a")
+    assert receipt == {"f5d_receipt": 1, **FACTS, "text": text}
+
+
+def test_our_own_wav_carries_it_behind_the_samples(tmp_path: Path) -> None:
+    """The client's WAV keeps its 44-byte head, every reader measures it right, and the receipt is behind."""
+    path = tmp_path / "a.wav"
+    with open_file(str(path), wav=True) as sink:
+        sink.add(PCM, 24_000)
+        sink.note(tag_of(FACTS, TEXT))
+        sink.finish()
+    data = path.read_bytes()
+    assert data[44 : 44 + len(PCM)] == PCM
+    assert struct.unpack("<I", data[4:8])[0] == len(data) - 8
+    with wave.open(str(path)) as made:
+        assert made.getnframes() == 12_000
+    tagged = read_tag(str(path))
+    assert tagged.samples == (44, len(PCM))
+    assert parse_tag(tagged.comment or "", "a")[0]["text"] == TEXT
+
+
+def test_several_requests_and_the_pauses_between_them(tmp_path: Path) -> None:
+    """A file spoken in parts lists them in order."""
+    path = tmp_path / "a.wav"
+    with open_file(str(path), wav=True) as sink:
+        for tag in (tag_of(FACTS, "One."), silence_tag(480), tag_of(FACTS, "Two.")):
+            sink.add(PCM, 24_000)
+            sink.note(tag)
+        sink.finish()
+    parts = parse_tag(read_tag(str(path)).comment or "", "a")
+    assert [part.get("text", part.get("silence")) for part in parts] == ["One.", 480, "Two."]
+
+
+def test_the_line_is_the_same_for_the_same_audio() -> None:
+    """Nothing that differs from run to run gets into a file."""
+    assert tag_of(FACTS | NOISE, "x") == tag_of({**FACTS, "job": "18"}, "x")
+
+
+def test_texts_can_be_kept_out() -> None:
+    """Without its texts the receipt still has their hash."""
+    line = tag_of(FACTS, None)
+    assert "Ele fala" not in line
+    assert json.loads(line)["text_hash"] == FACTS["text_hash"]
+
+
+def test_a_text_that_is_too_long_stays_out() -> None:
+    """Beyond the limit the text goes, not the receipt; of many parts all texts go."""
+    long = "ã" * MAX_TAG_BYTES
+    assert "text" not in json.loads(tag_of(FACTS, long))
+    joined = join_tags([tag_of(FACTS, "x" * 20_000)] * 2, MAX_TAG_BYTES)
+    assert len(joined) <= MAX_TAG_BYTES
+    assert all("text" not in part for part in parse_tag(joined, "a"))
+    assert join_tags([tag_of(FACTS, "x")] * 500, MAX_TAG_BYTES) == ""
+
+
+@pytest.mark.parametrize(
+    ("comment", "line"),
+    [
+        ("Encoded by my friend", "no receipt of f5d"),
+        ("[]", "no receipt"),
+        ("[" * 100_000, "no receipt"),
+        ('{"f5d_receipt": 2}', "receipt of format 2; this f5ctl reads format 1"),
+        ('{"f5d_receipt": 1}', "damaged: version is wrong or missing"),
+        (json.dumps({"f5d_receipt": 1, **FACTS, "samples": "many"}), "damaged: samples"),
+        (json.dumps({"f5d_receipt": 1, **FACTS, "parameters": {"seed": [1]}}), "damaged: parameters"),
+        ('[{"f5d_receipt": 1, "silence": -1}]', "damaged: silence"),
+        ('[{"f5d_receipt": 1, "silence": 1e99}]', "damaged: silence"),
+    ],
+)
+def test_a_comment_that_is_no_receipt(comment: str, line: str) -> None:
+    """A foreign, newer or damaged comment is one line about the file."""
+    with pytest.raises(BadRequestError, match=line):
+        parse_tag(comment, "a.wav")
+
+
+def test_files_that_are_no_audio_or_damaged(tmp_path: Path) -> None:
+    """What cannot be read is one line, whatever its bytes are; a file without a comment has none."""
+    with pytest.raises(BadRequestError, match="cannot read"):
+        read_tag(str(tmp_path / "missing"))
+    path = tmp_path / "a"
+    for data in (b"", b"hello", b"OggS" + bytes(40), b"GIF89a"):
+        path.write_bytes(data)
+        with pytest.raises(BadRequestError, match=r"is no WAV|damaged"):
+            read_tag(str(path))
+    path.write_bytes(wav_header(24_000, 4) + b"abcd")
+    assert read_tag(str(path)).comment is None
+    path.write_bytes(wav_header(24_000) + PCM)  # from a pipe: it does not know its length
+    assert read_tag(str(path)).samples == (44, len(PCM))
+
+
+@pytest.mark.parametrize("encoding", FILE_ENCODINGS)
+def test_a_file_cut_off_anywhere_never_breaks_the_reader(tmp_path: Path, encoding: str) -> None:
+    """Every prefix of a file is read, or refused with our own error."""
+    data = encode_file(PCM, encoding, tag_of(FACTS, TEXT))
+    path = tmp_path / "a"
+    for size in range(0, min(len(data), 1_500), 7):
+        path.write_bytes(data[:size])
+        with suppress(BadRequestError):
+            read_tag(str(path))
+
+
+def test_the_comment_chunk_is_even() -> None:
+    """RIFF chunks begin at even bytes, whatever the comment's length."""
+    assert {len(wav_comment("x" * count)) % 2 for count in range(5)} == {0}
