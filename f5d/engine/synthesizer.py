@@ -18,11 +18,12 @@ import torch
 from f5ctl.errors import BadRequestError, SynthesisError
 from f5d.engine import audio, text
 from f5d.engine.scheduler import Scheduler
+from f5d.engine.spelling import spell_english
 from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters, Reference
 from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
 from f5d.model.load import LoadedModel
-from f5d.model.mel import resample
+from f5d.model.mel import resample, retimed
 from f5d.model.sampler import Row, RowSpec
 
 MAX_PREPARED_REFERENCES: Final = 32
@@ -98,7 +99,7 @@ class Synthesizer:
         Raises:
             BadRequestError: the text or the recording cannot be used.
         """
-        job_text = text.clean_text(job_text)
+        job_text = self._spelled(text.clean_text(job_text))
         prepared = self._prepare(reference, parameters.target_rms)
         spec = self._model.spec
         max_bytes = text.max_segment_bytes(prepared.text, prepared.duration_s, parameters.speed)
@@ -220,10 +221,13 @@ class Synthesizer:
         rms = float(np.sqrt(np.mean(np.square(recording.wave))))
         gain = min(1.0, rms / target_rms)
         wave = resample(torch.from_numpy(recording.wave / np.float32(gain)), recording.rate_hz, SAMPLE_RATE_HZ)
+        spelled = self._spelled(text.clean_text(ref_text))
+        ended = text.end_reference_text(spelled, self._model.spec.reference_gap)
+        mel, frames = self._timed(self._model.mel(wave).cpu(), len(wave) // HOP_SAMPLES, ended)
         prepared = PreparedReference(
-            mel=self._model.mel(wave).cpu(),
-            frames=len(wave) // HOP_SAMPLES,
-            text=text.end_reference_text(text.clean_text(ref_text), self._model.spec.reference_gap),
+            mel=mel,
+            frames=frames,
+            text=ended,
             gain=gain,
             voice_hash=key[:16],
         )
@@ -231,6 +235,17 @@ class Synthesizer:
         if len(self._references) > MAX_PREPARED_REFERENCES:
             self._references.popitem(last=False)
         return prepared
+
+    def _spelled(self, written: str) -> str:
+        return spell_english(written) if self._model.spec.spelling == "english" else written
+
+    def _timed(self, mel: torch.Tensor, frames: int, ref_text: str) -> tuple[torch.Tensor, int]:
+        """Return a reference's mel and whole frames, re-timed where the model asks for it."""
+        rates = self._model.spec.frames_per_byte
+        if rates is None:
+            return mel, frames
+        wanted = text.whole_rate_frames(ref_frames=frames, ref_text=ref_text, least=rates[0], most=rates[1])
+        return (mel, frames) if wanted == frames else (retimed(mel, wanted + 1), wanted)
 
 
 def _reference_key(reference: Reference, target_rms: float) -> str:

@@ -113,6 +113,8 @@ def _starter() -> ModelSpec:
         max_segment_bytes=90,  # it was trained on at most 128 characters, reference included
         short_text_speed=None,  # and at a uniform rate
         nfe_step=16,
+        frames_per_byte=(5, 7),
+        spelling="english",
         tokenizer="char",
     )
 

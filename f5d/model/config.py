@@ -24,6 +24,7 @@ FRAMES_PER_SECOND: Final = SAMPLE_RATE_HZ / HOP_SAMPLES  # 93.75, one frame is 1
 
 Backbone = Literal["DiT", "UNetT", "MMDiT"]
 Tokenizer = Literal["pinyin", "char"]
+Spelling = Literal["as-is", "english"]
 SkipConnect = Literal["add", "concat", "none"]
 
 BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
@@ -119,7 +120,10 @@ class ModelSpec:
     `reference_gap` is what stands between the reference text's last visible character and the
     generated text. `max_segment_bytes` bounds a segment below what the reference's length allows;
     `short_text_speed` replaces the speed of texts under ten bytes (None: it does not); `nfe_step` is
-    the default number of ODE steps.
+    the default number of ODE steps. `frames_per_byte` are the least and the most mel frames per byte of
+    text that the model speaks at: a reference is re-timed to the nearest whole number between them (None:
+    references stay as they are). `spelling` "english" reads digits and signs out before the model sees
+    them, for a vocabulary of letters.
     """
 
     name: str
@@ -132,6 +136,8 @@ class ModelSpec:
     max_segment_bytes: int | None = None
     short_text_speed: float | None = 0.3
     nfe_step: int = 32
+    frames_per_byte: tuple[int, int] | None = None
+    spelling: Spelling = "as-is"
     tokenizer: Tokenizer = "pinyin"
     mel_spec_type: Literal["vocos"] = "vocos"
 
