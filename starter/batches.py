@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from .network import SLOTS, Texts
-from .rows import SHAPES, Library, Row, RowMaker
+from .rows import SHAPES, Row, RowMaker
 
 AUDIO_DROP: Final = 0.12  # of the rows see no prompt
 ALL_DROP: Final = 0.12  # of the rows see neither prompt nor text
@@ -33,12 +33,13 @@ class Batch:
     text_dropped: Tensor
 
 
-def rows_of(step: int, library: Library, maker: RowMaker, seed: int) -> list[Row]:
-    """Return the rows of a step, the same ones whenever that step is made."""
+def rows_of(step: int, maker: RowMaker, seed: int, *, rank: int = 0, size: int = 1) -> list[Row]:
+    """Return a team member's rows of a step, the same ones whenever that step is made."""
     rng = random.Random(f"{seed} {step}")
-    torch.manual_seed(rng.getrandbits(40))
     frames, count = rng.choice(SHAPES)
-    return [maker.make(library.plan(rng, frames), rng) for _ in range(count)]
+    rng = random.Random(f"{seed} {step} {rank}")
+    torch.manual_seed(rng.getrandbits(40))
+    return [maker.make(maker.library.plan(rng, frames), rng) for _ in range(count // size)]
 
 
 def collate(rows: Sequence[Row]) -> Batch:

@@ -99,7 +99,9 @@ def median_pitch_hz(wave: Wave, rate_hz: int = SAMPLE_RATE_HZ) -> float:
     return float(np.median(found)) if found else float("nan")
 
 
-def scores(model: Synthesizer, references: dict[str, Reference], texts: Sequence[str], steps: int) -> dict[str, float]:
+def scores(
+    model: Synthesizer, references: dict[str, Reference], texts: Sequence[str], steps: int
+) -> dict[str, float]:
     """Return the word error rate of each reference over the texts."""
     found = {}
     for name, reference in references.items():

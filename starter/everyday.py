@@ -9,20 +9,34 @@ import random
 import re
 from typing import Final
 
-_DIGITS: Final = "zero one two three four five six seven eight nine".split()
-_TEENS: Final = (
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty"
-    " sixty seventy eighty ninety"
-).split()
+_DIGITS: Final = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS: Final = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+]
 _SLOTS: Final[dict[str, str]] = {
     "greeting": "hello|good morning|good evening|good night|welcome|welcome back|hello there|hi|hello world",
     "name": "john|mary|anna|peter|sarah|david|maria|paul|lisa|tom|emma|robert|my friend|everyone",
     "number": "",
     "small": "|".join([*_DIGITS[1:], "ten", "eleven", "twelve"]),
     "day": "monday|tuesday|wednesday|thursday|friday|saturday|sunday",
-    "month": (
-        "january|february|march|april|may|june|july|august|september|october|november|december"
-    ),
+    "month": ("january|february|march|april|may|june|july|august|september|october|november|december"),
     "thing": (
         "door|window|book|letter|message|phone|car|train|house|table|computer|program|file|picture|song"
         "|question|answer|story|test|box|key|lamp|paper|ship|bridge|machine|voice|word|garden|river"

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from .team import Team
+
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -27,32 +29,37 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon with Nesterov momentum and decoupled weight decay; matrices of one shape go together."""
+    """Muon with momentum (Nesterov) and decoupled weight decay; the members of a team share the work."""
 
     def __init__(
-        self, matrices: Iterable[Tensor], *, lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+        self, matrices: Iterable[Tensor], team: Team, *, lr: float, momentum: float = 0.95, weight_decay: float
     ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._team = team
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Move every matrix by lr along its orthogonalised momentum."""
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        """Move every matrix by lr along its orthogonalised momentum; matrices of one shape go together."""
         for group in self.param_groups:
             shapes: dict[torch.Size, list[Tensor]] = {}
             for matrix in group["params"]:
-                if matrix.grad is not None:
-                    shapes.setdefault(matrix.shape, []).append(matrix)
+                shapes.setdefault(matrix.shape, []).append(matrix)
             for shape, alike in shapes.items():
-                updates = orthogonalised(torch.stack([self._momentum(matrix, group) for matrix in alike]))
+                updates = self._updates(torch.stack([self._momentum(matrix, group) for matrix in alike]))
                 scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
                 for matrix, update in zip(alike, updates, strict=True):
                     matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-scale)
+
+    def _updates(self, momenta: Tensor) -> Tensor:
+        """Each member does its part of [n, rows, columns]; n must divide among them."""
+        parts = momenta.unflatten(0, (self._team.size, -1))
+        mine = orthogonalised(parts[self._team.rank])
+        return self._team.gather(mine.flatten()).reshape(momenta.shape)
 
     def _momentum(self, matrix: Tensor, group: dict[str, float]) -> Tensor:
         state = self.state[matrix]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(matrix)
-        grad = matrix.grad
-        assert grad is not None
+        grad = torch.zeros_like(matrix) if matrix.grad is None else matrix.grad
         state["momentum"].lerp_(grad, 1 - group["momentum"])
         return grad.lerp(state["momentum"], group["momentum"])

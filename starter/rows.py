@@ -27,7 +27,7 @@ from .speech import PHONES, Clip, Speaker
 from .timing import Array, labels_at, retimed_centres
 
 LETTERS: Final = " abcdefghijklmnopqrstuvwxyz',.?!"
-SHAPES: Final = ((420, 8), (420, 8), (630, 5), (252, 13))  # frames of a row, rows of a batch
+SHAPES: Final = ((252, 10), (420, 6), (420, 6), (630, 4))  # frames of a row, rows of a batch
 RATES: Final = (5, 6, 7)  # frames per character: about +-15% around six
 MAX_PROMPT_CHARACTERS: Final = 46
 DITHER: Final = 1e-4
@@ -145,7 +145,7 @@ class RowMaker:
     """Turns plans into rows; owned by the trainer."""
 
     def __init__(self, library: Library, *, unwarped: float = 0.0) -> None:
-        self._library = library
+        self.library = library
         self._framer = Framer()
         self.unwarped = unwarped  # share of targets that keep their own timing
 
@@ -154,7 +154,7 @@ class RowMaker:
         gain = 10 ** (rng.gauss(0, 2.0) / 20)
         mels, phones, bounds = [], [], []
         for number, (clip, centres_s) in enumerate(self._placed(plan, rng)):
-            wave = torch.from_numpy(self._library.waves[plan.clips[number]].astype(np.float32) / 32768)
+            wave = torch.from_numpy(self.library.waves[plan.clips[number]].astype(np.float32) / 32768)
             if number == 0:
                 wave = spoiled(wave, rng)
             wave = gain * wave + DITHER * torch.randn(len(wave))
@@ -171,7 +171,7 @@ class RowMaker:
 
     def _placed(self, plan: RowPlan, rng: random.Random) -> Iterator[tuple[Clip, Array]]:
         """Yield each clip of a plan with the time of each of its frames, in seconds."""
-        clips = [self._library.clips[index] for index in plan.clips]
+        clips = [self.library.clips[index] for index in plan.clips]
         ends = list(accumulate(len(clip.text) + (clip is not clips[-1]) for clip in clips))
         bounds = [0, *(round(end * plan.frames / ends[-1]) for end in ends)]
         even_target = 0.0 if rng.random() < self.unwarped else rng.uniform(0.5, 0.8)
@@ -182,7 +182,7 @@ class RowMaker:
             yield clip, retimed_centres(characters, clip.times_s, frames, evenness=even)
 
     def _tokens(self, plan: RowPlan) -> Tensor:
-        return encode(" ".join(self._library.clips[index].text for index in plan.clips))
+        return encode(" ".join(self.library.clips[index].text for index in plan.clips))
 
 
 def _phones_at(clip: Clip, times_s: Array) -> Tensor:

@@ -22,15 +22,55 @@ import numpy.typing as npt
 
 from f5d.model.config import SAMPLE_RATE_HZ
 
-from .flite import PAUSE, say
+from .flite import say
 from .paths import SENTENCES, SPEECH, read_lines
 from .timing import cut
 
 SHARD_SENTENCES: Final = 500
 LEVEL_RMS: Final = 0.1  # of speech, as f5d levels its references
-PHONES: Final = (
-    "pau aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
-).split()
+PHONES: Final = [
+    "pau",
+    "aa",
+    "ae",
+    "ah",
+    "ao",
+    "aw",
+    "ax",
+    "ay",
+    "b",
+    "ch",
+    "d",
+    "dh",
+    "eh",
+    "er",
+    "ey",
+    "f",
+    "g",
+    "hh",
+    "ih",
+    "iy",
+    "jh",
+    "k",
+    "l",
+    "m",
+    "n",
+    "ng",
+    "ow",
+    "oy",
+    "p",
+    "r",
+    "s",
+    "sh",
+    "t",
+    "th",
+    "uh",
+    "uw",
+    "v",
+    "w",
+    "y",
+    "z",
+    "zh",
+]
 
 
 @dataclass(frozen=True, slots=True)

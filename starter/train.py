@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import torch
+import torch.multiprocessing
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector
 
 from .batches import Batch, collate, rows_of, slot_phones, texts_of
 from .muon import Muon
@@ -27,6 +31,7 @@ from .network import ARCHITECTURE, SLOTS, Network
 from .paths import RUN, SPEECH
 from .rows import LETTERS, PHONE_COUNT, Library, RowMaker
 from .speech import read_shards
+from .team import Team
 
 MUON_RATE: Final = 6e-3
 ADAM_RATE: Final = 2e-3
@@ -54,13 +59,14 @@ class Losses:
 class Trainer:
     """Owns the network, its average, its optimizers and the count of steps."""
 
-    def __init__(self, total_steps: int, cool_share: float) -> None:
+    def __init__(self, total_steps: int, cool_share: float, team: Team) -> None:
         torch.manual_seed(0)
+        self.team = team
         self.network = Network(ARCHITECTURE, len(LETTERS), PHONE_COUNT)
         self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
         self.total_steps, self.cool_share = total_steps, cool_share
         matrices, rest = split_parameters(self.network)
-        self.muon = Muon(matrices, lr=MUON_RATE, weight_decay=0.01)
+        self.muon = Muon(matrices, team, lr=MUON_RATE, weight_decay=0.01)
         self.adam = torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
         self.step = 0
         self.spelled = 0
@@ -103,23 +109,25 @@ class Trainer:
         cool_steps = self.cool_share * self.total_steps
         return rise * max(0.0, min(1.0, (self.total_steps - self.step) / cool_steps))
 
-    def spell(self, maker: RowMaker, library: Library) -> float:
+    def spell(self, maker: RowMaker) -> float:
         """Teach the text side a batch of texts alone; return the loss."""
-        rng = random.Random(f"spelling {self.spelled}")
-        spelled = [maker.spell(library.plan(rng, 420), rng) for _ in range(SPELLING_ROWS)]
+        rng = random.Random(f"spelling {self.spelled} {self.team.rank}")
+        rows = SPELLING_ROWS // self.team.size
+        spelled = [maker.spell(maker.library.plan(rng, 420), rng) for _ in range(rows)]
         texts = texts_of([tokens for tokens, _ in spelled])
         phones = torch.stack([labels for _, labels in spelled])
         with torch.autocast("cpu", torch.bfloat16):
             text = self.network.text_embed(texts, 420, torch.zeros(len(phones), dtype=torch.bool))
             loss = self._letters_loss(text, phones, texts.lengths)
-        self._update(loss, self.adam)
+        self._update(loss, min(1.0, (self.spelled + 1) / WARM_UP_STEPS), self.adam)
         self.spelled += 1
         return loss.item()
 
     def learn(self, batch: Batch) -> Losses:
         """Take one step; an update that is not finite is left out."""
         flow, letters, frames = self.losses(batch)
-        norm = self._update(flow + LETTERS_SHARE * letters + FRAMES_SHARE * frames, self.adam, self.muon)
+        total = flow + LETTERS_SHARE * letters + FRAMES_SHARE * frames
+        norm = self._update(total, self.rate(), self.adam, self.muon)
         decay = min(EMA, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
@@ -154,18 +162,27 @@ class Trainer:
         scores = self.network.aux_text(text).unflatten(-1, (SLOTS, PHONE_COUNT))
         return F.cross_entropy(scores.flatten(0, 2).float(), labels.flatten())
 
-    def _update(self, loss: Tensor, *optimizers: torch.optim.Optimizer) -> float:
+    def _update(self, loss: Tensor, factor: float, *optimizers: torch.optim.Optimizer) -> float:
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM))
-        if not (torch.isfinite(loss) and norm < float("inf")):
+        values = list(self.network.parameters())
+        mean = self.team.gather(parameters_to_vector(_gradient(value) for value in values)).mean(0)
+        norm = float(mean.norm())
+        if not math.isfinite(norm):
             self.skipped += 1
             return norm
+        mean *= min(1.0, CLIP_NORM / (norm + 1e-6))
+        for value, gradient in zip(values, mean.split([value.numel() for value in values]), strict=True):
+            value.grad = gradient.view_as(value)
         for optimizer, rate in zip(optimizers, (ADAM_RATE, MUON_RATE), strict=False):
             for group in optimizer.param_groups:
-                group["lr"] = rate * self.rate()
+                group["lr"] = rate * factor
             optimizer.step()
         return norm
+
+
+def _gradient(value: Tensor) -> Tensor:
+    return torch.zeros_like(value) if value.grad is None else value.grad
 
 
 def split_parameters(network: Network) -> tuple[list[Tensor], list[Tensor]]:
@@ -209,43 +226,62 @@ def validate(trainer: Trainer, batches: list[Batch]) -> dict[str, Any]:
     return {"validation": {"flow": flow, "letters": letters, "frames": frames}}
 
 
-@click.command()
-@click.option("--steps", default=4_500, show_default=True)
-@click.option("--cool-share", default=0.45, show_default=True, help="Last share of the steps: rate falls to 0.")
-@click.option("--spelling-steps", default=250, show_default=True)
-@click.option("--unwarped", default=0.0, show_default=True, help="Share of targets with their own timing.")
-@click.option("--threads", default=2, show_default=True)
-@click.option("--pause-file", type=click.Path(path_type=Path), help="Wait while this file exists.")
-def main(
-    steps: int, cool_share: float, spelling_steps: int, unwarped: float, threads: int, pause_file: Path | None
-) -> None:
-    """Train until `--steps` steps are done; losses go to work/run/log.jsonl."""
-    torch.set_num_threads(threads)
-    RUN.mkdir(parents=True, exist_ok=True)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to train and how."""
+
+    steps: int
+    cool_share: float
+    spelling_steps: int
+    unwarped: float
+    pause_file: Path | None
+
+
+def train(rank: int, team: Team, plan: Plan) -> None:
+    """Train as member `rank` of a team until the plan's steps are done; member 0 writes log and checkpoints."""
+    torch.set_num_threads(1)
+    team.rank = rank
     library, held_back = load_libraries(SPEECH)
-    maker = RowMaker(library, unwarped=unwarped)
-    trainer = Trainer(steps, cool_share)
-    checks = [collate(rows_of(step, held_back, RowMaker(held_back), VALIDATION_SEED)) for step in range(4)]
+    maker = RowMaker(library, unwarped=plan.unwarped)
+    trainer = Trainer(plan.steps, plan.cool_share, team)
+    checks = [collate(rows_of(step, RowMaker(held_back), VALIDATION_SEED)) for step in range(4)]
     start_output(trainer.network, torch.cat([batch.mel.flatten(0, 1) for batch in checks]).mean(0))
     trainer.load(RUN)
     saved = time.monotonic()
-    with (RUN / "log.jsonl").open("a", buffering=1) as log:
-        while trainer.spelled < spelling_steps:
-            wait_while(pause_file)
-            loss = trainer.spell(maker, library)
-            if trainer.spelled % 25 == 0:
+    with (RUN / "log.jsonl").open("a", buffering=1) if rank == 0 else nullcontext() as log:
+        while trainer.spelled < plan.spelling_steps:
+            wait_while(plan.pause_file)
+            loss = trainer.spell(maker)
+            if log is not None and trainer.spelled % 25 == 0:
                 log.write(json.dumps({"spelled": trainer.spelled, "letters": loss}) + "\n")
-        while trainer.step < steps:
-            wait_while(pause_file)
-            losses = trainer.learn(collate(rows_of(trainer.step, library, maker, 0)))
+        while trainer.step < plan.steps:
+            wait_while(plan.pause_file)
+            losses = trainer.learn(collate(rows_of(trainer.step, maker, 0, rank=rank, size=team.size)))
+            if log is None:
+                continue
             if trainer.step % 10 == 0:
                 line = {"step": trainer.step, **asdict(losses), "skipped": trainer.skipped}
                 log.write(json.dumps(line | {"at_s": round(time.time())}) + "\n")
             if trainer.step % VALIDATION_EVERY == 0:
                 log.write(json.dumps({"step": trainer.step, **validate(trainer, checks)}) + "\n")
-            if time.monotonic() - saved > CHECKPOINT_S or trainer.step == steps:
+            if time.monotonic() - saved > CHECKPOINT_S or trainer.step == plan.steps:
                 trainer.save(RUN)
                 saved = time.monotonic()
+
+
+@click.command()
+@click.option("--steps", default=4_500, show_default=True)
+@click.option("--cool-share", default=0.45, show_default=True, help="Last share of the steps: rate falls to 0.")
+@click.option("--spelling-steps", default=450, show_default=True)
+@click.option("--unwarped", default=0.0, show_default=True, help="Share of targets with their own timing.")
+@click.option("--processes", default=2, show_default=True, help="One a core; 1 or 2.")
+@click.option("--pause-file", type=click.Path(path_type=Path), help="Wait while this file exists.")
+def main(processes: int, **options: Any) -> None:
+    """Train until `--steps` steps are done; losses go to work/run/log.jsonl."""
+    RUN.mkdir(parents=True, exist_ok=True)
+    network = Network(ARCHITECTURE, len(LETTERS), PHONE_COUNT)
+    team = Team(processes, sum(value.numel() for value in network.parameters()))
+    torch.multiprocessing.spawn(train, (team, Plan(**options)), nprocs=processes)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from f5d.model.mel import MelSpectrogram
 from f5d.model.vocos import Vocos, VocosShape
 
 from .paths import SPEECH, VOCODER_RUN
-from .rows import DITHER, Library
+from .rows import DITHER, Framer, Library
 from .train import load_libraries, wait_while
 
 SHAPE: Final = VocosShape(dim=192, intermediate_dim=576, num_layers=5, padding="center")
@@ -67,7 +68,7 @@ class Discriminator(nn.Module):
         widths = (1, channels, channels, channels, channels)
         self.layers = nn.ModuleList(
             nn.utils.parametrizations.weight_norm(nn.Conv2d(taken, given, (9, 3), (3, 1), (4, 1)))
-            for taken, given in zip(widths[:-1], widths[1:], strict=True)
+            for taken, given in pairwise(widths)
         )
         self.last = nn.utils.parametrizations.weight_norm(nn.Conv2d(channels, 1, 3, 1, 1))
 
@@ -130,7 +131,9 @@ class VocoderTrainer:
         return {name: loss.item() for name, loss in losses.items()}
 
     def _judge(self, made: Tensor, real: Tensor) -> Tensor:
-        judged = [F.relu(1 - judge(real)[-1]).mean() + F.relu(1 + judge(made)[-1]).mean() for judge in self.judges]
+        judged = [
+            F.relu(1 - judge(real)[-1]).mean() + F.relu(1 + judge(made)[-1]).mean() for judge in self.judges
+        ]
         loss = torch.stack(judged).mean()
         self.judging.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -182,8 +185,6 @@ def mel_distance(made: Tensor, real: Tensor) -> Tensor:
 
 
 def _mel_filters() -> Tensor:
-    from .rows import Framer
-
     return Framer().filters
 
 

@@ -20,9 +20,10 @@ from .rows import RATES
 from .speech import BASES, Clip, Speaker, read_shards
 
 CHARACTERS: Final = (32, 40)  # about two seconds
-NOTE: Final = """The recordings in this folder are synthetic speech: sentences of the training text, spoken by the voices
-rms, slt and awb of CMU Flite 2.2 (Debian package flite1-dev), made from recordings of the CMU ARCTIC
-databases. Both are free for any purpose under this notice:
+NOTE: Final = """\
+The recordings in this folder are synthetic speech: sentences of the training text, spoken by the voices
+rms, slt and awb of CMU Flite 2.2 (Debian package flite1-dev), which were made from recordings of the CMU
+ARCTIC databases. Both are free for any purpose under this notice:
 
   Copyright (c) 1999-2005 Language Technologies Institute, Carnegie Mellon University.
   Permission is hereby granted, free of charge, to use and distribute this software and its documentation
@@ -48,11 +49,12 @@ def misfit(clip: Clip) -> float:
 
 def reference(speaker: Speaker) -> tuple[str, np.ndarray]:
     """Return text and wave (float32, 24 kHz) of the best sentence of a speaker."""
+    least, most = CHARACTERS
     found = [
         (misfit(clip), clip, waves)
         for waves, clips in read_shards(SPEECH)
         for clip in clips
-        if clip.speaker == speaker and clip.text.endswith(".") and CHARACTERS[0] <= len(clip.text) <= CHARACTERS[1]
+        if clip.speaker == speaker and clip.text.endswith(".") and least <= len(clip.text) <= most
     ]
     _, clip, waves = min(found, key=lambda each: each[0])
     return clip.text, waves[clip.start : clip.start + clip.samples].astype(np.float32) / 32768

@@ -5,11 +5,29 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ONES: Final = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-    " seventeen eighteen nineteen"
-).split()
-_TENS: Final = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES: Final = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS: Final = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SCALES: Final = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
 _ORDINALS: Final = {
     "one": "first",
@@ -66,7 +84,7 @@ def cardinal(value: int) -> str:
 def _number(match: re.Match[str]) -> str:
     minus, whole, fraction = match.groups()
     digits = whole.replace(",", "")
-    if len(digits) > 1 and digits.startswith("0") or int(digits) >= _LIMIT:
+    if (len(digits) > 1 and digits.startswith("0")) or int(digits) >= _LIMIT:
         words = _each(digits)
     elif len(whole) == 4 and not fraction and (1100 <= int(digits) < 2000 or 2010 <= int(digits) < 2100):
         words = _pairs(int(digits))  # most are years
@@ -103,8 +121,5 @@ def _each(digits: str) -> str:
 
 def _ordinal(words: str) -> str:
     head, _, last = words.rpartition(" ")
-    if last in _ORDINALS:
-        last = _ORDINALS[last]
-    else:
-        last = last[:-1] + "ieth" if last.endswith("y") else f"{last}th"
-    return f"{head} {last}".strip()
+    regular = last[:-1] + "ieth" if last.endswith("y") else f"{last}th"
+    return f"{head} {_ORDINALS.get(last, regular)}".strip()

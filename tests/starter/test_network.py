@@ -37,7 +37,8 @@ def test_the_trained_network_computes_what_the_daemon_computes() -> None:
     tokens = [[vocabulary().split("\n").index(letter) for letter in each] for each in (text, longer)]
     with torch.no_grad():
         for row, each in enumerate(tokens):
-            static = dit.static_input(reference[row, :30], torch.tensor(each), frames, dropped=bool(dropped[row]))
+            ids, without = torch.tensor(each), bool(dropped[row])
+            static = dit.static_input(reference[row, :30], ids, frames, dropped=without)
             if dropped[row]:  # the daemon drops the reference with the text
                 reference_weight = dit.input_embed.proj.weight[:, 100:200]
                 static[:30] += reference[row, :30] @ reference_weight.T
