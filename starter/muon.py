@@ -25,7 +25,8 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
     for _ in range(iterations):
         gram = wide @ wide.mT
         wide = first * wide + (second * gram + third * gram @ gram) @ wide
-    return (wide.mT if tall else wide).float()
+    result: Tensor = (wide.mT if tall else wide).float()
+    return result
 
 
 class Muon(torch.optim.Optimizer):
@@ -52,7 +53,7 @@ class Muon(torch.optim.Optimizer):
 
     def _updates(self, momenta: Tensor) -> Tensor:
         """Each member does its part of [n, rows, columns]; n must divide among them."""
-        parts = momenta.unflatten(0, (self._team.size, -1))
+        parts = momenta.view(self._team.size, -1, *momenta.shape[1:])
         mine = orthogonalised(parts[self._team.rank])
         return self._team.gather(mine.flatten()).reshape(momenta.shape)
 

@@ -64,7 +64,8 @@ class GlobalResponseNorm(nn.Module):
         squares = sequence.square().sum(dim=1, keepdim=True) + unseen * sequence[:, -1:].square()
         energy = (squares + 1e-12).sqrt()
         share = energy / (energy.mean(dim=-1, keepdim=True) + 1e-6)
-        return self.gamma * (sequence * share) + self.beta + sequence
+        normed: Tensor = self.gamma * (sequence * share) + self.beta + sequence
+        return normed
 
 
 class TextBlock(nn.Module):
@@ -173,7 +174,8 @@ class Block(nn.Module):
         parts = self.attn_norm.linear(time)[:, None].chunk(6, dim=-1)
         hidden = hidden + parts[2] * self.attn(_modulated(hidden, parts[0], parts[1]), cos, sin)
         fed: Tensor = self.ff.ff(_modulated(hidden, parts[3], parts[4]))
-        return hidden + parts[5] * fed
+        out: Tensor = hidden + parts[5] * fed
+        return out
 
 
 class InputEmbedding(nn.Module):
@@ -243,7 +245,7 @@ def rotations(frames: int, dim_head: int) -> tuple[Tensor, Tensor]:
 
 def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate neighbouring channels of [n, frames, heads, dim_head] by their position."""
-    first, second = heads.float().unflatten(-1, (-1, 2)).unbind(-1)
+    first, second = heads.float().view(*heads.shape[:-1], -1, 2).unbind(-1)
     return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
 

@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -162,7 +162,7 @@ def write_shard(number: int, sentences: list[str], folder: Path) -> int:
         except ValueError:
             continue  # an abbreviation that flite reads as several words, say
         waves.append((np.clip(wave, -1, 1) * 32767).round().astype(np.int16))
-        clips.append(_placed(clip, position))
+        clips.append(replace(clip, start=position))
         position += len(wave)
     np.save(folder / f"{number:03}.npy", np.concatenate(waves))
     partial = index.with_suffix(".part")
@@ -177,14 +177,6 @@ def read_shards(folder: Path) -> Iterator[tuple[npt.NDArray[np.int16], list[Clip
         rows = json.loads(index.read_text())
         clips = [Clip(**{**row, "speaker": Speaker(**row["speaker"])}) for row in rows]
         yield np.load(index.with_suffix(".npy"), mmap_mode="r"), clips
-
-
-def _placed(clip: Clip, start: int) -> Clip:
-    return Clip(**{**_fields(clip), "start": start})
-
-
-def _fields(clip: Clip) -> dict[str, object]:
-    return {name: getattr(clip, name) for name in Clip.__slots__}
 
 
 def _work(task: tuple[int, list[str], Path]) -> tuple[int, int]:

@@ -24,14 +24,15 @@ class Team:
         self._turn = 0
         self._barrier: Barrier = torch.multiprocessing.get_context("spawn").Barrier(size)
         # Two slots: whoever writes the next turn may not disturb those who still read this one.
-        self._space = torch.zeros(2, size, values).share_memory_()
+        self._space = torch.zeros(2, size, values)
+        self._space.share_memory_()  # type: ignore[no-untyped-call]
 
     def gather(self, vector: Tensor) -> Tensor:
         """Return everybody's vectors [size, n] once all have given one; valid until the next but one call.
 
         Raises threading.BrokenBarrierError when a member is gone.
         """
-        space = self._space[self._turn % 2, :, : len(vector)]
+        space: Tensor = self._space[self._turn % 2, :, : len(vector)]
         self._turn += 1
         space[self.rank] = vector
         if self.size > 1:

@@ -12,6 +12,7 @@ import copy
 import json
 import math
 import random
+import signal
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -33,7 +34,7 @@ from .rows import LETTERS, PHONE_COUNT, Library, RowMaker
 from .speech import read_shards
 from .team import Team
 
-MUON_RATE: Final = 6e-3
+MUON_RATE: Final = 1.2e-2
 ADAM_RATE: Final = 2e-3
 WARM_UP_STEPS: Final = 60
 CLIP_NORM: Final = 1.0
@@ -42,7 +43,7 @@ CHECKPOINT_S: Final = 120.0
 VALIDATION_EVERY: Final = 250
 VALIDATION_SEED: Final = 999
 SPELLING_ROWS: Final = 64
-LETTERS_SHARE: Final = 0.1  # weights of the classifiers' losses
+LETTERS_SHARE: Final = 0.2  # weights of the classifiers' losses
 FRAMES_SHARE: Final = 0.15
 
 
@@ -172,8 +173,10 @@ class Trainer:
             self.skipped += 1
             return norm
         mean *= min(1.0, CLIP_NORM / (norm + 1e-6))
-        for value, gradient in zip(values, mean.split([value.numel() for value in values]), strict=True):
-            value.grad = gradient.view_as(value)
+        start = 0
+        for value in values:
+            value.grad = mean[start : start + value.numel()].view_as(value)
+            start += value.numel()
         for optimizer, rate in zip(optimizers, (ADAM_RATE, MUON_RATE), strict=False):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
@@ -187,7 +190,8 @@ def _gradient(value: Tensor) -> Tensor:
 
 def split_parameters(network: Network) -> tuple[list[Tensor], list[Tensor]]:
     """Return the matrices inside the blocks (for Muon), and everything else."""
-    matrices, rest = [], []
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
     for name, value in network.named_parameters():
         inside = name.startswith("transformer_blocks") and value.ndim == 2 and "attn_norm" not in name
         (matrices if inside else rest).append(value)
@@ -239,6 +243,7 @@ class Plan:
 
 def train(rank: int, team: Team, plan: Plan) -> None:
     """Train as member `rank` of a team until the plan's steps are done; member 0 writes log and checkpoints."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # sent when the parent dies; background jobs ignore it
     torch.set_num_threads(1)
     team.rank = rank
     library, held_back = load_libraries(SPEECH)
@@ -281,7 +286,9 @@ def main(processes: int, **options: Any) -> None:
     RUN.mkdir(parents=True, exist_ok=True)
     network = Network(ARCHITECTURE, len(LETTERS), PHONE_COUNT)
     team = Team(processes, sum(value.numel() for value in network.parameters()))
-    torch.multiprocessing.spawn(train, (team, Plan(**options)), nprocs=processes)
+    torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+        train, (team, Plan(**options)), nprocs=processes
+    )
 
 
 if __name__ == "__main__":

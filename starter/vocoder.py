@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -157,7 +158,8 @@ def waves_of(generator: Vocos, mels: Tensor) -> Tensor:
     values = generator.head.out(generator.backbone(mels.transpose(1, 2))).transpose(1, 2)
     log_magnitude, phase = values.chunk(2, dim=1)
     polar = torch.polar(log_magnitude.exp().clamp(max=100.0), phase)
-    return torch.istft(polar, FFT_SAMPLES, HOP_SAMPLES, window=torch.hann_window(FFT_SAMPLES), center=True)
+    window = torch.hann_window(FFT_SAMPLES)
+    return torch.istft(polar, FFT_SAMPLES, HOP_SAMPLES, window=window, center=True)
 
 
 def spectrum(waves: Tensor, fft_samples: int) -> Tensor:
@@ -184,8 +186,10 @@ def mel_distance(made: Tensor, real: Tensor) -> Tensor:
     return (pairs[0] - pairs[1]).abs().mean()
 
 
+@cache
 def _mel_filters() -> Tensor:
-    return Framer().filters
+    filters: Tensor = Framer().filters
+    return filters
 
 
 def pieces(library: Library, step: int) -> Tensor:
@@ -193,7 +197,7 @@ def pieces(library: Library, step: int) -> Tensor:
     rng = random.Random(f"vocoder {step}")
     torch.manual_seed(rng.getrandbits(40))
     size = (FRAMES - 1) * HOP_SAMPLES
-    found = []
+    found: list[Tensor] = []
     while len(found) < BATCH:
         wave = library.waves[rng.randrange(len(library.waves))]
         if len(wave) > size:
