@@ -14,9 +14,9 @@ from torch.nn.utils.rnn import pad_sequence
 from .network import SLOTS, Texts
 from .rows import SHAPES, Row, RowMaker
 
-AUDIO_DROP: Final = 0.12  # of the rows see no prompt
+AUDIO_DROP: Final = 0.05  # of the rows see no prompt
 ALL_DROP: Final = 0.12  # of the rows see neither prompt nor text
-SPAN_SHARE: Final = 0.25  # of the rows hide a random span instead of exactly what follows the prompt
+SPAN_SHARE: Final = 0.12  # of the rows hide a random span instead of exactly what follows the prompt
 
 
 @dataclass(frozen=True, slots=True)

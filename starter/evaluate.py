@@ -133,10 +133,19 @@ def following(model: Synthesizer, steps: int) -> dict[str, float]:
 @click.option("--count", default=40, show_default=True, help="Sentences at most.")
 @click.option("--steps", default=16, show_default=True)
 @click.option("--references", default="built-in", type=click.Choice(["built-in", "ordinary"]))
+@click.option("--voice", default="", help="Only voices whose name begins so.")
 @click.option("--floor", is_flag=True, help="Score flite's own speech instead.")
 @click.option("--follow", is_flag=True, help="Measure how pitch follows shifted references instead.")
 def main(
-    folder: Path, sentences: str, count: int, steps: int, references: str, *, floor: bool, follow: bool
+    folder: Path,
+    sentences: str,
+    count: int,
+    steps: int,
+    references: str,
+    voice: str,
+    *,
+    floor: bool,
+    follow: bool,
 ) -> None:
     """Print one JSON line of word error rates by voice, or of the pitch's correlation."""
     texts = read_lines(HELD_OUT if sentences == "held-out" else HARVARD)[:count]
@@ -151,7 +160,8 @@ def main(
     else:
         plain = {base.voice: recorded(base) for base in BASES}
         chosen = built_in(folder) if references == "built-in" else plain
-        found = scores(synthesizer(folder), chosen, texts, steps)
+        picked = {name: each for name, each in chosen.items() if name.startswith(voice)}
+        found = scores(synthesizer(folder), picked, texts, steps)
     click.echo(json.dumps({"sentences": sentences, "steps": steps, "references": references} | found))
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from f5d.model.config import FFT_SAMPLES, MEL_CHANNELS, SAMPLE_RATE_HZ
 from f5d.model.torchaudio_compat import import_torchaudio
 
-from .speech import PHONES, Clip, Speaker
+from .speech import BASES, PHONES, Clip, Speaker
 from .timing import Array, labels_at, retimed_centres
 
 LETTERS: Final = " abcdefghijklmnopqrstuvwxyz',.?!"
@@ -86,6 +86,7 @@ class Library:
     waves: list[npt.NDArray[np.int16]] = field(default_factory=list)
     by_speaker: dict[Speaker, dict[int, list[int]]] = field(default_factory=dict)
     natural_rate: dict[Speaker, float] = field(default_factory=dict)
+    focus: float = 0.0  # share of the shifted speakers' rows that go to the plain voices instead
 
     def add(self, wave: npt.NDArray[np.int16], clips: Sequence[Clip]) -> None:
         """Take in one shard."""
@@ -108,6 +109,8 @@ class Library:
         for _ in range(_TRIES):
             prompt = rng.randrange(len(self.clips))
             clip = self.clips[prompt]
+            if clip.speaker not in BASES and rng.random() < self.focus:
+                continue
             if not clip.text.endswith(".") or len(clip.text) > min(MAX_PROMPT_CHARACTERS, frames // 9):
                 continue
             wished = self.natural_rate[clip.speaker] * rng.uniform(0.86, 1.16)

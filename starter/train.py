@@ -55,13 +55,28 @@ class Losses:
     letters: float
     frames: float
     gradient: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a run ends, for machines that others use too: the rate falls to 0 over its last `cool_s`."""
+
+    end_s: float
+    cool_s: float
+
+    @property
+    def left(self) -> float:
+        """What is left of the way down, 1 or more before it begins; by the monotonic clock."""
+        return (self.end_s - time.monotonic()) / self.cool_s
 
 
 class Trainer:
     """Owns the network, its average, its optimizers and the count of steps."""
 
-    def __init__(self, total_steps: int, cool_share: float, team: Team) -> None:
+    def __init__(self, total_steps: int, cool_share: float, team: Team, clock: Clock | None = None) -> None:
         torch.manual_seed(0)
+        self.clock = clock
         self.team = team
         self.network = Network(ARCHITECTURE, len(LETTERS), PHONE_COUNT)
         self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
@@ -107,8 +122,11 @@ class Trainer:
     def rate(self) -> float:
         """The learning rate's factor: a short rise, a long plateau, a straight way down."""
         rise = min(1.0, (self.step + 1) / WARM_UP_STEPS)
-        cool_steps = self.cool_share * self.total_steps
-        return rise * max(0.0, min(1.0, (self.total_steps - self.step) / cool_steps))
+        left = (self.total_steps - self.step) / (self.cool_share * self.total_steps)
+        if self.clock is not None:
+            left = min(left, self.clock.left)
+        own = torch.tensor([rise * max(0.0, min(1.0, left))])
+        return float(self.team.gather(own)[0, 0])  # the first member's clock is everybody's
 
     def spell(self, maker: RowMaker) -> float:
         """Teach the text side a batch of texts alone; return the loss."""
@@ -128,14 +146,15 @@ class Trainer:
         """Take one step; an update that is not finite is left out."""
         flow, letters, frames = self.losses(batch)
         total = flow + LETTERS_SHARE * letters + FRAMES_SHARE * frames
-        norm = self._update(total, self.rate(), self.adam, self.muon)
+        factor = self.rate()
+        norm = self._update(total, factor, self.adam, self.muon)
         decay = min(EMA, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
             for mean, value in pairs:
                 mean.lerp_(value, 1 - decay)
         self.step += 1
-        return Losses(flow.item(), letters.item(), frames.item(), norm)
+        return Losses(flow.item(), letters.item(), frames.item(), norm, factor)
 
     def losses(self, batch: Batch, *, averaged: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Return flow loss, the text side's loss and the frames' loss."""
@@ -238,6 +257,9 @@ class Plan:
     cool_share: float
     spelling_steps: int
     unwarped: float
+    focus: float
+    minutes: float
+    cool_minutes: float
     pause_file: Path | None
 
 
@@ -247,8 +269,10 @@ def train(rank: int, team: Team, plan: Plan) -> None:
     torch.set_num_threads(1)
     team.rank = rank
     library, held_back = load_libraries(SPEECH)
+    library.focus = plan.focus
     maker = RowMaker(library, unwarped=plan.unwarped)
-    trainer = Trainer(plan.steps, plan.cool_share, team)
+    clock = Clock(time.monotonic() + 60 * plan.minutes, 60 * plan.cool_minutes) if plan.minutes else None
+    trainer = Trainer(plan.steps, plan.cool_share, team, clock)
     checks = [collate(rows_of(step, RowMaker(held_back), VALIDATION_SEED)) for step in range(4)]
     start_output(trainer.network, torch.cat([batch.mel.flatten(0, 1) for batch in checks]).mean(0))
     trainer.load(RUN)
@@ -259,9 +283,11 @@ def train(rank: int, team: Team, plan: Plan) -> None:
             loss = trainer.spell(maker)
             if log is not None and trainer.spelled % 25 == 0:
                 log.write(json.dumps({"spelled": trainer.spelled, "letters": loss}) + "\n")
-        while trainer.step < plan.steps:
+        rate = 1.0
+        while trainer.step < plan.steps and rate > 0:
             wait_while(plan.pause_file)
             losses = trainer.learn(collate(rows_of(trainer.step, maker, 0, rank=rank, size=team.size)))
+            rate = losses.rate
             if log is None:
                 continue
             if trainer.step % 10 == 0:
@@ -269,7 +295,7 @@ def train(rank: int, team: Team, plan: Plan) -> None:
                 log.write(json.dumps(line | {"at_s": round(time.time())}) + "\n")
             if trainer.step % VALIDATION_EVERY == 0:
                 log.write(json.dumps({"step": trainer.step, **validate(trainer, checks)}) + "\n")
-            if time.monotonic() - saved > CHECKPOINT_S or trainer.step == plan.steps:
+            if time.monotonic() - saved > CHECKPOINT_S or trainer.step == plan.steps or rate == 0:
                 trainer.save(RUN)
                 saved = time.monotonic()
 
@@ -279,6 +305,9 @@ def train(rank: int, team: Team, plan: Plan) -> None:
 @click.option("--cool-share", default=0.45, show_default=True, help="Last share of the steps: rate falls to 0.")
 @click.option("--spelling-steps", default=450, show_default=True)
 @click.option("--unwarped", default=0.0, show_default=True, help="Share of targets with their own timing.")
+@click.option("--focus", default=0.0, show_default=True, help="Share of shifted speakers' rows given up.")
+@click.option("--minutes", default=0.0, help="End this run after so long, whatever the steps (0: do not).")
+@click.option("--cool-minutes", default=40.0, show_default=True, help="Of these, how long the rate falls.")
 @click.option("--processes", default=2, show_default=True, help="One a core; 1 or 2.")
 @click.option("--pause-file", type=click.Path(path_type=Path), help="Wait while this file exists.")
 def main(processes: int, **options: Any) -> None:

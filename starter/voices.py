@@ -1,7 +1,7 @@
 """Step 5b, voices: `python -m starter.voices` cuts the built-in references from the training speech.
 
-Each is one whole sentence of a plain flite voice, the one whose own rate lies nearest to a whole number
-of frames per character, so that f5d hardly has to re-time it; its transcript lies beside it.
+Each is one of the self-made sentences in a plain flite voice, the one whose own rate lies nearest to a
+whole number of frames per character, so that f5d hardly has to re-time it; its transcript lies beside it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import soundfile as sf
 
 from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ
 
+from .everyday import everyday_sentences
 from .paths import PACKAGE_DATA, SPEECH
 from .rows import RATES
 from .speech import BASES, Clip, Speaker, read_shards
 
+EVERYDAY: Final = 2_500  # as many as the corpus has
 CHARACTERS: Final = (32, 40)  # about two seconds
 NOTE: Final = """\
 The recordings in this folder are synthetic speech: sentences of the training text, spoken by the voices
@@ -36,8 +38,7 @@ ARCTIC databases. Both are free for any purpose under this notice:
   Carnegie Mellon University and the contributors to this work disclaim all warranties with regard to
   this software.
 
-The sentences are examples of WordNet 3.0, copyright 2006 by Princeton University, free for any purpose.
-Modified: cut, resampled from 16 to 24 kHz, levelled.
+The sentences are this project's own. Modified: cut, resampled from 16 to 24 kHz, levelled.
 """
 
 
@@ -50,11 +51,15 @@ def misfit(clip: Clip) -> float:
 def reference(speaker: Speaker) -> tuple[str, np.ndarray]:
     """Return text and wave (float32, 24 kHz) of the best sentence of a speaker."""
     least, most = CHARACTERS
+    own = set(everyday_sentences(EVERYDAY))
     found = [
         (misfit(clip), clip, waves)
         for waves, clips in read_shards(SPEECH)
         for clip in clips
-        if clip.speaker == speaker and clip.text.endswith(".") and least <= len(clip.text) <= most
+        if clip.speaker == speaker
+        and clip.text in own
+        and clip.text[-1] == "."
+        and least <= len(clip.text) <= most
     ]
     _, clip, waves = min(found, key=lambda each: each[0])
     return clip.text, waves[clip.start : clip.start + clip.samples].astype(np.float32) / 32768
