@@ -38,9 +38,7 @@ def test_reference_and_text_get_whole_frames_per_character(
         assert len(plan.reference.mel) == plan.reference.frames + 1
 
 
-def test_digits_are_read_and_unknown_letters_reported(
-    synthesizer: Synthesizer, reference: Reference
-) -> None:
+def test_digits_are_read_and_unknown_letters_reported(synthesizer: Synthesizer, reference: Reference) -> None:
     """Nothing is skipped in silence: numbers become words, a foreign letter becomes a warning."""
     plan = synthesizer.plan("Chapter 42.", reference, Parameters())
     assert plan.segments[0].text == "Chapter forty two."
