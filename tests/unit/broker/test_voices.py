@@ -14,12 +14,12 @@ from f5d.voices import Voice, find_voice, voice_table
 def test_built_in_voices_are_there() -> None:
     """Two bundled voices and the f5-tts package's two examples can be used at once."""
     table = voice_table()
-    assert set(table) == {"rms", "slt", "basic_en", "basic_zh"}
+    assert set(table) == {"rms", "slt", "awb", "basic_en", "basic_zh"}
     for voice in table.values():
         reference = voice.reference()
         assert reference.audio[:4] == b"RIFF"
         assert reference.text
-        assert reference.prepared == (voice.name in {"rms", "slt"})
+        assert reference.prepared == (voice.name in {"rms", "slt", "awb"})
 
 
 def test_a_configured_voice_wins(tmp_path: Path) -> None:
