@@ -101,7 +101,7 @@ class TextEmbedding(nn.Module):
         rows = F.pad(rows, (0, _TEXT_MARGIN))
         width = rows.shape[1]
         inside = (torch.arange(width)[None, :] < texts.lengths[:, None])[..., None]
-        sequence = (self.text_embed(rows) + _positions(width, self.text_embed.embedding_dim)) * inside
+        sequence: Tensor = (self.text_embed(rows) + _positions(width, self.text_embed.embedding_dim)) * inside
         for block in self.text_blocks:
             sequence = block(sequence, frames) * inside
         return sequence

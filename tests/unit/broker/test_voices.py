@@ -31,7 +31,7 @@ def test_a_configured_voice_wins(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_known() -> None:
     """The names that exist are in the line; a path is just an unknown name."""
     with pytest.raises(
-        BadRequestError, match=r"unknown voice '/etc/passwd'; known voices: basic_en, basic_zh, rms"
+        BadRequestError, match=r"unknown voice '/etc/passwd'; known voices: awb, basic_en, basic_zh, rms"
     ):
         find_voice("/etc/passwd", voice_table())
 
