@@ -35,7 +35,12 @@ def exported(average: dict[str, Tensor]) -> dict[str, Tensor]:
     table = weights["text_embed.text_embed.weight"]
     copied = [table[LETTERS.index(source) + 1] for source in COPIES.values()]
     weights["text_embed.text_embed.weight"] = torch.cat([table, torch.stack(copied)])
-    return {PREFIX + name: value.to(torch.float16).contiguous() for name, value in weights.items()}
+    width = ARCHITECTURE.dim_head
+    half = {PREFIX + name: value.to(torch.float16).contiguous() for name, value in weights.items()}
+    rates = 1.0 / (
+        10_000 ** (torch.arange(0, width, 2).float() / width)
+    )  # upstream's strict loading wants them
+    return {**half, PREFIX + "rotary_embed.inv_freq": rates}
 
 
 def vocabulary() -> str:
