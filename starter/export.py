@@ -37,9 +37,7 @@ def exported(average: dict[str, Tensor]) -> dict[str, Tensor]:
     weights["text_embed.text_embed.weight"] = torch.cat([table, torch.stack(copied)])
     width = ARCHITECTURE.dim_head
     half = {PREFIX + name: value.to(torch.float16).contiguous() for name, value in weights.items()}
-    rates = 1.0 / (
-        10_000 ** (torch.arange(0, width, 2).float() / width)
-    )  # upstream's strict loading wants them
+    rates = 1.0 / (10_000 ** (torch.arange(0, width, 2).float() / width))  # upstream loads strictly
     return {**half, PREFIX + "rotary_embed.inv_freq": rates}
 
 
