@@ -14,7 +14,7 @@ SENTENCE ?= This is the first day of the rest of your life.
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
 	trap '$(BIN)/f5ctl -q stop; rm -rf "$$folder"' EXIT && \
-	$(BIN)/f5ctl say --seed 2 -o hello.wav "$(SENTENCE)" && \
+	$(BIN)/f5ctl say --seed 1 -o hello.wav "$(SENTENCE)" && \
 	echo "hello.wav says: $(SENTENCE)"
 
 test: $(VENV)/installed-test lint

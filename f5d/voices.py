@@ -20,7 +20,7 @@ from f5ctl.voicebox import Default, Source, Store, private_store, shared_store
 from f5d.engine.types import Reference
 
 _STARTER_VOICES: Final = Path(__file__).resolve().parent / "starter" / "voices"
-_STARTER_NAMES: Final = {"rms": "rms_0", "slt": "slt_0"}
+_STARTER_NAMES: Final = {"rms": "rms_0", "slt": "slt_0", "awb": "awb_0"}
 _UPSTREAM_EXAMPLES: Final = Path("infer") / "examples" / "basic"
 _UPSTREAM_VOICES: Final = {
     "basic_en": ("basic_ref_en.wav", "Some call me nature, others call me mother nature.", "en"),

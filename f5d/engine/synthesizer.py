@@ -23,7 +23,7 @@ from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters, Reference
 from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
 from f5d.model.load import LoadedModel
-from f5d.model.mel import resample
+from f5d.model.mel import resample, retimed
 from f5d.model.sampler import Row, RowSpec
 
 MAX_PREPARED_REFERENCES: Final = 32
@@ -243,10 +243,12 @@ class Synthesizer:
         rms = float(np.sqrt(np.mean(np.square(recording.wave))))
         gain = min(1.0, rms / target_rms)
         wave = resample(torch.from_numpy(recording.wave / np.float32(gain)), recording.rate_hz, SAMPLE_RATE_HZ)
+        ended = text.end_reference_text(self._read_out(ref_text, language), self._model.spec.reference_gap)
+        mel, frames = self._timed(self._model.mel(wave).cpu(), len(wave) // HOP_SAMPLES, ended)
         prepared = PreparedReference(
-            mel=self._model.mel(wave).cpu(),
-            frames=len(wave) // HOP_SAMPLES,
-            text=text.end_reference_text(self._read_out(ref_text, language), self._model.spec.reference_gap),
+            mel=mel,
+            frames=frames,
+            text=ended,
             gain=gain,
             voice_hash=key[:16],
         )
@@ -254,6 +256,14 @@ class Synthesizer:
         if len(self._references) > MAX_PREPARED_REFERENCES:
             self._references.popitem(last=False)
         return prepared
+
+    def _timed(self, mel: torch.Tensor, frames: int, ref_text: str) -> tuple[torch.Tensor, int]:
+        """Return a reference's mel and whole frames, re-timed where the model asks for it."""
+        rates = self._model.spec.frames_per_byte
+        if rates is None:
+            return mel, frames
+        wanted = text.whole_rate_frames(ref_frames=frames, ref_text=ref_text, least=rates[0], most=rates[1])
+        return (mel, frames) if wanted == frames else (retimed(mel, wanted + 1), wanted)
 
 
 def _check_length(frames: Sequence[int], prepared: PreparedReference) -> None:

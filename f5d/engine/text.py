@@ -191,6 +191,16 @@ def segment_frames(
     return ref_frames + int(ref_frames / len(ref_text.encode()) * size / speed)
 
 
+def whole_rate_frames(*, ref_frames: int, ref_text: str, least: int, most: int) -> int:
+    """Return the length of a reference re-timed to a whole number of frames per byte of its text.
+
+    Upstream's average upsampling spreads a text evenly over its frames only then; a small model that
+    learned to speak evenly loses its place otherwise.
+    """
+    size = len(ref_text.encode())
+    return size * min(max(round(ref_frames / size), least), most)
+
+
 def share_duration(
     segments: Sequence[str], *, total_s: float, ref_s: float, cross_fade_s: float
 ) -> list[float]:

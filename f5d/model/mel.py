@@ -56,6 +56,14 @@ class MelSpectrogram:
         return mel
 
 
+def retimed(mel: torch.Tensor, frames: int) -> torch.Tensor:
+    """Return a mel [n, 100] stretched or shrunk to [frames, 100]; its first and last frame stay."""
+    stretched: torch.Tensor = torch.nn.functional.interpolate(
+        mel.T[None], frames, mode="linear", align_corners=True
+    )
+    return stretched[0].T.contiguous()
+
+
 @torch.inference_mode()
 def resample(wave: torch.Tensor, from_hz: int, to_hz: int) -> torch.Tensor:
     """Return the float32 wave [..., samples] at `to_hz`, equal to torchaudio.transforms.Resample's."""

@@ -15,12 +15,12 @@ from f5d.voices import Voice, find_voice, voice_table
 def test_built_in_voices_are_there() -> None:
     """Two bundled voices and the f5-tts package's two examples can be used at once."""
     table = voice_table()
-    assert set(table) == {"rms", "slt", "basic_en", "basic_zh"}
+    assert set(table) == {"rms", "slt", "awb", "basic_en", "basic_zh"}
     for voice in table.values():
         reference = voice.reference()
         assert reference.audio[:4] == b"RIFF"
         assert reference.text
-        assert reference.prepared == (voice.name in {"rms", "slt"})
+        assert reference.prepared == (voice.name in {"rms", "slt", "awb"})
 
 
 def test_a_configured_voice_wins(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_configured_voice_wins(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_known() -> None:
     """The names that exist are in the line; a path is just an unknown name."""
     with pytest.raises(
-        BadRequestError, match=r"unknown voice '/etc/passwd'; known voices: basic_en, basic_zh, rms"
+        BadRequestError, match=r"unknown voice '/etc/passwd'; known voices: awb, basic_en, basic_zh, rms"
     ):
         find_voice("/etc/passwd", voice_table())
 
@@ -80,7 +80,7 @@ def test_which_of_two_voices_counts(tmp_path: Path) -> None:
     )
     own.write("rms", StoredVoice(b"audio", "Own."))
     assert table["rms"].source == "private"
-    assert len(table) == len(set(table)) == 4
+    assert len(table) == len(set(table)) == 5
 
 
 def test_a_damaged_voice_harms_no_other(tmp_path: Path) -> None:

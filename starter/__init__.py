@@ -1,0 +1,1 @@
+"""The recipe that makes the bundled model: one command a step, each resumable (see README.md here)."""

@@ -1,0 +1,324 @@
+"""Step 3, the acoustic model: `python -m starter.train` trains it, or goes on where it stopped.
+
+Upstream's flow-matching loss on the masked frames (f5_tts/model/cfm.py), plus two small classifiers of
+phones, whose labels flite gives for nothing: the text side names the phones of each character, the middle
+of the network those of each frame. They teach spelling and timing long before the flow loss would.
+The text side learns its part alone first (`--spelling-steps`), which costs a sixth as much.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import random
+import signal
+import time
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import torch
+import torch.multiprocessing
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector
+
+from .batches import Batch, collate, rows_of, slot_phones, texts_of
+from .muon import Muon
+from .network import ARCHITECTURE, SLOTS, Network
+from .paths import RUN, SPEECH
+from .rows import LETTERS, PHONE_COUNT, Library, RowMaker
+from .speech import read_shards
+from .team import Team
+
+MUON_RATE: Final = 1.2e-2
+ADAM_RATE: Final = 2e-3
+WARM_UP_STEPS: Final = 60
+CLIP_NORM: Final = 1.0
+EMA: Final = 0.997
+CHECKPOINT_S: Final = 120.0
+VALIDATION_EVERY: Final = 250
+VALIDATION_SEED: Final = 999
+SPELLING_ROWS: Final = 64
+LETTERS_SHARE: Final = 0.2  # weights of the classifiers' losses
+FRAMES_SHARE: Final = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The parts of a step's loss, as numbers."""
+
+    flow: float
+    letters: float
+    frames: float
+    gradient: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a run ends, for machines that others use too: the rate falls to 0 over its last `cool_s`."""
+
+    end_s: float
+    cool_s: float
+
+    @property
+    def left(self) -> float:
+        """What is left of the way down, 1 or more before it begins; by the monotonic clock."""
+        return (self.end_s - time.monotonic()) / self.cool_s
+
+
+class Trainer:
+    """Owns the network, its average, its optimizers and the count of steps."""
+
+    def __init__(self, total_steps: int, cool_share: float, team: Team, clock: Clock | None = None) -> None:
+        torch.manual_seed(0)
+        self.clock = clock
+        self.team = team
+        self.network = Network(ARCHITECTURE, len(LETTERS), PHONE_COUNT)
+        self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
+        self.total_steps, self.cool_share = total_steps, cool_share
+        matrices, rest = split_parameters(self.network)
+        self.muon = Muon(matrices, team, lr=MUON_RATE, weight_decay=0.01)
+        self.adam = torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+        self.step = 0
+        self.spelled = 0
+        self.skipped = 0
+
+    def load(self, folder: Path) -> None:
+        """Go on from the newest checkpoint, if there is one."""
+        found = sorted(folder.glob("step_*.pt"))
+        if not found:
+            return
+        state = torch.load(found[-1], weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+        self.step, self.spelled, self.skipped = state["step"], state["spelled"], state["skipped"]
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint; of older ones every tenth stays, and the last two."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+            "step": self.step,
+            "spelled": self.spelled,
+            "skipped": self.skipped,
+        }
+        target = folder / f"step_{self.step:06}.pt"
+        partial = target.with_suffix(".part")
+        torch.save(state, partial)
+        partial.rename(target)
+        for number, old in enumerate(sorted(folder.glob("step_*.pt"), reverse=True)):
+            if number > 2 and number % 10:
+                old.unlink()
+
+    def rate(self) -> float:
+        """The learning rate's factor: a short rise, a long plateau, a straight way down."""
+        rise = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        left = (self.total_steps - self.step) / (self.cool_share * self.total_steps)
+        if self.clock is not None:
+            left = min(left, self.clock.left)
+        own = torch.tensor([rise * max(0.0, min(1.0, left))])
+        return float(self.team.gather(own)[0, 0])  # the first member's clock is everybody's
+
+    def spell(self, maker: RowMaker) -> float:
+        """Teach the text side a batch of texts alone; return the loss."""
+        rng = random.Random(f"spelling {self.spelled} {self.team.rank}")
+        rows = SPELLING_ROWS // self.team.size
+        spelled = [maker.spell(maker.library.plan(rng, 420), rng) for _ in range(rows)]
+        texts = texts_of([tokens for tokens, _ in spelled])
+        phones = torch.stack([labels for _, labels in spelled])
+        with torch.autocast("cpu", torch.bfloat16):
+            text = self.network.text_embed(texts, 420, torch.zeros(len(phones), dtype=torch.bool))
+            loss = self._letters_loss(text, phones, texts.lengths)
+        self._update(loss, min(1.0, (self.spelled + 1) / WARM_UP_STEPS), self.adam)
+        self.spelled += 1
+        return loss.item()
+
+    def learn(self, batch: Batch) -> Losses:
+        """Take one step; an update that is not finite is left out."""
+        flow, letters, frames = self.losses(batch)
+        total = flow + LETTERS_SHARE * letters + FRAMES_SHARE * frames
+        factor = self.rate()
+        norm = self._update(total, factor, self.adam, self.muon)
+        decay = min(EMA, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
+            for mean, value in pairs:
+                mean.lerp_(value, 1 - decay)
+        self.step += 1
+        return Losses(flow.item(), letters.item(), frames.item(), norm, factor)
+
+    def losses(self, batch: Batch, *, averaged: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Return flow loss, the text side's loss and the frames' loss."""
+        network = self.average if averaged else self.network
+        times = batch.times[:, None, None]
+        noisy = (1 - times) * batch.noise + times * batch.mel
+        hidden = batch.masked | batch.audio_dropped[:, None]
+        reference = batch.mel.masked_fill(hidden[..., None], 0.0)
+        with torch.autocast("cpu", torch.bfloat16):
+            velocity, scores, text = network(noisy, reference, batch.texts, batch.times, batch.text_dropped)
+            flow = (velocity - (batch.mel - batch.noise)).square()[batch.masked].mean()
+            spoken = batch.masked & ~batch.text_dropped[:, None]
+            frames = F.cross_entropy(scores[spoken].float(), batch.phones[spoken])
+            letters = self._letters_loss(
+                text[~batch.text_dropped],
+                batch.phones[~batch.text_dropped],
+                batch.texts.lengths[~batch.text_dropped],
+            )
+        return flow, letters, frames
+
+    def _letters_loss(self, text: Tensor, phones: Tensor, lengths: Tensor) -> Tensor:
+        if not len(text):
+            return text.sum()
+        labels = slot_phones(phones, lengths, text.shape[1])
+        scores = self.network.aux_text(text).unflatten(-1, (SLOTS, PHONE_COUNT))
+        return F.cross_entropy(scores.flatten(0, 2).float(), labels.flatten())
+
+    def _update(self, loss: Tensor, factor: float, *optimizers: torch.optim.Optimizer) -> float:
+        self.network.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        values = list(self.network.parameters())
+        mean = self.team.gather(parameters_to_vector(_gradient(value) for value in values)).mean(0)
+        norm = float(mean.norm())
+        if not math.isfinite(norm):
+            self.skipped += 1
+            return norm
+        mean *= min(1.0, CLIP_NORM / (norm + 1e-6))
+        start = 0
+        for value in values:
+            value.grad = mean[start : start + value.numel()].view_as(value)
+            start += value.numel()
+        for optimizer, rate in zip(optimizers, (ADAM_RATE, MUON_RATE), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+            optimizer.step()
+        return norm
+
+
+def _gradient(value: Tensor) -> Tensor:
+    return torch.zeros_like(value) if value.grad is None else value.grad
+
+
+def split_parameters(network: Network) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the matrices inside the blocks (for Muon), and everything else."""
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
+    for name, value in network.named_parameters():
+        inside = name.startswith("transformer_blocks") and value.ndim == 2 and "attn_norm" not in name
+        (matrices if inside else rest).append(value)
+    return matrices, rest
+
+
+def start_output(network: Network, mean: Tensor) -> None:
+    """Let an untrained network answer with the mean mel [100], so that it need not learn it."""
+    with torch.no_grad():
+        network.proj_out.bias.copy_(mean)
+
+
+def wait_while(pause_file: Path | None) -> None:
+    """Return once the file is gone; the trainer makes room for others so."""
+    while pause_file is not None and pause_file.exists():
+        time.sleep(1.0)
+
+
+def load_libraries(folder: Path) -> tuple[Library, Library]:
+    """Return every shard but the last, and the last alone, for validation."""
+    shards = list(read_shards(folder))
+    training, validation = Library(), Library()
+    for wave, clips in shards[:-1]:
+        training.add(wave, clips)
+    validation.add(*shards[-1])
+    training.close()
+    validation.close()
+    return training, validation
+
+
+def validate(trainer: Trainer, batches: list[Batch]) -> dict[str, Any]:
+    """Return the averaged network's losses on fixed batches."""
+    with torch.no_grad():
+        found = [torch.stack(trainer.losses(batch, averaged=True)) for batch in batches]
+    flow, letters, frames = torch.stack(found).mean(0).tolist()
+    return {"validation": {"flow": flow, "letters": letters, "frames": frames}}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to train and how."""
+
+    steps: int
+    cool_share: float
+    spelling_steps: int
+    unwarped: float
+    focus: float
+    minutes: float
+    cool_minutes: float
+    pause_file: Path | None
+
+
+def train(rank: int, team: Team, plan: Plan) -> None:
+    """Train as member `rank` of a team until the plan's steps are done; member 0 writes log and checkpoints."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # sent when the parent dies; background jobs ignore it
+    torch.set_num_threads(1)
+    team.rank = rank
+    library, held_back = load_libraries(SPEECH)
+    library.focus = plan.focus
+    maker = RowMaker(library, unwarped=plan.unwarped)
+    clock = Clock(time.monotonic() + 60 * plan.minutes, 60 * plan.cool_minutes) if plan.minutes else None
+    trainer = Trainer(plan.steps, plan.cool_share, team, clock)
+    checks = [collate(rows_of(step, RowMaker(held_back), VALIDATION_SEED)) for step in range(4)]
+    start_output(trainer.network, torch.cat([batch.mel.flatten(0, 1) for batch in checks]).mean(0))
+    trainer.load(RUN)
+    saved = time.monotonic()
+    with (RUN / "log.jsonl").open("a", buffering=1) if rank == 0 else nullcontext() as log:
+        while trainer.spelled < plan.spelling_steps:
+            wait_while(plan.pause_file)
+            loss = trainer.spell(maker)
+            if log is not None and trainer.spelled % 25 == 0:
+                log.write(json.dumps({"spelled": trainer.spelled, "letters": loss}) + "\n")
+        rate = 1.0
+        while trainer.step < plan.steps and rate > 0:
+            wait_while(plan.pause_file)
+            losses = trainer.learn(collate(rows_of(trainer.step, maker, 0, rank=rank, size=team.size)))
+            rate = losses.rate
+            if log is None:
+                continue
+            if trainer.step % 10 == 0:
+                line = {"step": trainer.step, **asdict(losses), "skipped": trainer.skipped}
+                log.write(json.dumps(line | {"at_s": round(time.time())}) + "\n")
+            if trainer.step % VALIDATION_EVERY == 0:
+                log.write(json.dumps({"step": trainer.step, **validate(trainer, checks)}) + "\n")
+            if time.monotonic() - saved > CHECKPOINT_S or trainer.step == plan.steps or rate == 0:
+                trainer.save(RUN)
+                saved = time.monotonic()
+
+
+@click.command()
+@click.option("--steps", default=4_500, show_default=True)
+@click.option("--cool-share", default=0.45, show_default=True, help="Last share of the steps: rate falls to 0.")
+@click.option("--spelling-steps", default=450, show_default=True)
+@click.option("--unwarped", default=0.0, show_default=True, help="Share of targets with their own timing.")
+@click.option("--focus", default=0.0, show_default=True, help="Share of shifted speakers' rows given up.")
+@click.option("--minutes", default=0.0, help="End this run after so long, whatever the steps (0: do not).")
+@click.option("--cool-minutes", default=40.0, show_default=True, help="Of these, how long the rate falls.")
+@click.option("--processes", default=2, show_default=True, help="One a core; 1 or 2.")
+@click.option("--pause-file", type=click.Path(path_type=Path), help="Wait while this file exists.")
+def main(processes: int, **options: Any) -> None:
+    """Train until `--steps` steps are done; losses go to work/run/log.jsonl."""
+    RUN.mkdir(parents=True, exist_ok=True)
+    network = Network(ARCHITECTURE, len(LETTERS), PHONE_COUNT)
+    team = Team(processes, sum(value.numel() for value in network.parameters()))
+    torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+        train, (team, Plan(**options)), nprocs=processes
+    )
+
+
+if __name__ == "__main__":
+    main()
