@@ -109,6 +109,11 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan(Say):
+    """Say how a `say` with the same fields would be spoken and how long that would take; speaks nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Ask for the daemon's state; answered at once, also while every engine is busy."""
 
@@ -148,9 +153,10 @@ class Stop:
     force: bool = False
 
 
-Request: TypeAlias = Say | Status | Load | Unload | Cancel | Stop
+Request: TypeAlias = Say | Plan | Status | Load | Unload | Cancel | Stop
 REQUEST_TYPES: Final[dict[str, type[Request]]] = {
     "say": Say,
+    "plan": Plan,
     "status": Status,
     "load": Load,
     "unload": Unload,

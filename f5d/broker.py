@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
-from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Request, Say, Status, Stop, Unload
+from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Plan, Request, Say, Status, Stop, Unload
 from f5d.admission import Order, Refusal, fill_parameters, own_reference, parse_request
 from f5d.config import Config
 from f5d.dispatcher import Dispatcher
@@ -129,7 +129,7 @@ class Broker:
         job = self._jobs.admit(
             client,
             say.id,
-            kind="say",
+            kind="plan" if isinstance(say, Plan) else "say",
             model=spec.name,
             now=now,
             order=Order(

@@ -13,12 +13,12 @@ from typing import Final
 from f5ctl.errors import SYNTHESIS_CODES, F5Error, SynthesisError, TryAgainError, error_from_wire
 from f5ctl.protocol import Audio, Cancelled, Done, Failed, Reply
 from f5d.engine import types as engine_types
-from f5d.engine.types import Configure, Encode, FromEngine, Synthesize
+from f5d.engine.types import Configure, Encode, FromEngine, Predict, Synthesize
 from f5d.fleet import Dispatch, Fleet, Retire, Slot, Start
 from f5d.jobs import MAX_HELD_PCM_BYTES, Job, JobTable, Outcome
 from f5d.outbox import Outbox
 from f5d.supervisor import EngineProcess, Supervisor
-from f5d.views import file_tag, load_result, receipt
+from f5d.views import file_tag, load_result, prediction, receipt
 
 AUDIO_PIECE_BYTES: Final = 48_000  # one second of speech
 
@@ -156,6 +156,9 @@ class Dispatcher:
         self.fleet.hand_over(job, slot)
         if job.encoding_now:
             self._encode(job, slot, now)
+        elif job.kind == "plan":
+            order = job.order
+            engine.send(Predict(job.id, order.text, order.reference, order.parameters))
         else:
             engine.send(
                 Synthesize(
@@ -205,6 +208,11 @@ class Dispatcher:
                 job.segments, job.ref_text = message.segments, message.ref_text
                 job.voice_hash, job.warnings, job.texts = message.voice_hash, message.warnings, message.texts
                 self._tell_progress(job, now)
+            case engine_types.Predicted():
+                slot.release(job.id, now)
+                if slot.loaded is not None:
+                    result = prediction(job, slot.loaded, message, self.jobs.wait_s(job))
+                    self._conclude(job, Done(job.request_id, result), "done", now)
             case engine_types.Segment():
                 self._take_segment(job, message, now)
             case engine_types.Finished():

@@ -25,7 +25,7 @@ NEWCOMERS: Final = 8  # one in so many places beyond the limit is for clients th
 FIRST_GUESS_S: Final = 5.0  # retry_after_s before any job has been measured
 LONGEST_GUESS_S: Final = 60.0
 
-Kind = Literal["say", "load", "unload"]
+Kind = Literal["say", "plan", "load", "unload"]
 Outcome = Literal["done", "failed", "cancelled"]
 
 
@@ -283,6 +283,11 @@ class JobTable:
         if outcome == "done" and job.kind == "say":
             spoken_s = job.spent_s.get("running", 0.0)
             self._typical_s += 0.2 * (spoken_s - self._typical_s)
+
+    def wait_s(self, job: Job) -> float:
+        """Return a guess of how long the jobs that wait for its model will take: a typical one each."""
+        waiting = [other for other in self.waiting if other.model == job.model and other.kind == "say"]
+        return len(waiting) * self._typical_s
 
     @property
     def retry_after_s(self) -> float:

@@ -16,7 +16,8 @@ from f5ctl import __version__
 from f5ctl.errors import F5Error
 from f5ctl.protocol import PROTOCOL_VERSION, SAMPLE_RATE_HZ
 from f5ctl.receipts import HASH_CHARS, tag_of
-from f5d.engine.types import Loaded
+from f5d.admission import Order
+from f5d.engine.types import Loaded, Predicted
 from f5d.fleet import Fleet, Slot
 from f5d.jobs import Job, JobTable
 from f5d.model.catalog import is_installed, resolve
@@ -56,17 +57,7 @@ def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
     job.enter(job.state, now)
     first_s = None if job.first_audio_at is None else round(job.first_audio_at - job.accepted_at, MILLISECONDS)
     return {
-        "job": job.id,
-        "version": __version__,
-        "model": job.model,
-        "model_hash": loaded.model_hash,
-        "device": loaded.device,
-        "dtype": loaded.dtype,
-        "voice": job.order.voice,
-        "voice_hash": job.voice_hash,
-        "ref_text": job.ref_text,
-        "seed": job.order.parameters.seed,
-        "parameters": msgspec.structs.asdict(job.order.parameters),
+        **_origin(job, job.order, loaded),
         "encoding": job.order.encoding,
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "samples": job.samples,
@@ -82,6 +73,48 @@ def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
         "total_s": round(now - job.accepted_at, MILLISECONDS),
         "rtf": job.rtf,
         "warnings": list(job.warnings),
+    }
+
+
+def prediction(job: Job, loaded: Loaded, predicted: Predicted, waiting_s: float) -> dict[str, Any]:
+    """Return the `result` of a `plan`; `waiting_s` is what the jobs before the engine's will take."""
+    if job.order is None:
+        raise ValueError(f"job {job.id} is a {job.kind}, it has no text")
+    job.ref_text, job.voice_hash = predicted.ref_text, predicted.voice_hash
+    segments, start_s = [], 0.0
+    for text, duration_s in zip(predicted.texts, predicted.durations_s, strict=True):
+        segments.append(
+            {
+                "text": text,
+                "start_s": round(start_s, MILLISECONDS),
+                "duration_s": round(duration_s, MILLISECONDS),
+            }
+        )
+        start_s += duration_s
+    return {
+        **_origin(job, job.order, loaded),
+        "segments": segments,
+        "duration_s": round(start_s, MILLISECONDS),
+        "synthesis_s": round(predicted.synthesis_s, MILLISECONDS),
+        "wait_s": round(predicted.ahead_s + waiting_s, MILLISECONDS),
+        "warnings": list(predicted.warnings),
+    }
+
+
+def _origin(job: Job, order: Order, loaded: Loaded) -> dict[str, Any]:
+    """Return what decides the audio besides the text."""
+    return {
+        "job": job.id,
+        "version": __version__,
+        "model": job.model,
+        "model_hash": loaded.model_hash,
+        "device": loaded.device,
+        "dtype": loaded.dtype,
+        "voice": order.voice,
+        "voice_hash": job.voice_hash,
+        "ref_text": job.ref_text,
+        "seed": order.parameters.seed,
+        "parameters": msgspec.structs.asdict(order.parameters),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -80,6 +81,7 @@ def _listed(words: Iterable[object]) -> str:
     help=f"One of {' '.join(FORMATS)}, whatever the suffix.",
 )
 @option("--output-raw", is_flag=True, section="Output", help="Samples on stdout: s16le, 24 kHz, mono.")
+@option("--dry-run", is_flag=True, section="Output", help="Show what would be said, when, and the wait.")
 @option("--no-receipt-text", is_flag=True, section="Output", help="Keep the text out of the file's receipt.")
 @option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
@@ -175,6 +177,7 @@ def say(
     output_raw: bool,
     play: bool,
     as_json: bool,
+    dry_run: bool,
     quality: str | None,
     priority: str | None,
     no_receipt_text: bool,
@@ -191,10 +194,12 @@ def say(
     reading = _reading(file, config, subtitles, paragraph_pause)
     if reading and output is None and not (output_raw or play):
         output = reading.output
+    if dry_run and output is None and not output_raw:
+        output = os.devnull
     target = choose_output(output, format_, raw=output_raw, play=play)
     _check_voice(fields, ref_audio)
     fields["nfe_step"] = _steps(quality, fields["nfe_step"])
-    as_it_comes = target.is_stream and fields["fix_duration"] is None and not (reading or retry)
+    as_it_comes = target.is_stream and fields["fix_duration"] is None and not (reading or retry or dry_run)
     own = reading.text if reading and not (words or file) else None
     text = own or read_text(words, file, as_it_comes=as_it_comes)
     request = Say(
@@ -209,6 +214,11 @@ def say(
         **fields,
     )
     request = _with_recording(request)
+    if dry_run:
+        from f5ctl.cli.script import Reading
+
+        (reading or Reading()).preview(settings, request, remove_silence=remove_silence, as_json=as_json)
+        return
     line = StatusLine(quiet=settings.quiet)
 
     def report(receipt: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.cli.base import Settings, connect, emit
+from f5ctl.cli.base import Settings, connect, emit, emit_json
 from f5ctl.cli.feed import SEED_STRIDE, SEEDS
 from f5ctl.cli.inputs import nothing_to_speak
 from f5ctl.cli.output import Output
@@ -67,16 +67,9 @@ class Reading:
 
         def warn(text: str) -> None:
             line.clear()
-            if not settings.quiet:
-                emit(f"f5ctl: warning: {text}", to_stderr=True)
+            _warn(settings, text)
 
-        if self.story is not None:
-            request = _with_story(request, self.story, remove_silence=remove_silence)
-            for warning in self.story.warnings:
-                warn(warning)
-        parts = self._slots(request) if self.is_srt else self._parts(request)
-        if all(isinstance(part, Silence) for part in parts):
-            raise nothing_to_speak()
+        parts = self._all_parts(settings, request, remove_silence=remove_silence)
         if target.path is not None and target.path == self.output:
             _make_folder(target.path)
         try:
@@ -91,6 +84,36 @@ class Reading:
             line.clear()
         if self.subtitles is not None:
             _write_subtitles(self.subtitles, speaker.cues, split=not self.is_srt)
+
+    def preview(self, settings: Settings, request: Say, *, remove_silence: bool | None, as_json: bool) -> None:
+        """Print how `request`'s text would be spoken, with `as_json` the daemon's answers line by line."""
+        from f5ctl.cli.preview import ask, table, warnings
+
+        line = StatusLine(quiet=settings.quiet)
+        parts = self._all_parts(settings, request, remove_silence=remove_silence)
+        try:
+            with connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
+                self._check_voices(client, parts)
+                answers = ask(client, parts, line)
+        finally:
+            line.clear()
+        for warning in warnings(answers):
+            _warn(settings, warning)
+        if as_json:
+            for found in filter(None, answers):
+                emit_json(found)
+        else:
+            emit("\n".join(table(parts, answers)))
+
+    def _all_parts(self, settings: Settings, request: Say, *, remove_silence: bool | None) -> list[Part]:
+        if self.story is not None:
+            request = _with_story(request, self.story, remove_silence=remove_silence)
+            for warning in self.story.warnings:
+                _warn(settings, warning)
+        parts = self._slots(request) if self.is_srt else self._parts(request)
+        if all(isinstance(part, Silence) for part in parts):
+            raise nothing_to_speak()
+        return parts
 
     def _parts(self, request: Say) -> list[Part]:
         parts: list[Part] = []
@@ -170,6 +193,11 @@ def read_options(
     except BadRequestError as error:
         raise click.UsageError(error.message) from None
     return Reading(read_story(config) if config else None, is_srt, subtitles, seconds)
+
+
+def _warn(settings: Settings, text: str) -> None:
+    if not settings.quiet:
+        emit(f"f5ctl: warning: {text}", to_stderr=True)
 
 
 def is_plain(text: str) -> bool:

@@ -23,6 +23,7 @@ import zmq
 from f5ctl.errors import F5Error
 from f5d import journal
 from f5d.engine import types
+from f5d.engine.pace import Pace, cost
 from f5d.engine.pulse import Pulse, take_stdout
 from f5d.engine.scheduler import RowKey, Scheduler
 from f5d.journal import place_of
@@ -63,6 +64,7 @@ class EngineLoop:
         self._scheduler = scheduler
         self._jobs: dict[str, _Job] = {}
         self._rows: dict[RowKey, Row] = {}
+        self._pace = Pace()
         self._last_beat_s = time.monotonic()
         self._warming = True
 
@@ -87,6 +89,8 @@ class EngineLoop:
                 return False
             if isinstance(message, types.Synthesize):
                 self._guard(message.job, self._start, message)
+            elif isinstance(message, types.Predict):
+                self._guard(message.job, self._predict, message)
             elif isinstance(message, types.Encode):
                 self._guard(message.job, self._encode, message)
             elif isinstance(message, types.Cancel) and self._forget(message.job):
@@ -123,6 +127,45 @@ class EngineLoop:
         rest = frames[message.first_segment :]
         self._scheduler.add(message.job, message.first_segment, rest, message.priority, message.share)
 
+    def _predict(self, message: types.Predict) -> None:
+        plan = self._synthesizer.plan(message.text, message.reference, message.parameters)
+        if not self._pace.known:
+            self._measure(plan)
+        steps = plan.parameters.nfe_step
+        own = sum(cost(plan, index, steps) for index in range(len(plan.segments)))
+        ahead = sum(self._left(name) for name in self._jobs)
+        self._send(
+            types.Predicted(
+                message.job,
+                plan.reference.text.strip(),
+                plan.reference.voice_hash,
+                tuple(segment.text for segment in plan.segments),
+                plan.durations_s,
+                self._pace.predicted_s(own),
+                self._pace.predicted_s(ahead),
+                plan.warnings,
+            )
+        )
+
+    def _measure(self, plan: Plan) -> None:
+        """Take steps that nobody needs, for their time; the first one warms up and does not count."""
+        row = self._synthesizer.open_row(plan, 0)
+        while not (row.finished or self._pace.known):
+            started_s = time.monotonic()
+            self._synthesizer.step([row])
+            if row.steps_done == min(2, row.step_count):
+                self._pace.note(cost(plan, 0, 1), time.monotonic() - started_s)
+
+    def _left(self, name: str) -> float:
+        """Return the cost of a job's steps that are still to be taken."""
+        job = self._jobs[name]
+        left = 0.0
+        for index in range(job.next_index, len(job.plan.segments)):
+            if index not in job.waves:
+                row = self._rows.get((name, index))
+                left += cost(job.plan, index, job.plan.parameters.nfe_step - (row.steps_done if row else 0))
+        return left
+
     def _encode(self, message: types.Encode) -> None:
         from f5d.engine.audio import encode_file
 
@@ -141,7 +184,9 @@ class EngineLoop:
         now = time.monotonic()
         for job, _ in keys:
             self._jobs[job].synthesis_s += (now - started_s) / len(keys)
+        frames = sum(cost(self._jobs[job].plan, index, 1) for job, index in keys)
         self._vocode([key for key in keys if self._rows[key].finished])
+        self._pace.note(frames, time.monotonic() - started_s)
         if now - self._last_beat_s >= BEAT_S:
             self._last_beat_s = now
             self._send(types.Beat(memory_bytes()))

@@ -71,6 +71,17 @@ class Plan:
     parameters: Parameters
     warnings: tuple[str, ...]
 
+    @property
+    def durations_s(self) -> tuple[float, ...]:
+        """How long each segment will be heard; the overlap of two belongs to the second."""
+        samples = [
+            (segment.total_frames - self.reference.frames - 1) * HOP_SAMPLES for segment in self.segments
+        ]
+        overlaps = [self.parameters.cross_fade_samples] * (len(samples) - 1) + [0]
+        return tuple(
+            max(0, size - overlap) / SAMPLE_RATE_HZ for size, overlap in zip(samples, overlaps, strict=True)
+        )
+
 
 class Synthesizer:
     """Owns a loaded model and the cache of prepared references."""

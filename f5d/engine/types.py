@@ -79,6 +79,15 @@ class Synthesize(msgspec.Struct, frozen=True, tag=True):
     share: str = ""  # jobs of one share count as one client's
 
 
+class Predict(msgspec.Struct, frozen=True, tag=True):
+    """Say what `Synthesize` with these would speak and how long it would take; answered with `Predicted`."""
+
+    job: str
+    text: str
+    reference: Reference
+    parameters: Parameters
+
+
 class Encode(msgspec.Struct, frozen=True, tag=True):
     """Turn the finished PCM of a job into a file of the given encoding with `tag` as its comment."""
 
@@ -98,7 +107,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag=True):
     """Exit with status 0 now."""
 
 
-ToEngine: TypeAlias = Configure | Synthesize | Encode | Cancel | Shutdown
+ToEngine: TypeAlias = Configure | Synthesize | Predict | Encode | Cancel | Shutdown
 
 
 # Engine to broker.
@@ -131,6 +140,22 @@ class Planned(msgspec.Struct, frozen=True, tag=True):
     voice_hash: str
     warnings: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+
+
+class Predicted(msgspec.Struct, frozen=True, tag=True):
+    """What `Predict` asked for: the segments' words and lengths in seconds, and the engine's time.
+
+    `synthesis_s` is the job's own time, `ahead_s` what the jobs that the engine has now still take.
+    """
+
+    job: str
+    ref_text: str
+    voice_hash: str
+    texts: tuple[str, ...]
+    durations_s: tuple[float, ...]
+    synthesis_s: float
+    ahead_s: float
+    warnings: tuple[str, ...] = ()
 
 
 class Segment(msgspec.Struct, frozen=True, tag=True):
@@ -179,7 +204,9 @@ class Beat(msgspec.Struct, frozen=True, tag=True):
     memory_bytes: int
 
 
-FromEngine: TypeAlias = Loaded | LoadFailed | Planned | Segment | Finished | Encoded | Failed | Cancelled | Beat
+FromEngine: TypeAlias = (
+    Loaded | LoadFailed | Planned | Predicted | Segment | Finished | Encoded | Failed | Cancelled | Beat
+)
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_engine: Final = msgspec.msgpack.Decoder(ToEngine)

@@ -1,0 +1,81 @@
+"""`f5ctl say --dry-run`: the plan equals what `say` then does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.cli.conftest import Cli
+
+STEPS = ("--nfe-step", "2", "--seed", "1")
+TEXT = "It costs $5 at 10:30. We have several things in common, and that is a long sentence for a small model."
+LONG_TEXT = "This sentence is long enough to be busy with for a while. " * 20
+
+
+def look(cli: Cli, *args: str) -> dict[str, Any]:
+    """Return the daemon's answer to a dry run."""
+    done = cli.run("say", "--dry-run", "--json", *args)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_the_plan_is_what_say_does(cli: Cli, tmp_path: Path) -> None:
+    """Segments, times, length and everything that decides the audio are those of the speech itself."""
+    target = tmp_path / "a.wav"
+    plan = look(cli, *STEPS, "-o", str(target), TEXT)
+    assert not target.exists()
+    done = cli.run("say", *STEPS, "--json", "-o", str(target), TEXT)
+    receipt = json.loads(done.stdout)
+    assert plan["segments"][0]["text"].startswith("It costs five dollars at ten thirty.")
+    assert len(plan["segments"]) == receipt["segments"] > 1
+    starts = [(each["text"], each["start_s"]) for each in plan["segments"]]
+    assert starts == [(each["text"], each["start_s"]) for each in receipt["timeline"]]
+    assert plan["duration_s"] == pytest.approx(receipt["duration_s"], abs=0.002)
+    for key in ("model", "model_hash", "voice", "voice_hash", "ref_text", "seed", "parameters", "dtype"):
+        assert plan[key] == receipt[key], key
+    assert plan["wait_s"] == 0
+    assert plan["synthesis_s"] > 0
+
+
+def test_twice_the_steps_take_twice_the_time(cli: Cli) -> None:
+    """The prediction follows from the frames and steps, guidance included."""
+    once = look(cli, "--nfe-step", "8", TEXT)["synthesis_s"]
+    assert look(cli, "--nfe-step", "16", TEXT)["synthesis_s"] == pytest.approx(2 * once, abs=0.002)
+    assert look(cli, "--nfe-step", "16", "--cfg-strength", "0", TEXT)["synthesis_s"] == pytest.approx(
+        once, abs=0.002
+    )
+
+
+def test_what_is_being_spoken_counts_as_wait(cli: Cli, tmp_path: Path) -> None:
+    """A plan is answered at once while the engine is busy, and says for how long it will be."""
+    with cli.start("say", "--nfe-step", "128", "-o", str(tmp_path / "a.wav"), LONG_TEXT) as busy:
+        cli.wait_for_job("running")
+        found = look(cli, *STEPS, "Hello there.")
+        assert busy.poll() is None
+        busy.terminate()
+    assert found["wait_s"] > found["synthesis_s"] > 0
+
+
+def test_a_script_is_shown_as_it_will_be_heard(cli: Cli) -> None:
+    """Voices, pauses and the sum, for a person."""
+    done = cli.run("say", "--dry-run", *STEPS, "[rms] Hello there. [pause 1s] [slt] Hello, you. 42 ☃")
+    lines = done.stdout.decode().splitlines()
+    assert [line.split(",")[0] for line in lines if line.startswith("voice")] == ["voice rms", "voice slt"]
+    assert lines[1] == "    0.0  Hello there."
+    assert lines[2].endswith("(pause of 1 s)")
+    assert any(line.endswith("forty-two ☃") for line in lines)
+    assert " in 2 segments; about " in lines[-1]
+    assert done.stderr.decode() == "f5ctl: warning: model starter cannot read and skips: ☃\n"
+
+
+def test_what_cannot_be_spoken_cannot_be_planned(cli: Cli) -> None:
+    """The same errors as without --dry-run."""
+    done = cli.run("say", "--dry-run", "[nobody] Hello.")
+    assert (done.returncode, done.stdout) == (65, b"")
+    assert b"unknown voice 'nobody'" in done.stderr
+    assert cli.run("say", "--dry-run", "...").returncode == 65
