@@ -8,6 +8,7 @@ sentence is split, a blank line ends a segment, a line end is a place to split.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ UTTERANCE_S: Final = 22.0
 MIN_SEGMENT_BYTES: Final = 24
 # A first segment of about two seconds; shorter ones would not sound like the rest.
 FIRST_SEGMENT_BYTES: Final = 30
+# A reference that says what its transcript does is never re-timed so many times longer or shorter.
+MAX_RETIMING: Final = 4
 # Below this many bytes upstream slows down, so that one word is not swallowed.
 SHORT_TEXT_BYTES: Final = 10
 
@@ -196,9 +199,18 @@ def whole_rate_frames(*, ref_frames: int, ref_text: str, least: int, most: int) 
 
     Upstream's average upsampling spreads a text evenly over its frames only then; a small model that
     learned to speak evenly loses its place otherwise.
+
+    Raises:
+        BadRequestError: `bad_parameter` when it would be more than MAX_RETIMING times longer or shorter.
     """
     size = len(ref_text.encode())
-    return size * min(max(round(ref_frames / size), least), most)
+    frames = size * min(max(round(ref_frames / size), least), most)
+    if not 1 <= MAX_RETIMING * frames / ref_frames <= MAX_RETIMING**2:
+        shortest = math.ceil(ref_frames / most / MAX_RETIMING)
+        longest = int(ref_frames / least * MAX_RETIMING)
+        line = f"ref_text has {size} bytes; a recording of {ref_frames} frames has {shortest} to {longest}"
+        raise BadRequestError("bad_parameter", f"{line} (does it say all that the recording does?)")
+    return frames
 
 
 def share_duration(

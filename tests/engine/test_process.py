@@ -159,7 +159,7 @@ def test_an_unusable_reference_is_refused_with_one_clear_line(
 def test_a_telephone_recording_in_stereo_is_a_good_reference(engine: Engine) -> None:
     """8 kHz stereo is resampled and mixed."""
     stereo = recording(np.tile(NOISE[:24_000, None], 2), 8_000)
-    engine.send(speak("phone", reference=types.Reference(stereo, "so")))
+    engine.send(speak("phone", reference=types.Reference(stereo, "and so it is with us.")))
     assert isinstance(engine.until_over("phone")[-1], types.Finished)
 
 
@@ -207,7 +207,8 @@ def test_a_fixed_duration_is_kept(engine: Engine) -> None:
     parameters = types.Parameters(nfe_step=4, fix_duration=5.0)
     engine.send(speak("fixed", parameters=parameters))
     speech_s = len(pcm_of(engine.until_over("fixed"))) / 2 / 24_000
-    assert speech_s == pytest.approx(5.0 - 2.24, abs=0.02)
+    samples, rate_hz = sf.read(io.BytesIO(REFERENCE.audio))
+    assert speech_s == pytest.approx(5.0 - len(samples) / rate_hz, abs=0.1)  # it is re-timed a little
     engine.send(speak("tiny", parameters=types.Parameters(nfe_step=4, fix_duration=1.0)))
     (failed,) = engine.until_over("tiny")
     assert isinstance(failed, types.Failed)
@@ -247,7 +248,7 @@ def test_the_engine_ends_with_its_broker_and_ignores_its_signals() -> None:
 
 def test_a_listener_hears_the_first_sentence_early(engine: Engine) -> None:
     """With `stream` the first segment is one sentence; the words and their order stay."""
-    text = "This is the first day of the rest of your life. He stood. She ran. They walked on."
+    text = "This is the first day of your life. She ran. They walked on."
     counts = {}
     for stream in (False, True):
         job = f"stream{stream}"
@@ -263,12 +264,13 @@ def test_a_listener_hears_the_first_sentence_early(engine: Engine) -> None:
 def test_lengths_that_no_speech_has_are_refused(engine: Engine) -> None:
     """A transcript of one letter for seconds of speech, or an hour for a word, asks for absurd lengths."""
     odd = types.Reference(recording(np.tile(NOISE, 3)[: 24_000 * 8]), "a")
-    for job in (
-        speak("odd", "he is at the height of his powers. " * 9, reference=odd),
-        speak("hour", parameters=types.Parameters(nfe_step=4, fix_duration=3600.0)),
+    hour = types.Parameters(nfe_step=4, fix_duration=3600.0)
+    for job, line in (
+        (speak("odd", "he is at the height of his powers.", reference=odd), "does it say all that"),
+        (speak("hour", parameters=hour), "the limit is 43.7 s"),
     ):
         engine.send(job)
         (failed,) = engine.until_over(job.job)
         assert isinstance(failed, types.Failed)
         assert failed.code == "bad_parameter"
-        assert "the limit is 43.7 s" in failed.message
+        assert line in failed.message

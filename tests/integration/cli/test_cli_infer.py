@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 STARTER = Path(f5d.__file__).parent / "starter"
 MODEL = ("--checkpoint", f"{STARTER}/model.safetensors", "--vocab", f"{STARTER}/vocab.txt")
 SHAPE = ("--architecture", f"{STARTER}/dit.json", "--vocoder", f"{STARTER}/vocoder")
-VOICE = ("--ref-audio", f"{STARTER}/voices/rms_0.wav", "--ref-text", "he is at the height of his powers.")
+VOICE_TEXT = (STARTER / "voices" / "rms_0.txt").read_text().strip()
+VOICE = ("--ref-audio", f"{STARTER}/voices/rms_0.wav", "--ref-text", VOICE_TEXT)
 QUICK = ("--nfe-step", "2", "--seed", "1")
 CONFIG = f"""[models.mine]
 checkpoint = "{STARTER}/model.safetensors"
