@@ -155,14 +155,13 @@ class Synthesizer:
                 cross_fade_s=parameters.cross_fade_duration,
             )
             return [int(duration_s * SAMPLE_RATE_HZ / HOP_SAMPLES) for duration_s in durations]
-        short_text_speed = self._model.spec.short_text_speed
         return [
             text.segment_frames(
                 ref_frames=prepared.frames,
                 ref_text=prepared.text,
                 segment=piece,
                 speed=parameters.speed,
-                short_text_speed=parameters.speed if short_text_speed is None else short_text_speed,
+                short_text_extra_s=self._model.spec.short_text_extra_s,
             )
             for piece in pieces
         ]

@@ -120,7 +120,7 @@ def _starter() -> ModelSpec:
         reference_gap=" ",  # it was trained so; upstream's two spaces shift its alignment
         default_voice="rms",
         max_segment_bytes=70,  # it was trained on at most 126 characters, reference included
-        short_text_speed=None,  # and at an even rate
+        short_text_extra_s=0.0,  # and at an even rate
         nfe_step=16,
         frames_per_byte=(6, 7),  # it was trained at 5 too, but slower is clearer
         tokenizer="char",

@@ -118,7 +118,7 @@ class ModelSpec:
     A place is a local path or `hf://org/repo/path`. `vocoder` is a folder or `hf://org/repo`.
     `reference_gap` is what stands between the reference text's last visible character and the
     generated text. `max_segment_bytes` bounds a segment below what the reference's length allows;
-    `short_text_speed` replaces the speed of texts under ten bytes (None: it does not); `nfe_step` is
+    `short_text_extra_s` is how much longer texts under ten bytes take, at most; `nfe_step` is
     the default number of ODE steps. `frames_per_byte` are the least and the most mel frames per byte of
     text that the model speaks at: a reference is re-timed to the nearest whole number between them (None:
     references stay as they are). `language` is the one that numbers are read out in by default.
@@ -132,7 +132,7 @@ class ModelSpec:
     reference_gap: str = UPSTREAM_GAP
     default_voice: str = "basic_en"
     max_segment_bytes: int | None = None
-    short_text_speed: float | None = 0.3
+    short_text_extra_s: float = 0.3
     nfe_step: int = 32
     frames_per_byte: tuple[int, int] | None = None
     tokenizer: Tokenizer = "pinyin"

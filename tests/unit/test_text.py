@@ -127,11 +127,20 @@ def test_a_short_start_takes_one_sentence_and_loses_nothing() -> None:
 
 
 def test_lengths_follow_upstreams_estimate() -> None:
-    """The segment gets the reference's frames per byte, divided by the speed; short texts the slow speed."""
-    estimate = partial(text.segment_frames, ref_frames=210, ref_text="x" * 35, short_text_speed=0.3)
+    """The segment gets the reference's frames per byte, divided by the speed."""
+    estimate = partial(text.segment_frames, ref_frames=210, ref_text="x" * 35, short_text_extra_s=0.3)
     assert estimate(segment="y" * 70, speed=1.0) == 630
     assert estimate(segment="y" * 70, speed=2.0) == 420
-    assert estimate(segment="yes", speed=1.0) == 270
+
+
+@given(st.integers(0, 40), st.floats(0.5, 2.0))
+def test_more_text_never_takes_less_time(size: int, speed: float) -> None:
+    """There is no cliff at ten bytes; a word alone gets time to be said, but no more than that."""
+    estimate = partial(
+        text.segment_frames, ref_frames=240, ref_text="x" * 40, speed=speed, short_text_extra_s=0.3
+    )
+    assert estimate(segment="y" * size) <= estimate(segment="y" * (size + 1))
+    assert 240 + 6 * size / speed - 1 <= estimate(segment="y" * size) <= 240 + (6 * size + 28.2) / speed
 
 
 @pytest.mark.parametrize(
