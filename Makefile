@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 	echo "hello.wav says: $(SENTENCE)"
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest --ignore=tests/systemd
+	$(BIN)/python -m pytest --ignore=tests/systemd -n 2 --dist loadfile
 
 test-systemd: $(VENV)/installed-test
 	@{ command -v debootstrap && command -v systemd-nspawn; } >/dev/null || \

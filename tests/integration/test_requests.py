@@ -183,7 +183,7 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
             "voice",
             "../../etc/passwd",
             "unknown_voice",
-            "unknown voice '../../etc/passwd'; known voices: basic_en",
+            "unknown voice '../../etc/passwd'; known voices: awb",
         ),
         ("model", "gpt", "unknown_model", "unknown model 'gpt'"),
     ],

@@ -18,7 +18,7 @@ from .support import TINY, Maker, Upstream
 def test_a_loaded_model_says_what_it_is(starter: LoadedModel, starter_files: LocalModel) -> None:
     """Device, type, size and hash of the running model are known."""
     assert (starter.device, starter.dtype) == ("cpu", "float32")
-    assert starter.parameter_count == 8_274_532
+    assert starter.parameter_count == 8_929_572
     assert starter.model_hash == content_hash(starter_files.checkpoint)
     assert len(starter.vocabulary) == 65
 
