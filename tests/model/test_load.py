@@ -20,7 +20,7 @@ def test_a_loaded_model_says_what_it_is(starter: LoadedModel, starter_files: Loc
     assert (starter.device, starter.dtype) == ("cpu", "float32")
     assert starter.parameter_count == 8_929_572
     assert starter.model_hash == content_hash(starter_files.checkpoint)
-    assert len(starter.vocabulary) == 65
+    assert len(starter.vocabulary) == 70
 
 
 def test_the_starter_loads_quickly() -> None:
