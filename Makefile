@@ -3,13 +3,14 @@
 #   make test    every check but one:
 #   make test-systemd    the units, on a machine with a real systemd (as root; Debian or Ubuntu)
 #   make man     the manual pages in man/
+#   make commands    docs/commands.md
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SENTENCE ?= This is the first day of the rest of your life.
 
-.PHONY: demo test test-systemd lint man clean
+.PHONY: demo test test-systemd lint man commands clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
@@ -33,6 +34,9 @@ lint: $(VENV)/installed-test
 
 man: $(VENV)/installed
 	$(BIN)/python -m f5d.manual man
+
+commands: $(VENV)/installed
+	$(BIN)/python -m f5d.manual docs/commands.md
 
 clean:
 	rm -rf $(VENV) hello.wav man

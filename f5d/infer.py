@@ -21,22 +21,24 @@ _PARAMETERS: Final = ("nfe_step", "cfg_strength", "sway_sampling_coef", "speed",
 
 
 @click.group(invoke_without_command=True)
-@click.option("--checkpoint", metavar="FILE", help="The model: .safetensors or .pt, in upstream's format.")
-@click.option("--vocab", metavar="FILE", help="Its vocab.txt.")
+@click.option(
+    "-c", "--checkpoint", metavar="FILE", help="The model: .safetensors or .pt, in upstream's format."
+)
+@click.option("-v", "--vocab", metavar="FILE", help="Its vocab.txt.")
 @click.option("--architecture", metavar="NAME", default="F5TTS_v1_Base", show_default=True, help="Or a YAML.")
 @click.option("--vocoder", metavar="DIR", help="A Vocos folder other than upstream's.")
-@click.option("--text", metavar="TEXT", help="What to say.")
-@click.option("--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
+@click.option("-t", "--text", metavar="TEXT", help="What to say.")
+@click.option("-r", "--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
 @click.option("--ref-text", metavar="TEXT", default="", help="What it says; transcribed when left out.")
-@click.option("--nfe-step", type=int, metavar="N", help="ODE steps.")
+@click.option("-n", "--nfe-step", type=int, metavar="N", help="ODE steps.")
 @click.option("--cfg-strength", type=float, metavar="C", help="Guidance.")
 @click.option("--sway-sampling-coef", type=float, metavar="C", help="Sway.")
-@click.option("--speed", type=float, metavar="X", help="Tempo.")
+@click.option("-s", "--speed", type=float, metavar="X", help="Tempo.")
 @click.option("--fix-duration", type=float, metavar="S", help="Length with the recording's, in seconds.")
 @click.option("--seed", type=int, metavar="N", help="Same seed, same audio.")
 @click.option("--remove-silence", is_flag=True, help="Cut long pauses.")
-@click.option("--output", metavar="FILE", help="Where the audio goes, in the format of its suffix.")
-@click.option("--device", metavar="D", default="auto", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("-o", "--output", metavar="FILE", help="Where the audio goes, in the format of its suffix.")
+@click.option("-d", "--device", metavar="D", default="auto", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option("--dtype", metavar="D", default="auto", show_default=True, help="As for `f5d serve`.")
 @click.option("--use-service", is_flag=True, help="Let the daemon speak; the checkpoint is one it knows.")
 @click.option("--socket", metavar="PATH", help="The daemon's socket ($F5D_SOCKET).")
@@ -63,7 +65,7 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
 
 
 @infer.command("info")
-@click.option("--checkpoint", metavar="FILE", required=True, help="The model: .safetensors or .pt.")
+@click.option("-c", "--checkpoint", metavar="FILE", required=True, help="The model: .safetensors or .pt.")
 @click.option("--vocab", metavar="FILE", help="Its vocab.txt, to see whether they fit.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as a line of JSON.")
 def info(checkpoint: str, vocab: str | None, *, as_json: bool) -> None:

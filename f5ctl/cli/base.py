@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
@@ -17,6 +17,7 @@ from f5ctl.protocol import SYSTEM_SOCKET, client_socket_path, may_use
 from f5ctl.sinks import ReaderGoneError
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+_HELP_ALL: Final = "f5ctl.help_all"  # key of the context's notes
 
 
 class Settings:
@@ -54,6 +55,7 @@ def common_options(function: _Decorated) -> _Decorated:
         ),
         option(
             "--no-start",
+            rare=True,
             is_flag=True,
             expose_value=False,
             envvar="F5CTL_NO_START",
@@ -62,6 +64,7 @@ def common_options(function: _Decorated) -> _Decorated:
         ),
         option(
             "--socket",
+            rare=True,
             metavar="PATH",
             expose_value=False,
             callback=note("socket", str),
@@ -73,18 +76,19 @@ def common_options(function: _Decorated) -> _Decorated:
 
 
 class SectionOption(click.Option):
-    """An option that knows its place in the help."""
+    """An option that knows its place in the help; a `LongVerb` shows rare ones in --help-all alone."""
 
-    def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, section: str, rare: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+        self.rare = rare
 
 
 def option(
-    *declarations: str, section: str = "Options", **attributes: Any
+    *declarations: str, section: str = "Options", rare: bool = False, **attributes: Any
 ) -> Callable[[_Decorated], _Decorated]:
     """Return click's decorator for an option that is listed under `section`."""
-    return click.option(*declarations, cls=SectionOption, section=section, **attributes)
+    return click.option(*declarations, cls=SectionOption, section=section, rare=rare, **attributes)
 
 
 def offer(kind: Literal["voices", "models"]) -> Callable[..., Any]:
@@ -110,7 +114,7 @@ class Verb(click.Command):
         """List the options section by section."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if self.shows(ctx, parameter) else None
             if record is not None and isinstance(parameter, click.Option):
                 sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
         for section, records in sections.items():
@@ -123,6 +127,38 @@ class Verb(click.Command):
             with formatter.section("Examples"):
                 for line in self._examples.splitlines():
                     formatter.write(f"  {line}\n")
+
+    def shows(self, ctx: click.Context, parameter: click.Parameter) -> bool:  # noqa: ARG002
+        """Return whether the help page lists `parameter`."""
+        return True
+
+
+class LongVerb(Verb):
+    """A verb with more options than fit a screen: --help leaves the rare ones to --help-all."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters with --help-all as the last one."""
+        return [*super().get_params(ctx), self._help_all]
+
+    def shows(self, ctx: click.Context, parameter: click.Parameter) -> bool:
+        """Return whether the page that was asked for lists `parameter`."""
+        return bool(ctx.meta.get(_HELP_ALL)) or not getattr(parameter, "rare", False)
+
+    _help_all = click.Option(
+        ["--help-all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda ctx, _parameter, value: _show_all(ctx) if value else None,
+        help="Show the rare options too.",
+    )
+
+
+def _show_all(ctx: click.Context) -> None:
+    """Print the whole help page and end the verb."""
+    ctx.meta[_HELP_ALL] = True
+    click.echo(ctx.get_help())
+    ctx.exit()
 
 
 def connect(

@@ -11,7 +11,7 @@ from f5ctl.batch.manifest import STYLES, Defaults, Line, read_manifest
 from f5ctl.batch.report import BatchReport
 from f5ctl.batch.runner import Policy, Runner
 from f5ctl.batch.store import Store
-from f5ctl.cli.base import Settings, Verb, common_options, connect, offer, option
+from f5ctl.cli.base import LongVerb, Settings, common_options, connect, offer, option
 from f5ctl.cli.output import FORMATS, Format
 from f5ctl.cli.say import PRIORITIES, QUALITIES, Number
 from f5ctl.client import Client
@@ -22,7 +22,7 @@ EXIT_FAILED_LINES: Final = 1
 
 
 @click.command(
-    cls=Verb,
+    cls=LongVerb,
     options_metavar="[OPTIONS]",
     examples="f5ctl batch lines.txt -d out\njq -c '{text: .title}' news.json | f5ctl batch - -d out --jobs 16",
 )
@@ -53,7 +53,7 @@ EXIT_FAILED_LINES: Final = 1
     type=click.IntRange(1, 256),
     default=8,
     section="Work",
-    help="Requests in flight, 8 when left out.",
+    help="Requests in flight (8).",
 )
 @option("--keep-going", is_flag=True, section="Work", help="Do the other lines when one has failed.")
 @option(
@@ -62,7 +62,7 @@ EXIT_FAILED_LINES: Final = 1
     type=click.IntRange(0, 100),
     default=2,
     section="Work",
-    help="Tries after a failure that may pass, 2 when left out.",
+    help="Tries after a failure that may pass (2).",
 )
 @option(
     "--priority",
@@ -70,6 +70,7 @@ EXIT_FAILED_LINES: Final = 1
     type=click.Choice(list(PRIORITIES)),
     default="low",
     section="Work",
+    rare=True,
     help="low (the default), normal or high.",
 )
 @option(
@@ -97,11 +98,18 @@ EXIT_FAILED_LINES: Final = 1
     section="Lines that do not say it",
     help=f"One of {' '.join(QUALITIES)}.",
 )
-@option("--nfe-step", type=Number("nfe_step", int), section="Lines that do not say it", help="ODE steps.")
+@option(
+    "--nfe-step",
+    type=Number("nfe_step", int),
+    section="Lines that do not say it",
+    rare=True,
+    help="ODE steps.",
+)
 @option(
     "--cfg-strength",
     type=Number("cfg_strength", float),
     section="Lines that do not say it",
+    rare=True,
     help="Guidance.",
 )
 @option("--speed", type=Number("speed", float), section="Lines that do not say it", help="Tempo.")

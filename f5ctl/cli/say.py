@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, offer, option
+from f5ctl.cli.base import LongVerb, Settings, common_options, connect, emit, emit_json, offer, option
 from f5ctl.cli.inputs import read_recording, read_text
 from f5ctl.cli.output import FORMATS, Format, Output, check_complete, choose_output, file_tag
 from f5ctl.client import Client, answer, new_id
@@ -50,7 +50,7 @@ def _listed(words: Iterable[object]) -> str:
 
 
 @click.command(
-    cls=Verb,
+    cls=LongVerb,
     options_metavar="[OPTIONS]",
     examples="f5ctl say -o hello.wav 'Hello there.'\ngit log -1 --format=%s | f5ctl say -v slt --play",
 )
@@ -63,6 +63,7 @@ def _listed(words: Iterable[object]) -> str:
     "--paragraph-pause",
     metavar="TIME",
     section="Text",
+    rare=True,
     help="Silence between paragraphs: 800ms, 1.5s.",
 )
 @option(
@@ -78,11 +79,18 @@ def _listed(words: Iterable[object]) -> str:
     metavar="NAME",
     type=click.Choice(FORMATS),
     section="Output",
+    rare=True,
     help=f"One of {' '.join(FORMATS)}, whatever the suffix.",
 )
 @option("--output-raw", is_flag=True, section="Output", help="Samples on stdout: s16le, 24 kHz, mono.")
 @option("--dry-run", is_flag=True, section="Output", help="Show what would be said, when, and the wait.")
-@option("--no-receipt-text", is_flag=True, section="Output", help="Keep the text out of the file's receipt.")
+@option(
+    "--no-receipt-text",
+    is_flag=True,
+    section="Output",
+    rare=True,
+    help="Keep the text out of the file's receipt.",
+)
 @option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
 @option("--subtitles", metavar="FILE", section="Output", help="Write subtitles, .srt or .vtt.")
@@ -90,76 +98,94 @@ def _listed(words: Iterable[object]) -> str:
     "-v",
     "--voice",
     metavar="NAME",
-    section="Voice",
+    section="Speech",
     shell_complete=offer("voices"),
     help="A voice of `f5ctl voices`.",
 )
-@option("--ref-audio", metavar="FILE", section="Voice", help="A recording of the voice to speak in.")
-@option("--ref-text", metavar="TEXT", section="Voice", help="What the recording says.")
+@option("--ref-audio", metavar="FILE", section="Speech", help="A recording of the voice to speak in.")
+@option("--ref-text", metavar="TEXT", section="Speech", help="What the recording says.")
 @option(
     "-m",
     "--model",
     metavar="NAME",
-    section="Synthesis",
+    section="Speech",
     shell_complete=offer("models"),
     help="The model, if not the default.",
 )
-@option("--speed", type=Number("speed", float), section="Synthesis", help=f"Tempo, {BOUNDS['speed']}.")
-@option("--seed", type=Number("seed", int), section="Synthesis", help="Same seed, same audio.")
+@option("--speed", type=Number("speed", float), section="Speech", help=f"Tempo, {BOUNDS['speed']}.")
+@option("--seed", type=Number("seed", int), section="Speech", help="Same seed, same audio.")
 @option(
     "--quality",
     metavar="NAME",
     type=click.Choice(list(QUALITIES)),
-    section="Synthesis",
+    section="Speech",
     help=f"{_listed(QUALITIES)}: {_listed(QUALITIES.values())} ODE steps.",
 )
 @option(
-    "--nfe-step", type=Number("nfe_step", int), section="Synthesis", help=f"ODE steps, {BOUNDS['nfe_step']}."
+    "--nfe-step",
+    type=Number("nfe_step", int),
+    section="Fine tuning",
+    rare=True,
+    help=f"ODE steps, {BOUNDS['nfe_step']}.",
 )
 @option(
     "--cfg-strength",
     type=Number("cfg_strength", float),
-    section="Synthesis",
+    section="Fine tuning",
+    rare=True,
     help=f"Guidance, {BOUNDS['cfg_strength']}.",
 )
 @option(
     "--sway-sampling-coef",
     type=Number("sway_sampling_coef", float),
-    section="Synthesis",
+    section="Fine tuning",
+    rare=True,
     help=f"Sway, {BOUNDS['sway_sampling_coef']}.",
 )
 @option(
     "--fix-duration",
     type=Number("fix_duration", float),
-    section="Synthesis",
+    section="Fine tuning",
+    rare=True,
     help="Length with the recording's, in seconds.",
 )
 @option(
     "--cross-fade-duration",
     type=Number("cross_fade_duration", float),
-    section="Synthesis",
+    section="Fine tuning",
+    rare=True,
     help="Overlap of segments, in seconds.",
 )
 @option(
     "--target-rms",
     type=Number("target_rms", float),
-    section="Synthesis",
+    section="Fine tuning",
+    rare=True,
     help=f"Loudness, {BOUNDS['target_rms']}.",
 )
 @option(
     "--language",
     metavar="CODE",
-    section="Synthesis",
+    section="Speech",
     help="Read numbers out in en, pt or none; default: the voice's.",
 )
-@option("--remove-silence/--no-remove-silence", default=None, section="Synthesis", help="Cut long pauses.")
+@option(
+    "--remove-silence/--no-remove-silence",
+    default=None,
+    section="Fine tuning",
+    rare=True,
+    help="Cut long pauses.",
+)
 @option(
     "--priority",
     metavar="NAME",
     type=click.Choice(list(PRIORITIES)),
+    rare=True,
     help=f"{_listed(PRIORITIES)}: whose turn it is while others speak too.",
 )
-@option("--timeout", "timeout_s", type=Number("timeout_s", float), help="Give up after so many seconds.")
+@option(
+    "--timeout", "timeout_s", type=Number("timeout_s", float), rare=True, help="Give up after so many seconds."
+)
 @option("--retry", is_flag=True, help="Go on when the daemon dies or is full.")
 @common_options
 @click.pass_obj
@@ -188,8 +214,8 @@ def say(
 ) -> None:
     """Speak TEXT, or the text on stdin; [town] in it changes the voice, [pause 800ms] is a pause.
 
-    The audio goes to -o FILE; without one to stdout as WAV, or to a player when stdout is a
-    terminal. Text that is still being written to a pipe is spoken sentence by sentence.
+    The audio goes to -o FILE, else to stdout as WAV, on a terminal to a player. Text that is
+    still being written to a pipe is spoken sentence by sentence.
     """
     reading = _reading(file, config, subtitles, paragraph_pause)
     if reading and output is None and not (output_raw or play):

@@ -11,6 +11,7 @@ import pytest
 
 from f5ctl.cli import VERBS
 from f5d.config import KEYS
+from f5d.manual import reference
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,22 @@ def test_every_setting_is_there(pages: Path) -> None:
     """Each key of the configuration has an entry with its default."""
     page = (pages / "f5d.toml.5").read_text()
     assert [key for key in KEYS if f".B {key} = " not in page] == []
+
+
+def test_the_command_reference_is_up_to_date() -> None:
+    """docs/commands.md is what `make commands` writes today."""
+    page = Path(__file__).parents[2] / "docs" / "commands.md"
+    assert page.read_text() == reference(), "run `make commands`"
+
+
+def test_the_command_reference_is_complete() -> None:
+    """It has every verb, also those of verbs, and the options that --help leaves to --help-all."""
+    page = reference()
+    for heading in (*VERBS, "voices add", "models pull"):
+        assert f"\n## f5ctl {heading}\n" in page
+    assert "\n## f5d infer info\n" in page
+    assert "| `--cross-fade-duration X` |" in page
+    assert "--help" not in page
 
 
 @pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")

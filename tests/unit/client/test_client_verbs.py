@@ -5,9 +5,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from f5ctl.cli import VERBS
+from f5ctl.cli import cli as verb_group
+from f5d.__main__ import main as daemon_group
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon
@@ -184,11 +187,51 @@ def test_an_answer_into_a_full_disk(cli: Cli, daemon: FakeDaemon, args: list[str
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_fits_the_screen(cli: Cli, verb: str) -> None:
-    """Every verb explains itself in at most 80 columns, with examples."""
+    """Every verb explains itself in at most 80 columns and 40 lines, with examples."""
     page = cli.run(verb, "--help").stdout.decode()
     assert page.startswith(f"Usage: f5ctl {verb}")
     assert "Examples:" in page
     assert max(map(len, page.splitlines())) <= 80
+    assert len(page.splitlines()) <= 40
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_help_of_every_command_fits_the_screen(width: int) -> None:
+    """So does each command of f5d and each verb of a verb, on a wider terminal too."""
+    pages = {"f5ctl": help_page(verb_group, "f5ctl", width), **pages_below(verb_group, "f5ctl", width)}
+    pages |= pages_below(daemon_group, "f5d", width)
+    assert {"f5ctl say", "f5ctl voices add", "f5d infer", "f5d infer info"} <= set(pages)
+    assert {name: len(page) for name, page in pages.items() if len(page) > 40} == {}
+
+
+def help_page(command: click.Command, name: str, width: int) -> list[str]:
+    return click.Context(command, info_name=name, terminal_width=width).get_help().splitlines()
+
+
+def pages_below(group: click.Group, path: str, width: int) -> dict[str, list[str]]:
+    ctx = click.Context(group, info_name=path)
+    pages = {}
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        assert command is not None
+        pages[f"{path} {name}"] = help_page(command, f"{path} {name}", width)
+        if isinstance(command, click.Group):
+            pages |= pages_below(command, f"{path} {name}", width)
+    return pages
+
+
+@pytest.mark.parametrize("verb", ["say", "batch"])
+def test_rare_options_have_a_page_of_their_own(cli: Cli, verb: str) -> None:
+    """--help leaves rare options out and names --help-all, which shows every option, and each of them works."""
+    short, whole = (cli.run(verb, flag).stdout.decode() for flag in ("--help", "--help-all"))
+    assert "--help-all" in short
+    for flag in ("--cfg-strength", "--priority", "--socket"):
+        assert f"  {flag} " not in short
+        assert f"  {flag} " in whole
+    command = verb_group.get_command(click.Context(verb_group), verb)
+    assert command is not None
+    flags = {flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")}
+    assert {flag for flag in flags if flag not in whole} == set()
 
 
 def test_bare_command_lists_the_verbs(cli: Cli) -> None:
