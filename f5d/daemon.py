@@ -50,8 +50,12 @@ def run(
     config: Config,
     engine_command: Sequence[str] = ENGINE_COMMAND,
     read_config: Callable[[], Config] | None = None,
+    *,
+    on_demand: bool = False,
 ) -> None:
     """Serve until a `stop` request or a signal, then return; SIGHUP takes what `read_config` returns.
+
+    `on_demand` tells clients that one of them started this daemon, and may put another in its place.
 
     Raises:
         ConfigError: the socket cannot be had, or another daemon serves it.
@@ -75,7 +79,7 @@ def run(
             Outbox(router),
             partial(engine_settings, config, names.specs),
         )
-        facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model)
+        facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model, on_demand)
         broker = Broker(config, facts, names.specs, names.voices, dispatcher)
         heartbeat = Heartbeat(notifier, dispatcher)
         reloader = Reloader(config, names.specs, read_config, broker, heartbeat)

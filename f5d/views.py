@@ -36,6 +36,7 @@ class DaemonFacts:
     socket: str
     started_at: float  # monotonic
     model: str  # as configured
+    on_demand: bool = False  # started by a client, which may put another version in its place
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,9 @@ def test_stop_drains_and_stop_force_does_not() -> None:
         peer = daemon.peer()
         peer.send(say("a", "segments=3 delay=0.2"))
         peer.started("a")
-        assert peer.ok(Stop("s")) == {"draining": 1}
-        assert peer.ok(Stop("t", force=True)) == {"draining": 0}
+        facts = {"stopping": True, "pid": daemon.process.pid}
+        assert peer.ok(Stop("s")) == {"draining": 1, **facts}
+        assert peer.ok(Stop("t", force=True)) == {"draining": 0, **facts}
         assert isinstance(peer.end_of("a"), Cancelled)
         assert daemon.exit_status(5) == 0
 
