@@ -60,7 +60,7 @@ def test_a_newcomer_joins_between_two_steps() -> None:
 
 @pytest.mark.slow
 def test_a_deadline_is_honoured_between_steps(tmp_path: Path) -> None:
-    """--timeout in the middle of a segment: 75 in time, no file, the engine free a step later, nobody else hurt."""
+    """--timeout within a segment: 75 in time, no file, the engine free a step later, nobody else hurt."""
     with Daemon(
         engine_command=[sys.executable, "-m", "f5d.engine.process"], dtype="float32", threads=1
     ) as daemon:
