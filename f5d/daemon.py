@@ -31,7 +31,7 @@ from f5d.engine.types import Configure
 from f5d.fleet import Fleet
 from f5d.heartbeat import Heartbeat
 from f5d.jobs import JobTable
-from f5d.model.catalog import catalog, resolve
+from f5d.model.catalog import PUBLISHED, catalog, resolve
 from f5d.model.config import ModelSpec
 from f5d.outbox import Outbox
 from f5d.sdnotify import Notifier, inherited_socket
@@ -101,8 +101,10 @@ class Names:
 
 def known_names(config: Config) -> Names:
     """Return the models and voices of a configuration, or refuse one whose own names do not exist."""
+    wanted = config.model.lower()
+    published = [name for name in PUBLISHED if config.allowed_models == "all" or name.lower() == wanted]
     names = Names(
-        catalog({spec.name: spec for spec in config.models}, published=config.allowed_models == "all"),
+        catalog({spec.name: spec for spec in config.models}, published=published),
         voice_table(config.voices),
     )
     check_names(config, names.specs, names.voices)

@@ -104,6 +104,8 @@ def test_the_sandbox_is_real(machine: Machine, did: Did) -> None:
         )
         assert root.split()[5].startswith("ro")
         assert re.search(r"Max core file size\s+0\s+0", machine.read(f"/proc/{pid}/limits"))
+    refused = machine.f5ctl("load", "F5TTS_v1_Base", check=False)
+    assert (refused.returncode, "unknown model" in refused.stderr) == (65, True), "nobody configured it"
     did(f"the hardened unit speaks: exposure {found[1]}, no capabilities, system call filter, read-only root")
 
 
