@@ -16,7 +16,7 @@ import click
 from f5ctl import __version__
 from f5ctl.autostart import log_path
 from f5ctl.cli.base import Settings, Verb, common_options, emit, emit_json, emit_table, option
-from f5ctl.cli.doctor_units import examine_units
+from f5ctl.cli.doctor_units import examine_units, is_asleep
 from f5ctl.cli.findings import Finding
 from f5ctl.cli.models import size
 from f5ctl.client import Client, new_id
@@ -78,6 +78,10 @@ def _socket(path: str) -> Iterator[Finding]:
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK) and not os.path.exists(path):
         yield Finding("socket", "fault", f"{folder} cannot be written", "set F5D_SOCKET to a place of your own")
+        return
+    if is_asleep(os.path.abspath(path)):
+        how = f"none runs; systemd listens on {path}"
+        yield Finding("daemon", "note", how, "the next `f5ctl say` starts one")
         return
     try:
         with Client(path) as client:

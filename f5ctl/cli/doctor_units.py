@@ -17,15 +17,27 @@ IN_CHARGE: Final = "/run/systemd/system"  # sd_booted(3)
 _EXEC_START: Final = re.compile(r"^ExecStart=(\S+) -m f5d serve", re.MULTILINE)
 
 
+def is_asleep(path: str) -> bool:
+    """Return True when systemd listens on `path` for a daemon that does not run: connecting would start it."""
+    for scope in (Scope(system=False), Scope(system=True)):
+        if _is_in_charge() and scope.socket == path and _is_installed(scope):
+            try:
+                socket, service = properties(scope, SOCKET), properties(scope, SERVICE)
+            except ConfigError:
+                return False
+            return socket.get("ActiveState") == "active" and service.get("MainPID", "0") == "0"
+    return False
+
+
 def examine_units() -> Iterator[Finding]:
     """Yield what is to be said of the user's and the system's units."""
-    in_charge = shutil.which("systemctl") is not None and os.path.isdir(IN_CHARGE)
+    in_charge = _is_in_charge()
     if not in_charge:
         yield Finding("systemd", "ok", "not in charge here; f5ctl starts daemons itself")
     for system in (False, True):
         scope = Scope(system=system)
         what = f"systemd --{scope.name}"
-        if not any(target.exists() for _source, target in scope.files()):
+        if not _is_installed(scope):
             if in_charge:
                 yield Finding(what, "ok", "f5d is not installed as a service")
             continue
@@ -33,6 +45,14 @@ def examine_units() -> Iterator[Finding]:
         if in_charge:
             found += _state(scope, what)
         yield from found
+
+
+def _is_in_charge() -> bool:
+    return shutil.which("systemctl") is not None and os.path.isdir(IN_CHARGE)
+
+
+def _is_installed(scope: Scope) -> bool:
+    return any(target.exists() for _source, target in scope.files())
 
 
 def _files(scope: Scope, what: str) -> Iterator[Finding]:

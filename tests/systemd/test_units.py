@@ -71,6 +71,7 @@ def test_install_puts_everything_in_place(machine: Machine, did: Did) -> None:
     (found,) = doctor(machine)
     assert found["state"] == "ok"
     assert found["how"] == f"listens on {SYSTEM_SOCKET}; the first request starts the daemon"
+    assert machine.show("ActiveState") == "inactive", "doctor has started it"
     did("f5ctl service install --system: account f5d, folder 0750 root:f5d, socket 0660 root:f5d, enabled")
 
 
