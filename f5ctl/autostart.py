@@ -98,7 +98,7 @@ class _Start:
     def _spawn(self, path: str) -> subprocess.Popen[bytes]:
         import subprocess
 
-        command = [sys.executable, "-m", "f5d", "serve", "--socket", path]
+        command = [sys.executable, "-m", "f5d", "serve", "--socket", path, "--on-demand"]
         environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         if config := environment.get("F5D_CONFIG"):
             environment["F5D_CONFIG"] = os.path.abspath(config)

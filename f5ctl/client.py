@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import zmq
 
@@ -30,6 +31,7 @@ from f5ctl.errors import (
 from f5ctl.protocol import (
     MAX_MESSAGE_BYTES,
     TERMINAL_TYPES,
+    Accepted,
     Audio,
     Cancel,
     Cancelled,
@@ -52,6 +54,10 @@ NEVER_MS: Final = 2**31 - 1
 _MONITORED: Final = zmq.EVENT_CONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_DISCONNECTED
 
 
+# Is told of the first reply of a daemon of another version; True when another one has taken its place.
+Meeting: TypeAlias = "Callable[[Client, Accepted | Failed], bool]"
+
+
 def new_id() -> str:
     """Return an id for a request that no other request of this machine carries."""
     return os.urandom(8).hex()
@@ -60,16 +66,19 @@ def new_id() -> str:
 class Client:
     """A connection to the daemon behind `socket_path`; owns one ZeroMQ socket and its context.
 
-    Not for sharing between threads.
+    Not for sharing between threads. `meet` is called once at most.
 
     Raises:
         NoDaemonError: nobody listens there.
         ConfigError: the path cannot be a socket, or this user may not open it.
     """
 
-    def __init__(self, socket_path: str | None = None) -> None:
+    def __init__(self, socket_path: str | None = None, *, meet: Meeting | None = None) -> None:
         self.socket_path = check_socket_path(os.path.abspath(socket_path or client_socket_path()))
+        self._meet = meet
         self._live: dict[str, int] = {}  # id -> chunks of audio received
+        self._sent: dict[str, bytes] = {}  # until the daemon's version is known, for another daemon
+        self._early: deque[Reply] = deque()  # came while something else was waited for
         self._gone = False
         self._context = zmq.Context()
         try:
@@ -92,8 +101,11 @@ class Client:
 
     def send(self, request: Request) -> str:
         """Send `request` and return its id; read what comes back with `replies`."""
+        frame = encode(request)
         self._live[request.id] = 0
-        self._socket.send(encode(request))
+        if self._meet:
+            self._sent[request.id] = frame
+        self._socket.send(frame)
         return request.id
 
     def replies(self, request_id: str, *, silence_s: float | None = SILENCE_S) -> Iterator[Reply]:
@@ -120,15 +132,32 @@ class Client:
             SynthesisError: a chunk of audio is missing.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._socket.poll(0):
-            if self._gone:
-                raise NoDaemonError("the daemon went away before it answered")
-            left_s = None if deadline is None else deadline - time.monotonic()
-            if left_s is not None and left_s <= 0:
-                return None
-            if self._watch(left_s, sources):
-                return None
-        return self._receive()
+        while True:
+            reply = self._early.popleft() if self._early else self._next(deadline, sources)
+            if reply is None or not self._is_void(reply):
+                return reply and self._noted(reply)
+
+    def ask_aside(self, request: Request, timeout_s: float) -> Reply | None:
+        """Send `request` and return its end; other replies are kept for `wait`. None: no answer in time.
+
+        Raises:
+            NoDaemonError: the daemon went away.
+        """
+        deadline = time.monotonic() + timeout_s
+        self._socket.send(encode(request))
+        while (reply := self._next(deadline, ())) is not None and reply.id != request.id:
+            self._early.append(reply)
+        return reply
+
+    def move(self) -> None:
+        """Connect again, to the daemon that listens now, and ask it for everything that was sent."""
+        self._context.destroy(linger=0)
+        self._context = zmq.Context()
+        self._gone = False
+        self._early.clear()
+        self._socket, self._monitor = self._connect()
+        for frame in self._sent.values():
+            self._socket.send(frame)
 
     def call(self, request: Request, *, silence_s: float | None = SILENCE_S) -> dict[str, Any]:
         """Send `request`, wait for its end and return the answer.
@@ -154,10 +183,17 @@ class Client:
         for request_id in live:
             self._live.pop(request_id, None)
 
-    def wait_until_gone(self) -> None:
-        """Return once the daemon has closed this connection."""
+    def wait_until_gone(self, timeout_s: float | None = None) -> bool:
+        """Return True once the daemon has closed this connection, False after `timeout_s`."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not self._gone:
-            self._watch(None)
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                break
+            while self._socket.poll(0):  # else its readiness would keep us from waiting
+                self._socket.recv_multipart()
+            self._watch(left_s)
+        return self._gone
 
     def _connect(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
         deadline = time.monotonic() + CONNECT_S
@@ -189,16 +225,37 @@ class Client:
         sock.connect(f"ipc://{self.socket_path}")
         return sock, monitor
 
-    def _receive(self) -> Reply:
+    def _next(self, deadline: float | None, sources: Sequence[tuple[int, int]]) -> Reply | None:
+        while not self._socket.poll(0):
+            if self._gone:
+                raise NoDaemonError("the daemon went away before it answered")
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return None
+            if self._watch(left_s, sources):
+                return None
         frames = self._socket.recv_multipart()
         if len(frames) != 1:
             raise NoDaemonError(f"the daemon's answer cannot be read: {len(frames)} frames instead of 1")
-        reply = parse_reply(frames[0])
+        return parse_reply(frames[0])
+
+    def _is_void(self, reply: Reply) -> bool:
+        """Look at the daemon's version when it first tells it; True when another has taken its place."""
+        if not (self._meet and isinstance(reply, (Accepted, Failed)) and reply.version):
+            return False
+        meet, self._meet = self._meet, None
+        replaced = reply.version != __version__ and meet(self, reply)
+        self._sent.clear()
+        return replaced
+
+    def _noted(self, reply: Reply) -> Reply:
         if isinstance(reply, Failed) and not reply.id and reply.code == "unsupported_version":
-            line = f"f5ctl {__version__} and the daemon on {self.socket_path} are of different versions"
-            raise NoDaemonError(f"{line}; stop that daemon and try again ({reply.message})")
+            theirs = f"f5d {reply.version}" if reply.version else "the daemon"
+            line = f"f5ctl {__version__} and {theirs} on {self.socket_path} are of different versions"
+            raise NoDaemonError(f"{line}; stop that daemon and try again: f5ctl stop ({reply.message})")
         if isinstance(reply, TERMINAL_TYPES):
             self._live.pop(reply.id, None)
+            self._sent.pop(reply.id, None)
         elif isinstance(reply, Audio) and reply.id in self._live:
             due = self._live[reply.id]
             if reply.seq != due:

@@ -147,10 +147,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Finish the accepted jobs and exit; with `force` cancel them first."""
+    """Finish the accepted jobs and exit; with `force` cancel them first.
+
+    With `alone` likewise, but only when no other connection has a job; else nothing happens.
+    """
 
     id: str
     force: bool = False
+    alone: bool | None = None
 
 
 Request: TypeAlias = Say | Plan | Status | Load | Unload | Cancel | Stop
@@ -172,11 +176,16 @@ JobState = Literal["queued", "loading", "running"]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request became job `job`; `position` jobs are ahead of it."""
+    """The request became job `job`; `position` jobs are ahead of it.
+
+    `version` is the daemon's; `on_demand` is true of one that a client started and may replace.
+    """
 
     id: str
     job: str
     position: int
+    version: str | None = None
+    on_demand: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +226,18 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Terminal: the request failed; `code` is one of f5ctl.errors' codes."""
+    """Terminal: the request failed; `code` is one of f5ctl.errors' codes.
+
+    `version` and `on_demand` (see `Accepted`) come with `unsupported_version` and `shutting_down`.
+    """
 
     id: str
     code: str
     message: str
     retryable: bool = False
     retry_after_s: float | None = None
+    version: str | None = None
+    on_demand: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +258,7 @@ REPLY_TYPES: Final[dict[str, type[Reply]]] = {
     "cancelled": Cancelled,
 }
 TERMINAL_TYPES: Final = (Done, Failed, Cancelled)
+LASTING_TYPES: Final = frozenset({"status", "stop", "done", "failed"})  # read whatever their `v`
 
 _TYPE_NAMES: Final = {cls: name for table in (REQUEST_TYPES, REPLY_TYPES) for name, cls in table.items()}
 
@@ -267,7 +282,8 @@ def decode(frame: bytes, *, most_items: int = -1) -> dict[str, Any]:
 
     Raises:
         BadRequestError: `bad_message` when it is not one msgpack map with string keys,
-            `unsupported_version` when it speaks another protocol version.
+            `unsupported_version` when it speaks another protocol version and is none of
+            `LASTING_TYPES`, by which two versions part.
     """
     try:
         body = msgpack.unpackb(
@@ -277,8 +293,9 @@ def decode(frame: bytes, *, most_items: int = -1) -> dict[str, Any]:
         raise BadRequestError("bad_message", f"the message is not valid msgpack: {_one_line(error)}") from None
     if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
         raise BadRequestError("bad_message", "the message is not a msgpack map with string keys")
-    version = body.get("v")
-    if version != PROTOCOL_VERSION or isinstance(version, bool):
+    version, kind = body.get("v"), body.get("type")
+    lasting = type(version) is int and isinstance(kind, str) and kind in LASTING_TYPES
+    if not lasting and (version != PROTOCOL_VERSION or isinstance(version, bool)):
         raise BadRequestError(
             "unsupported_version",
             f"protocol version {version!r:.40} is not supported; this side speaks version {PROTOCOL_VERSION}",

@@ -28,7 +28,8 @@ def main() -> None:
 @click.option("--max-jobs", metavar="N", help="Jobs that may wait or run at once.")
 @click.option("--threads", metavar="N", help="CPU threads of an engine; 0 for all cores.")
 @click.option("--log-level", metavar="L", help="debug, info, warning or error.")
-def serve(config_file: str | None, **flags: Any) -> None:
+@click.option("--on-demand", is_flag=True, help="An f5ctl of another version may replace this daemon.")
+def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
     """Run the daemon in the foreground until SIGTERM, Ctrl-C or `f5ctl stop`.
 
     A second signal does not wait for the accepted jobs. SIGHUP reads the configuration again.
@@ -42,7 +43,7 @@ def serve(config_file: str | None, **flags: Any) -> None:
     try:
         config = read_config()
         journal.configure(config.log_level)
-        daemon.run(config, read_config=read_config)
+        daemon.run(config, read_config=read_config, on_demand=on_demand)
     except F5Error as error:
         click.echo(f"f5d: {error.message}", err=True)
         sys.exit(error.exit_status)

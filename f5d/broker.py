@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from f5ctl import __version__
 from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
 from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Plan, Request, Say, Status, Stop, Unload
 from f5d.admission import Order, Refusal, fill_parameters, own_reference, parse_request
@@ -27,6 +28,7 @@ from f5d.views import DaemonFacts, DaemonState, status_result
 from f5d.voices import Voice, find_voice
 
 SEEDS: Final = 2**32  # drawn seeds stay short enough to be typed again
+PARTING_CODES: Final = ("unsupported_version", "shutting_down")  # the client may want to know whose they are
 
 log = logging.getLogger(__name__)
 
@@ -178,27 +180,35 @@ class Broker:
         self._outbox.send(client, Done(cancel.id, {"cancelled": [job.id for job in jobs]}), now)
 
     def _stop(self, client: Client, stop: Stop, now: float) -> None:
-        self.drain(now)
-        if stop.force:
-            self.force(now)
-        self._outbox.send(client, Done(stop.id, {"draining": len(self._jobs.work)}), now)
+        own = self._jobs.of_client(client.identity)
+        if not stop.alone or all(job in own for job in self._jobs):
+            self.drain(now)
+            if stop.force or stop.alone:
+                self.force(now)
+        facts = {"draining": len(self._jobs.work), "stopping": self.draining, "pid": self._state.facts.pid}
+        self._outbox.send(client, Done(stop.id, facts), now)
 
     def _status(self, client: Client, status: Status, now: float) -> None:
         result = status_result(self._state, draining=self.draining, now=now, wall=time.time())
         self._outbox.send(client, Done(status.id, result), now)
 
     def _accept(self, job: Job, now: float) -> None:
-        self._outbox.send(job.client, Accepted(job.request_id, job.id, self._jobs.position(job)), now)
+        on_demand = self._state.facts.on_demand or None
+        accepted = Accepted(job.request_id, job.id, self._jobs.position(job), __version__, on_demand)
+        self._outbox.send(job.client, accepted, now)
 
     def _refuse(self, client: Client, request_id: str, error: F5Error, now: float) -> None:
         self._jobs.counters.refused += 1
         log.debug("refused: %s: %s", error.code, error.message)
+        parting = error.code in PARTING_CODES
         reply = Failed(
             id=request_id,
             code=error.code,
             message=error.message,
             retryable=error.retryable,
             retry_after_s=getattr(error, "retry_after_s", None),
+            version=__version__ if parting else None,
+            on_demand=(parting and self._state.facts.on_demand) or None,
         )
         self._outbox.send(client, reply, now)
 

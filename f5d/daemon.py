@@ -31,7 +31,7 @@ from f5d.engine.types import Configure
 from f5d.fleet import Fleet
 from f5d.heartbeat import Heartbeat
 from f5d.jobs import JobTable
-from f5d.model.catalog import catalog, resolve
+from f5d.model.catalog import PUBLISHED, catalog, resolve
 from f5d.model.config import ModelSpec
 from f5d.outbox import Outbox
 from f5d.sdnotify import Notifier, inherited_socket
@@ -50,8 +50,12 @@ def run(
     config: Config,
     engine_command: Sequence[str] = ENGINE_COMMAND,
     read_config: Callable[[], Config] | None = None,
+    *,
+    on_demand: bool = False,
 ) -> None:
     """Serve until a `stop` request or a signal, then return; SIGHUP takes what `read_config` returns.
+
+    `on_demand` tells clients that one of them started this daemon, and may put another in its place.
 
     Raises:
         ConfigError: the socket cannot be had, or another daemon serves it.
@@ -75,7 +79,7 @@ def run(
             Outbox(router),
             partial(engine_settings, config, names.specs),
         )
-        facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model)
+        facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model, on_demand)
         broker = Broker(config, facts, names.specs, names.voices, dispatcher)
         heartbeat = Heartbeat(notifier, dispatcher)
         reloader = Reloader(config, names.specs, read_config, broker, heartbeat)
@@ -97,8 +101,10 @@ class Names:
 
 def known_names(config: Config) -> Names:
     """Return the models and voices of a configuration, or refuse one whose own names do not exist."""
+    wanted = config.model.lower()
+    published = [name for name in PUBLISHED if config.allowed_models == "all" or name.lower() == wanted]
     names = Names(
-        catalog({spec.name: spec for spec in config.models}, published=config.allowed_models == "all"),
+        catalog({spec.name: spec for spec in config.models}, published=published),
         voice_table(config.voices),
     )
     check_names(config, names.specs, names.voices)

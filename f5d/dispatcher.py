@@ -15,9 +15,10 @@ from f5ctl.protocol import Audio, Cancelled, Done, Failed, Reply
 from f5d.engine import types as engine_types
 from f5d.engine.types import Configure, Encode, FromEngine, Predict, Synthesize
 from f5d.fleet import Dispatch, Fleet, Retire, Slot, Start
+from f5d.incarnation import EngineProcess
 from f5d.jobs import MAX_HELD_PCM_BYTES, Job, JobTable, Outcome
 from f5d.outbox import Outbox
-from f5d.supervisor import EngineProcess, Supervisor
+from f5d.supervisor import Supervisor
 from f5d.views import file_tag, load_result, prediction, receipt
 
 AUDIO_PIECE_BYTES: Final = 48_000  # one second of speech

@@ -19,8 +19,8 @@ import zmq
 from f5ctl.protocol import MAX_MESSAGE_BYTES
 from f5d.broker import Broker
 from f5d.heartbeat import Heartbeat
+from f5d.incarnation import EngineProcess
 from f5d.peers import Peer, peer_at
-from f5d.supervisor import EngineProcess
 
 RECEIVE_HWM: Final = 2  # messages of up to 17 MiB, for each client; the rest waits in the client
 SEND_HWM: Final = 16  # for each client, before the outbox takes over

@@ -7,9 +7,11 @@ it makes the folder, the lock and the socket and takes them away again) or syste
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import re
 import socket
 import stat
 from collections.abc import Mapping
@@ -51,6 +53,7 @@ class SocketPlace:
         _prepare_folder(Path(self.socket_path).absolute().parent)
         _refuse_other_files(Path(self.socket_path))
         self._lock_fd = _take_lock(self.lock_path, self.socket_path)
+        _sweep(f"{self.socket_path}.e")
         return self
 
     def __exit__(
@@ -103,6 +106,7 @@ class InheritedPlace:
 
     def __enter__(self) -> Self:
         check_socket_path(self.engine_path(-1))
+        _sweep(self._engine_stem)
         return self
 
     def __exit__(
@@ -177,6 +181,22 @@ def _take_lock(lock_path: str, socket_path: str) -> int:
             os.close(fd)
             raise ConfigError(f"another f5d (pid {pid}) serves {socket_path}") from None
         os.close(fd)  # the previous daemon unlinked this file between our open and our lock
+
+
+def _sweep(stem: str) -> None:
+    """Remove the engines' sockets that a daemon killed with SIGKILL left behind at `stem` and a number.
+
+    What is no socket, belongs to another user, has a lock of its own beside it (another daemon's public
+    socket) or is answered by anybody stays.
+    """
+    folder, name = os.path.split(stem)
+    mine = re.compile(re.escape(name) + r"[0-9]{1,6}")
+    with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+        for path in [entry.path for entry in entries if mine.fullmatch(entry.name)]:
+            found = os.lstat(path)
+            stale = stat.S_ISSOCK(found.st_mode) and found.st_uid == os.getuid()
+            if stale and not os.path.lexists(f"{path}.lock") and not _answers(path):
+                Path(path).unlink(missing_ok=True)
 
 
 def _answers(path: str) -> bool:

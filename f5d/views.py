@@ -19,10 +19,10 @@ from f5ctl.receipts import HASH_CHARS, tag_of
 from f5d.admission import Order
 from f5d.engine.types import Loaded, Predicted
 from f5d.fleet import Fleet, Slot
+from f5d.incarnation import EngineProcess
 from f5d.jobs import Job, JobTable
 from f5d.model.catalog import is_installed, resolve
 from f5d.model.config import ModelSpec
-from f5d.supervisor import EngineProcess
 from f5d.voices import Voice
 
 MILLISECONDS = 3  # digits
@@ -36,6 +36,7 @@ class DaemonFacts:
     socket: str
     started_at: float  # monotonic
     model: str  # as configured
+    on_demand: bool = False  # started by a client, which may put another version in its place
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal, TypeVar
 
 import click
 
-from f5ctl.client import Client
+from f5ctl.client import Client, Meeting
 from f5ctl.errors import NoDaemonError, OutputError
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import SYSTEM_SOCKET, client_socket_path, may_use
+from f5ctl.protocol import SYSTEM_SOCKET, Accepted, Failed, client_socket_path, may_use
 from f5ctl.sinks import ReaderGoneError
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -169,12 +169,13 @@ def connect(
     Raises:
         NoDaemonError: none listens, and none was or could be started.
     """
+    meet = _meeting(settings, line, start=start and settings.start)
     try:
-        return Client(settings.socket)
+        return Client(settings.socket, meet=meet)
     except NoDaemonError:
         if not settings.socket_is_named and settings.socket != SYSTEM_SOCKET and may_use(SYSTEM_SOCKET):
             with contextlib.suppress(NoDaemonError):
-                return Client(SYSTEM_SOCKET)  # what lies at the user's path was left behind
+                return Client(SYSTEM_SOCKET, meet=meet)  # what lies at the user's path was left behind
         if not (start and settings.start):
             raise
     from f5ctl.autostart import START_S, refuse_for_systemd, start_daemon
@@ -183,7 +184,18 @@ def connect(
         refuse_for_systemd(settings.socket)
     line.show("starting daemon")
     start_daemon(settings.socket, timeout_s=min(START_S, timeout_s or START_S))
-    return Client(settings.socket)
+    return Client(settings.socket, meet=meet)
+
+
+def _meeting(settings: Settings, line: StatusLine, *, start: bool) -> Meeting:
+    """Return what happens when the daemon turns out to be of another version."""
+
+    def meet(client: Client, reply: Accepted | Failed) -> bool:
+        from f5ctl.cli.versions import meet_another_version
+
+        return meet_another_version(settings, line, client, reply, may_replace=start)
+
+    return meet
 
 
 def emit(text: str, *, to_stderr: bool = False) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -15,6 +13,7 @@ from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_j
 from f5ctl.cli.models import duration, size
 from f5ctl.client import new_id
 from f5ctl.errors import NoDaemonError
+from f5ctl.processes import wait_for_end, watched
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Status, Stop
 
@@ -49,13 +48,12 @@ def stop(settings: Settings, *, force: bool) -> None:
     try:
         with connect(settings, line) as client:
             pid = client.call(Status(new_id())).get("pid")
-            with _process(pid) as process:
+            with watched(pid) as process:
                 line.show("stopping" if force else "waiting for the jobs to end")
                 with contextlib.suppress(NoDaemonError):  # it was faster than its answer
                     client.call(Stop(new_id(), force=force), silence_s=None)
                 client.wait_until_gone()
-                if process is not None:
-                    select.select([process], [], [], EXIT_WAIT_S)
+                wait_for_end(process, EXIT_WAIT_S)
     finally:
         line.clear()
 
@@ -108,17 +106,3 @@ def _job_row(job: dict[str, Any]) -> list[str]:
     segments = f"{job.get('segments_done', 0)} of {job.get('segments') or '?'}"
     elapsed = duration(job.get("elapsed_s") or 0)
     return [str(job.get("job")), state, str(job.get("model")), str(job.get("voice") or "-"), segments, elapsed]
-
-
-@contextlib.contextmanager
-def _process(pid: object) -> Iterator[int | None]:
-    """Yield a descriptor that becomes readable when process `pid` ends; None where it cannot be seen."""
-    try:
-        descriptor = os.pidfd_open(pid) if isinstance(pid, int) else None
-    except (AttributeError, OSError):  # no Linux, or a daemon in another container
-        descriptor = None
-    try:
-        yield descriptor
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)

@@ -8,14 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import asdict
+from typing import Any, Final
 
 import click
 
 from f5ctl import __version__
 from f5ctl.autostart import log_path
 from f5ctl.cli.base import Settings, Verb, common_options, emit, emit_json, emit_table, option
+from f5ctl.cli.doctor_units import examine_units, is_asleep
+from f5ctl.cli.findings import Finding
 from f5ctl.cli.models import size
 from f5ctl.client import Client, new_id
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
@@ -26,16 +28,6 @@ from f5ctl.protocol import Status, check_socket_path
 SELF_CHECK_S: Final = 120.0
 LEAST_FREE_BYTES: Final = 2 * 10**9  # a large model and its vocoder
 EXIT_FAULTS: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it is, and what to do where it is not well."""
-
-    what: str
-    state: Literal["ok", "note", "fault"]
-    how: str
-    fix: str = ""
 
 
 @click.command(cls=Verb, examples="f5ctl doctor\nf5ctl doctor --json | jq '.[] | select(.state != \"ok\")'")
@@ -74,7 +66,7 @@ def examine(socket: str) -> Iterator[Finding]:
     yield from _libraries()
     yield _player()
     yield from _disk()
-    yield from _units()
+    yield from examine_units()
 
 
 def _socket(path: str) -> Iterator[Finding]:
@@ -86,6 +78,10 @@ def _socket(path: str) -> Iterator[Finding]:
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK) and not os.path.exists(path):
         yield Finding("socket", "fault", f"{folder} cannot be written", "set F5D_SOCKET to a place of your own")
+        return
+    if is_asleep(os.path.abspath(path)):
+        how = f"none runs; systemd listens on {path}"
+        yield Finding("daemon", "note", how, "the next `f5ctl say` starts one")
         return
     try:
         with Client(path) as client:
@@ -184,15 +180,3 @@ def _disk() -> Iterator[Finding]:
             yield Finding("disk: models", "note", how, fix)
         else:
             yield Finding(f"disk: {what}", "ok", f"{size(free)} free under {existing}")
-
-
-def _units() -> Iterator[Finding]:
-    if shutil.which("systemctl") is None or not os.path.isdir("/run/systemd/system"):
-        yield Finding("systemd", "ok", "not in charge here; f5ctl starts daemons itself")
-        return
-    for scope in ("--user", "--system"):
-        asked = subprocess.run(
-            ["systemctl", scope, "is-enabled", "f5d.socket"], capture_output=True, text=True, check=False
-        )
-        answer = asked.stdout.strip() or "not installed"
-        yield Finding(f"systemd {scope}", "ok", f"f5d.socket is {answer}")

@@ -36,6 +36,7 @@ PROPERTIES: Final = (
     "MainPID",
     "StatusText",
     "NRestarts",
+    "NeedDaemonReload",
 )
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -176,7 +177,7 @@ def uninstall(settings: Settings, scope: str | None, *, quiet: bool) -> None:
 def status(scope: str | None, *, quiet: bool, as_json: bool) -> None:  # noqa: ARG001 - it has nothing to leave out
     """Show what systemd knows of the socket and the daemon; exit status 69 when they are not installed."""
     chosen = _scope(scope)
-    units = {name: _properties(chosen, name) for name in (SOCKET, SERVICE, *_instances(chosen))}
+    units = {name: properties(chosen, name) for name in (SOCKET, SERVICE, *_instances(chosen))}
     if units[SOCKET]["LoadState"] != "loaded":
         raise NoDaemonError(
             f"f5d is not installed as a {chosen.name} service; see f5ctl service install --help"
@@ -223,7 +224,8 @@ def _instances(scope: Scope) -> list[str]:
     return [line.split()[0] for line in listed if line.strip()]
 
 
-def _properties(scope: Scope, unit: str) -> dict[str, str]:
+def properties(scope: Scope, unit: str) -> dict[str, str]:
+    """Return what systemd knows of a unit, by `PROPERTIES`; ConfigError when it does not answer."""
     shown = scope.systemctl("show", unit, *(f"--property={name}" for name in PROPERTIES))
     found = dict(line.partition("=")[::2] for line in shown.splitlines())
     return {name: found[name] for name in PROPERTIES if name in found}

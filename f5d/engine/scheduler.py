@@ -63,9 +63,11 @@ class Scheduler:
         """Most frames that one step may hold, unless a single row is longer."""
         return self._budget_frames
 
-    def halve_budget(self) -> None:
-        """Make steps smaller after the device ran out of memory."""
-        self._budget_frames = max(self._budget_frames // 2, MIN_BUDGET_FRAMES)
+    def halve_budget(self) -> bool:
+        """Make steps smaller after memory ran out; return False at the floor."""
+        before = self._budget_frames
+        self._budget_frames = max(before // 2, MIN_BUDGET_FRAMES)
+        return self._budget_frames < before
 
     def add(
         self, job: str, first_index: int, frames: Sequence[int], priority: int = 0, share: str = ""

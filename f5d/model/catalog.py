@@ -16,7 +16,7 @@ from .config import TOKENIZERS, UPSTREAM_GAP, Architecture, ModelSpec, read_arch
 from .hub import HUB_SCHEME, LocalModel, check_vocoder_place, fetch, is_installed, split_hub_place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["LocalModel", "catalog", "fetch", "is_installed", "model_spec_from_table", "resolve"]
 
@@ -43,18 +43,20 @@ _TABLE_KEYS: Final = (
 )
 
 
-def catalog(custom: Mapping[str, ModelSpec] | None = None, *, published: bool = True) -> dict[str, ModelSpec]:
+def catalog(
+    custom: Mapping[str, ModelSpec] | None = None, *, published: Collection[str] = tuple(PUBLISHED)
+) -> dict[str, ModelSpec]:
     """Return every model by name: the bundled starter, upstream's `published` ones, then `custom`.
 
     A custom model may take the place of a built-in one. Raises ConfigError when the f5-tts
     package's files are missing.
     """
     specs = {STARTER: _starter()}
-    for name, checkpoint in PUBLISHED.items() if published else ():
+    for name in published:
         specs[name] = ModelSpec(
             name=name,
             architecture=_published_architecture(name),
-            checkpoint=checkpoint,
+            checkpoint=PUBLISHED[name],
             vocab=str(_package_file("infer/examples/vocab.txt")),
             vocoder=VOCOS_HUB,
         )

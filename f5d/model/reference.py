@@ -96,8 +96,9 @@ class ReferenceBackend:
     def step(self, rows: Sequence[Row]) -> None:
         """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
         own = [_own(row) for row in rows]
-        for row in own:
-            row.advance(self._velocity(row))
+        velocities = [self._velocity(row) for row in own]  # all before any row moves: one may fail
+        for row, velocity in zip(own, velocities, strict=True):
+            row.advance(velocity)
 
     def _velocity(self, row: _ReferenceRow) -> Tensor:
         """Return the guided velocity [frames, 100] float32."""

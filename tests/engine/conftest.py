@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,19 @@ FAST = types.Parameters(nfe_step=4, seed=7)
 class Engine:
     """The broker's end of one engine process."""
 
-    def __init__(self, configure: types.Configure) -> None:
+    def __init__(self, configure: types.Configure, log: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="f5e", dir="/tmp")
         path = f"{self._folder.name}/e.sock"
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.PAIR)
         self.socket.bind(f"ipc://{path}")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "f5d.engine.process", path], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
+        with log.open("wb") if log else nullcontext() as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "f5d.engine.process", path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
         self.send(configure)
 
     def send(self, message: types.ToEngine) -> None:

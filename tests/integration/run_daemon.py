@@ -16,6 +16,7 @@ TONE_ENGINE = Path(__file__).with_name("tone_engine.py")
 def main() -> None:
     settings = json.loads(sys.argv[2])
     journal.configure(settings.pop("log_level", "info"))
+    on_demand = settings.pop("on_demand", False)
     command = settings.pop("engine_command", [sys.executable, str(TONE_ENGINE), sys.argv[1]])
 
     def read_config() -> Config:
@@ -24,7 +25,7 @@ def main() -> None:
         return Config(**{**settings, **(json.loads(path.read_text()) if path.exists() else {})})
 
     try:
-        daemon.run(Config(**settings), engine_command=command, read_config=read_config)
+        daemon.run(Config(**settings), engine_command=command, read_config=read_config, on_demand=on_demand)
     except F5Error as error:
         sys.stderr.write(f"f5d: {error.message}\n")
         sys.exit(error.exit_status)

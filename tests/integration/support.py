@@ -118,6 +118,7 @@ class Daemon:
         self._folder = tempfile.TemporaryDirectory(prefix="f5", dir="/tmp")
         self.folder = Path(self._folder.name)
         self.socket_path = settings.pop("socket", str(self.folder / "s"))
+        self.env = os.environ | settings.pop("env", {})
         self.settings = {"socket": self.socket_path, "model": "starter", **settings}
         self.log = (self.folder / "daemon.log").open("w+")
         self.peers: list[Peer] = []
@@ -135,7 +136,7 @@ class Daemon:
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start a daemon process on this socket."""
         command = [sys.executable, str(RUN_DAEMON), str(self.folder), json.dumps(self.settings)]
-        return subprocess.Popen(command, stderr=self.log, start_new_session=True)
+        return subprocess.Popen(command, stderr=self.log, start_new_session=True, env=self.env)
 
     def peer(self, **options: Any) -> Peer:
         """Return a new connection, closed with the daemon."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import msgpack
+import pytest
 import zmq
 
+from f5ctl.cli.service import UNITS
 from f5ctl.protocol import Audio, Cancel, Done, Failed, Load, Progress, Status, encode
 
 from .support import Daemon, Peer, say
@@ -143,6 +146,32 @@ def test_only_configured_models_where_the_operator_says_so() -> None:
             assert isinstance(reply, Failed)
             assert reply.code == "unknown_model"
         assert [model["name"] for model in peer.status()["models"]] == ["starter"]
+    with Daemon(allowed_models="configured", model="F5TTS_v1_Base") as daemon:
+        models = [model["name"] for model in daemon.peer().status()["models"]]
+        assert models == ["starter", "F5TTS_v1_Base"], "the operator's own choice is configured"
+
+
+@pytest.mark.parametrize("unit", ["f5d.service", "f5d@.service"])
+def test_the_system_s_units_allow_configured_models_only(unit: str) -> None:
+    """The daemon as the system's unit sets it up refuses every checkpoint that f5d.toml does not name."""
+    text = (UNITS / "system" / unit).read_text()
+    lines = [line.partition("=")[2] for line in text.splitlines() if line.startswith("Environment=")]
+    settings = dict(word.split("=", 1) for line in lines for word in line.split())
+    assert settings["F5D_ALLOWED_MODELS"] == "configured"
+    with tempfile.TemporaryDirectory(prefix="f5", dir="/tmp") as folder:
+        path = f"{folder}/s"
+        command = [sys.executable, "-m", "f5d", "serve", "--socket", path]
+        own = {name: value for name, value in settings.items() if name.startswith("F5D_ALLOWED")}
+        with subprocess.Popen(command, env=os.environ | own, stderr=subprocess.DEVNULL) as process:
+            peer = Peer(path)
+            try:
+                assert [model["name"] for model in peer.status()["models"]] == ["starter"]
+                reply = peer.ask(Load("l", model="F5TTS_v1_Base"))
+                assert isinstance(reply, Failed)
+                assert reply.code == "unknown_model"
+            finally:
+                peer.close()
+                process.terminate()
 
 
 def test_speech_that_waits_for_its_file_is_bounded() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from f5ctl.errors import ConfigError
 from f5ctl.protocol import Cancelled, Done, Failed, Load, Say, Stop, Unload
-from f5d.socketfile import SocketPlace
+from f5d.sdnotify import InheritedSocket
+from f5d.socketfile import InheritedPlace, SocketPlace
 
 from .support import Daemon, is_alive, say, wait_until
 
@@ -56,6 +57,47 @@ def test_a_stale_socket_is_replaced() -> None:
         assert Path(daemon.socket_path).exists()
         daemon.start()
         assert daemon.peer().ok(say("a"))
+
+
+def test_sockets_of_engines_that_a_killed_daemon_left_are_removed() -> None:
+    """After kill -9 the next daemon takes away the old engines' sockets, and nothing else of that name."""
+    with Daemon() as daemon:
+        daemon.peer().ok(Load("l"))
+        left = Path(f"{daemon.socket_path}.e1")
+        daemon.process.kill()
+        daemon.process.wait()
+        assert left.is_socket()
+        others = [Path(f"{daemon.socket_path}.e{name}") for name in ("7", "8", "9x", "10", "1234567")]
+        live, file, *sockets_ = others
+        with sockets.socket(sockets.AF_UNIX) as listener:
+            listener.bind(str(live))
+            listener.listen()
+            file.write_text("somebody's")
+            for path in sockets_:
+                with sockets.socket(sockets.AF_UNIX) as stale:
+                    stale.bind(str(path))
+            Path(f"{sockets_[1]}.lock").touch()  # that of another daemon, whose socket has such a name
+            old = Path(f"{daemon.socket_path}.e42")
+            with sockets.socket(sockets.AF_UNIX) as stale:
+                stale.bind(str(old))
+            daemon.start()
+            assert not left.exists()
+            assert not old.exists()
+            assert [path for path in others if not path.exists()] == []
+            assert daemon.peer().ok(say("a"))
+
+
+def test_a_daemon_of_systemd_sweeps_its_folder(tmp_path: Path) -> None:
+    """Where systemd holds the public socket the engines' own folder is swept."""
+    with sockets.socket(sockets.AF_UNIX) as listener, sockets.socket(sockets.AF_UNIX) as stale:
+        listener.bind(str(tmp_path / "f5d.sock"))
+        listener.listen()
+        (tmp_path / "engines").mkdir()
+        stale.bind(str(tmp_path / "engines" / "e3"))
+        inherited = InheritedSocket(listener.fileno(), str(tmp_path / "f5d.sock"))
+        with InheritedPlace(inherited, {"RUNTIME_DIRECTORY": str(tmp_path / "engines")}):
+            assert list((tmp_path / "engines").iterdir()) == []
+        assert (tmp_path / "f5d.sock").exists()
 
 
 def test_a_file_that_is_no_socket_is_not_touched(tmp_path: Path) -> None:
@@ -133,8 +175,9 @@ def test_stop_drains_and_stop_force_does_not() -> None:
         peer = daemon.peer()
         peer.send(say("a", "segments=3 delay=0.2"))
         peer.started("a")
-        assert peer.ok(Stop("s")) == {"draining": 1}
-        assert peer.ok(Stop("t", force=True)) == {"draining": 0}
+        facts = {"stopping": True, "pid": daemon.process.pid}
+        assert peer.ok(Stop("s")) == {"draining": 1, **facts}
+        assert peer.ok(Stop("t", force=True)) == {"draining": 0, **facts}
         assert isinstance(peer.end_of("a"), Cancelled)
         assert daemon.exit_status(5) == 0
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import struct
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from f5ctl.protocol import Audio, Done, Load, Progress, Reply
+from f5ctl.protocol import Audio, Done, Failed, Load, Progress, Reply
 
-from .support import Daemon, Peer, say
+from .support import Daemon, Peer, say, wait_until
 
 TEXT = "he is at the height of his powers, and he does not support his natural children at all. " * 2
+SENTENCE = TEXT[:88]  # one segment
+START_S = 3.0  # of f5ctl, on a machine that does other things too
 TOLERANCE = 64  # of 32767; a different batch shape may round differently
 
 
@@ -50,6 +56,48 @@ def test_a_newcomer_joins_between_two_steps() -> None:
         assert isinstance(patient_end(peer, "short"), Done)
         assert not any(isinstance(reply, Audio) and reply.id == "long" for reply in peer.seen)
         assert isinstance(patient_end(peer, "long"), Done)
+
+
+@pytest.mark.slow
+def test_a_deadline_is_honoured_between_steps(tmp_path: Path) -> None:
+    """--timeout within a segment: 75 in time, no file, the engine free a step later, nobody else hurt."""
+    with Daemon(
+        engine_command=[sys.executable, "-m", "f5d.engine.process"], dtype="float32", threads=1
+    ) as daemon:
+        peer = daemon.peer()
+        peer.send(say("warm", SENTENCE, nfe_step=2, seed=3))
+        assert isinstance(patient_end(peer, "warm"), Done)
+        peer.send(say("calm", SENTENCE, nfe_step=8, seed=3))
+        calm = patient_end(peer, "calm")
+        assert isinstance(calm, Done)
+        step_s = calm.result["synthesis_s"] / 8
+        timeout_s = 24 * step_s  # of 128 steps of one segment
+
+        began = time.monotonic()
+        command = [sys.executable, "-m", "f5ctl", "--socket", daemon.socket_path, "say", "--nfe-step", "128"]
+        command += ["--timeout", f"{timeout_s:.3f}", "-o", str(tmp_path / "a.wav"), SENTENCE]
+        late = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        ended = time.monotonic()
+        wait_until(lambda: peer.status()["engines"][0]["state"] == "ready", "the engine is free")
+        free_s = time.monotonic() - ended
+        assert late.returncode == 75
+        assert re.fullmatch(r"f5ctl: error: job \d+ was not finished within timeout_s .*\n", late.stderr)
+        assert list(tmp_path.iterdir()) == []
+        assert timeout_s <= ended - began <= timeout_s + START_S
+        assert free_s <= 8 * step_s + 0.5, "104 more steps were to come"
+
+        peer.send(say("late", SENTENCE, nfe_step=128, timeout_s=8 * step_s))
+        peer.started("late")
+        peer.send(say("storm", SENTENCE, nfe_step=8, seed=3))
+        storm = patient_end(peer, "storm")
+        assert isinstance(storm, Done)
+        failed = patient_end(peer, "late")
+        assert isinstance(failed, Failed)
+        assert failed.code == "deadline_exceeded"
+        alone, beside = samples(peer.audio("calm")), samples(peer.audio("storm"))
+        assert len(alone) == len(beside)
+        assert max(abs(a - b) for a, b in zip(alone, beside, strict=True)) <= TOLERANCE
+        assert peer.status()["counters"]["engine_restarts"] == 0
 
 
 @pytest.mark.slow

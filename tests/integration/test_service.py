@@ -26,7 +26,7 @@ from f5d.jobs import JobTable
 from f5d.model.catalog import catalog
 from f5d.outbox import Outbox
 from f5d.sdnotify import Notifier
-from f5d.supervisor import CONTROL_S, SILENCE_S, Supervisor
+from f5d.supervisor import CONTROL_S, LOADING_HANG_S, Supervisor
 
 from .support import RUN_DAEMON, Daemon, is_alive, say, wait_until
 
@@ -273,6 +273,13 @@ def test_an_engine_that_cannot_be_ended_stops_the_pings(tmp_path: Path) -> None:
 
             assert pings(1.0)
             assert not pings(1.5), "three in a period are enough"
-            supervisor.enforce(SILENCE_S, lambda _engine: True)  # asks it to end; it does not hear
-            assert pings(SILENCE_S + 10)
-            assert not pings(SILENCE_S + CONTROL_S + 1)
+            killed_at = LOADING_HANG_S + 1
+            supervisor.enforce(killed_at, lambda _engine: True)  # it has not said a word
+            assert supervisor.engines[0].killed_at == killed_at
+            assert pings(killed_at + 10)
+            # Nobody has looked whether it is gone, so it stands for one that the kernel does not let go.
+            assert not pings(killed_at + CONTROL_S + 1)
+            wait_until(lambda: supervisor.engines[0].process.poll() is not None, "it has ended")
+            assert not list(supervisor.gone(killed_at + CONTROL_S + 2)), "its last words may still come"
+            assert pings(killed_at + CONTROL_S + 2)
+            assert len(list(supervisor.gone(killed_at + CONTROL_S + 3))) == 1

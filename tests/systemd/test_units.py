@@ -40,6 +40,12 @@ def finish(client: subprocess.Popen[str]) -> None:
     assert client.returncode == 0, (out, err)
 
 
+def doctor(machine: Machine) -> list[dict[str, str]]:
+    """Return what `f5ctl doctor` finds of the system's units."""
+    done = machine.f5ctl("doctor", "--json", user=None, check=False)
+    return [finding for finding in json.loads(done.stdout) if finding["what"] == "systemd --system"]
+
+
 def digest(machine: Machine, name: str) -> str:
     return machine.run("sha256sum", f"/home/alice/{name}").stdout.split()[0]
 
@@ -62,6 +68,10 @@ def test_install_puts_everything_in_place(machine: Machine, did: Did) -> None:
     assert machine.read("/etc/f5d/f5d.toml") == CONFIG
     status = machine.f5ctl("service", "status", "--system", "--json", user=None)
     assert json.loads(status.stdout)["units"]["f5d.socket"]["UnitFileState"] == "enabled"
+    (found,) = doctor(machine)
+    assert found["state"] == "ok"
+    assert found["how"] == f"listens on {SYSTEM_SOCKET}; the first request starts the daemon"
+    assert machine.show("ActiveState") == "inactive", "doctor has started it"
     did("f5ctl service install --system: account f5d, folder 0750 root:f5d, socket 0660 root:f5d, enabled")
 
 
@@ -104,6 +114,8 @@ def test_the_sandbox_is_real(machine: Machine, did: Did) -> None:
         )
         assert root.split()[5].startswith("ro")
         assert re.search(r"Max core file size\s+0\s+0", machine.read(f"/proc/{pid}/limits"))
+    refused = machine.f5ctl("load", "F5TTS_v1_Base", check=False)
+    assert (refused.returncode, "unknown model" in refused.stderr) == (65, True), "nobody configured it"
     did(f"the hardened unit speaks: exposure {found[1]}, no capabilities, system call filter, read-only root")
 
 
@@ -207,8 +219,14 @@ def test_a_broken_configuration_at_the_start_is_not_tried_again(machine: Machine
     machine.run("systemctl", "start", "f5d.service", check=False)
     assert (machine.show("ExecMainStatus"), machine.show("NRestarts")) == ("78", "0")
     assert machine.show("ActiveState") == "failed"
+    failed = doctor(machine)[0]
+    assert (failed["state"], failed["how"]) == ("fault", "f5d.service has failed")
+    assert "journalctl -u f5d.service" in failed["fix"]
     machine.write("/etc/f5d/f5d.toml", CONFIG.replace("5m", "2s"))
     machine.run("systemctl", "reset-failed", "f5d.service", "f5d.socket")
+    machine.run("systemctl", "stop", "f5d.socket")
+    (closed,) = doctor(machine)
+    assert (closed["state"], closed["fix"]) == ("fault", "sudo systemctl start f5d.socket")
     machine.run("systemctl", "start", "f5d.socket")
     machine.f5ctl(*say(SENTENCE, "again.wav"))
     did("a broken file at the start: exit status 78, no restart; corrected, the next say spoke")

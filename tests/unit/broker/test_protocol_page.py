@@ -37,7 +37,7 @@ from f5d.socketfile import ENGINE_SUFFIX_BYTES
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 EXAMPLES: dict[str, Request | Reply] = {
     "say": Say(id="7f3a", text="Hello.", voice="rms", seed=5),
-    "accepted": Accepted(id="7f3a", job="12", position=0),
+    "accepted": Accepted(id="7f3a", job="12", position=0, version="0.1.0"),
     "audio": Audio(id="7f3a", seq=0, data=b"\x01\x00\xff\xff"),
 }
 

@@ -1,0 +1,339 @@
+"""The loop of an engine process: receive, schedule, step, reply.
+
+Owns what the jobs of one engine hold and when each takes its steps; the model is behind `Synthesizer`,
+the order behind `Scheduler`. Memory that does not suffice costs time and, at last, one job.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import zmq
+
+from f5ctl.errors import F5Error
+from f5d.engine import types
+from f5d.engine.pace import Pace, cost
+from f5d.engine.pulse import Pulse
+from f5d.engine.scheduler import RowKey, Scheduler
+from f5d.journal import place_of
+
+if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
+    from f5d.engine.audio import Wave
+    from f5d.engine.synthesizer import Plan, Synthesizer
+    from f5d.model.sampler import Row
+
+BEAT_S: Final = 1.0
+SHORT_STEPS: Final = 16  # in a row that memory did not suffice for, before a row is given up for the others
+
+_T = TypeVar("_T")
+_log = logging.getLogger("f5d.engine")
+
+
+@dataclass(slots=True)
+class _Job:
+    plan: Plan
+    next_index: int
+    fader_carry: bytes
+    waves: dict[int, Wave] = field(default_factory=dict)  # finished before their turn
+    synthesis_s: float = 0.0  # this job's share of the steps since its last segment
+
+
+class EngineLoop:
+    """Owns the jobs, rows and schedule of one engine process."""
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        synthesizer: Synthesizer,
+        scheduler: Scheduler,
+        pulse: Pulse | None = None,
+    ) -> None:
+        self._socket = socket
+        self._pulse = pulse
+        self._synthesizer = synthesizer
+        self._scheduler = scheduler
+        self._jobs: dict[str, _Job] = {}
+        self._rows: dict[RowKey, Row] = {}
+        self._pace = Pace()
+        self._last_beat_s = time.monotonic()
+        self._warming = True
+        self._short_steps = 0  # in a row
+
+    def run(self) -> None:
+        """Serve until the broker says `Shutdown`."""
+        while self._receive():
+            if self._scheduler:
+                self._step()
+            elif self._warming:
+                self._warming = self._synthesizer.warm_up_next()
+
+    def _receive(self) -> bool:
+        """Handle every message that has arrived, waiting for one only when there is nothing to do."""
+        timeout_ms = 0 if self._scheduler or self._warming else -1
+        if self._pulse and timeout_ms:
+            self._pulse.rest()
+        while self._socket.poll(timeout_ms):
+            if self._pulse and timeout_ms:
+                self._pulse.work()
+            message = types.unpack_to_engine(self._socket.recv())
+            if isinstance(message, types.Shutdown):
+                return False
+            if isinstance(message, types.Synthesize):
+                self._take(message.job, self._start, message)
+            elif isinstance(message, types.Predict):
+                self._take(message.job, self._predict, message)
+            elif isinstance(message, types.Encode):
+                self._take(message.job, self._encode, message)
+            elif isinstance(message, types.Cancel) and self._forget(message.job):
+                self._send(types.Cancelled(message.job))
+            timeout_ms = 0
+        return True
+
+    def _take(self, job: str, action: Callable[[_T], None], argument: _T) -> None:
+        """Do what one job needs next; it fails where memory does not suffice."""
+        if not self._fits(lambda: self._guard(job, action, argument)):
+            self._fail(job, "overloaded", "the engine has no memory left for this job")
+
+    def _guard(self, job: str, action: Callable[[_T], None], argument: _T) -> None:
+        """Run an action for one job; its failure is that job's alone, but for want of memory."""
+        try:
+            action(argument)
+        except F5Error as error:
+            self._fail(job, error.code, error.message)
+        except Exception as error:
+            from f5d.model.memory import is_out_of_memory
+
+            if is_out_of_memory(error):
+                raise
+            _log.error("job %s failed: %s", job, place_of(error))  # not its words, they may be a user's
+            self._fail(job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
+
+    def _start(self, message: types.Synthesize) -> None:
+        plan = self._synthesizer.plan(message.text, message.reference, message.parameters)
+        frames = [segment.total_frames for segment in plan.segments]
+        self._jobs[message.job] = _Job(plan, message.first_segment, message.carry)
+        self._send(
+            types.Planned(
+                message.job,
+                len(frames),
+                plan.reference.text.strip(),
+                plan.reference.voice_hash,
+                plan.warnings,
+                tuple(segment.text for segment in plan.segments),
+            )
+        )
+        if message.first_segment >= len(frames):
+            self._finish(message.job)
+        rest = frames[message.first_segment :]
+        self._scheduler.add(message.job, message.first_segment, rest, message.priority, message.share)
+
+    def _predict(self, message: types.Predict) -> None:
+        plan = self._synthesizer.plan(message.text, message.reference, message.parameters)
+        if not self._pace.known:
+            self._measure(plan)
+        steps = plan.parameters.nfe_step
+        own = sum(cost(plan, index, steps) for index in range(len(plan.segments)))
+        ahead = sum(self._left(name) for name in self._jobs)
+        self._send(
+            types.Predicted(
+                message.job,
+                plan.reference.text.strip(),
+                plan.reference.voice_hash,
+                tuple(segment.text for segment in plan.segments),
+                plan.durations_s,
+                self._pace.predicted_s(own),
+                self._pace.predicted_s(ahead),
+                plan.warnings,
+            )
+        )
+
+    def _measure(self, plan: Plan) -> None:
+        """Take steps that nobody needs, for their time; the first one warms up and does not count."""
+        row = self._synthesizer.open_row(plan, 0)
+        while not (row.finished or self._pace.known):
+            started_s = time.monotonic()
+            self._synthesizer.step([row])
+            if row.steps_done == min(2, row.step_count):
+                self._pace.note(cost(plan, 0, 1), time.monotonic() - started_s)
+
+    def _left(self, name: str) -> float:
+        """Return the cost of a job's steps that are still to be taken."""
+        job = self._jobs[name]
+        left = 0.0
+        for index in range(job.next_index, len(job.plan.segments)):
+            if index not in job.waves:
+                row = self._rows.get((name, index))
+                left += cost(job.plan, index, job.plan.parameters.nfe_step - (row.steps_done if row else 0))
+        return left
+
+    def _encode(self, message: types.Encode) -> None:
+        from f5d.engine.audio import encode_file
+
+        self._send(types.Encoded(message.job, encode_file(message.pcm, message.encoding, message.tag)))
+
+    def _step(self) -> None:
+        """Advance the scheduled rows by one ODE step and deliver those that are finished."""
+        started_s = time.monotonic()
+        keys = self._open_rows(self._scheduler.pick())
+        if not keys or not self._try_step(keys):
+            return
+        now = time.monotonic()
+        for job, _ in keys:
+            self._jobs[job].synthesis_s += (now - started_s) / len(keys)
+        frames = sum(cost(self._jobs[job].plan, index, 1) for job, index in keys)
+        self._vocode([key for key in keys if self._rows[key].finished])
+        self._pace.note(frames, time.monotonic() - started_s)
+        if now - self._last_beat_s >= BEAT_S:
+            self._last_beat_s = now
+            self._send(types.Beat(memory_bytes()))
+
+    def _open_rows(self, keys: list[RowKey]) -> list[RowKey]:
+        """Return those of `keys` that can take a step now, opening the rows of those that have taken none."""
+        ready: list[RowKey] = []
+        for key in keys:
+            if key[0] not in self._jobs:  # another segment of its job has just failed
+                continue
+            fits = key in self._rows or self._fits(partial(self._guard, key[0], self._open, key))
+            if key in self._rows:
+                ready.append(key)
+            elif not fits:
+                if ready:
+                    self._shrink(len(ready) + 1)
+                else:
+                    self._relieve([key])
+                break
+        return ready
+
+    def _open(self, key: RowKey) -> None:
+        self._rows[key] = self._synthesizer.open_row(self._jobs[key[0]].plan, key[1])
+
+    def _try_step(self, keys: list[RowKey]) -> bool:
+        """Step the rows; after running out of memory make room and leave the rows where they were."""
+        rows = [self._rows[key] for key in keys]
+        if self._fits(lambda: self._synthesizer.step(rows)):
+            self._short_steps = 0
+            return True
+        self._relieve(keys)
+        return False
+
+    def _relieve(self, tried: list[RowKey]) -> None:
+        """Make room after a step of `tried` ran out of memory, or give the first of them up.
+
+        Rows that have taken no step yet are let go, to be opened again in their turn; then steps get
+        smaller; then the others may go on and end.
+        """
+        self._short_steps += 1
+        freed = self._let_go(tried)
+        smaller = len(tried) > 1 and self._shrink(len(tried))
+        others = any(key not in tried for key in self._rows)
+        if not (smaller or freed or (others and self._short_steps < SHORT_STEPS)):
+            self._give_up(tried[0])
+
+    def _let_go(self, kept: list[RowKey]) -> bool:
+        """Close the rows that have taken no step, but for `kept`; return whether there were any."""
+        fresh = [key for key, row in self._rows.items() if key not in kept and not row.steps_done]
+        for key in fresh:
+            del self._rows[key]
+        return bool(fresh)
+
+    def _shrink(self, rows: int) -> bool:
+        """Make steps smaller; return False when they cannot be."""
+        smaller = self._scheduler.halve_budget()
+        if smaller:
+            line = "out of memory with %d rows; steps hold %d frames from now on"
+            _log.warning(line, rows, self._scheduler.budget_frames)
+        return smaller
+
+    def _fits(self, action: Callable[[], None]) -> bool:
+        """Do something that changes nothing unless it succeeds; return False when memory ran out."""
+        from f5d.model.memory import is_out_of_memory, release_cached
+
+        try:
+            action()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return True
+        release_cached()  # after the error, whose traceback holds the step's tensors
+        return False
+
+    def _give_up(self, key: RowKey) -> None:
+        """Fail the job of a row that alone is too much for the memory."""
+        job, index = key
+        frames = self._jobs[job].plan.segments[index].total_frames
+        self._fail(job, "synthesis_failed", f"a segment of {frames} frames does not fit into memory")
+
+    def _vocode(self, keys: list[RowKey]) -> None:
+        """Turn finished rows into waves and deliver them; one by one where memory is short."""
+        started_s = time.monotonic()
+        finished = [(self._jobs[key[0]].plan, self._rows[key]) for key in keys]
+        waves: list[Wave] = []
+        if not self._fits(lambda: waves.extend(self._synthesizer.vocode(finished))):
+            freed = self._let_go(keys)
+            if len(keys) == 1 and not freed:
+                self._give_up(keys[0])
+                return
+            for key in keys:
+                if key in self._rows:  # another segment of its job may just have failed
+                    self._vocode([key])
+            return
+        for job, _ in keys:
+            self._jobs[job].synthesis_s += (time.monotonic() - started_s) / len(keys)
+        for key, wave in zip(keys, waves, strict=True):
+            if key in self._rows:  # another segment of its job may just have failed
+                self._take(key[0], self._deliver, (key, wave))
+
+    def _deliver(self, finished: tuple[RowKey, Wave]) -> None:
+        """Hand over a finished segment, and those that waited for it, in the order of the text."""
+        from f5d.engine.audio import CrossFader, to_pcm
+
+        key, wave = finished
+        name, index = key
+        job = self._jobs[name]
+        job.waves[index] = self._synthesizer.finish_wave(job.plan, index, self._rows.pop(key), wave)
+        self._scheduler.finish(key)
+        fader = CrossFader(job.plan.parameters.cross_fade_samples, job.fader_carry)
+        while job.next_index in job.waves:
+            last = job.next_index == len(job.plan.segments) - 1
+            pcm = to_pcm(fader.push(job.waves.pop(job.next_index), last=last))
+            job.fader_carry = fader.carry
+            self._send(types.Segment(name, job.next_index, pcm, job.fader_carry, job.synthesis_s))
+            job.synthesis_s = 0.0
+            job.next_index += 1
+        if job.next_index == len(job.plan.segments):
+            self._finish(name)
+
+    def _finish(self, job: str) -> None:
+        self._forget(job)
+        self._send(types.Finished(job))
+
+    def _fail(self, job: str, code: str, message: str) -> None:
+        self._forget(job)
+        self._send(types.Failed(job, code, message))
+
+    def _forget(self, job: str) -> bool:
+        """Drop everything held for a job; return whether there was anything."""
+        self._scheduler.drop(job)
+        for key in [key for key in self._rows if key[0] == job]:
+            del self._rows[key]
+        return self._jobs.pop(job, None) is not None
+
+    def _send(self, message: types.FromEngine) -> None:
+        self._socket.send(types.pack(message))
+
+
+def memory_bytes() -> int:
+    """Return the memory of this engine: reserved on the GPU when one is in use, else resident."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.memory_reserved():
+        return int(torch.cuda.memory_reserved())
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a pseudo-file, read each second
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
