@@ -70,6 +70,11 @@ KEYS: Final[dict[str, Key]] = {
     "language": Key("auto", pattern=rf"auto|{LANGUAGE_PATTERN.pattern}", possible=f"auto, {LANGUAGE_WORDS}"),
     "allowed_models": Key("all", pattern="all|configured", possible="all or configured"),
     "core_dumps": Key("off", pattern="on|off", possible="on or off"),
+    "metrics_address": Key(
+        "off",
+        pattern=r"off|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}",
+        possible="off or a port of this machine such as 127.0.0.1:9105",
+    ),
     "drain_timeout_s": Key(90.0, float, Bound(0, 86_400, "s")),
     "log_level": Key("info", pattern="|".join(LOG_LEVELS), possible=", ".join(LOG_LEVELS)),
 }
@@ -100,6 +105,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     language: str = ""  # none: the model's
     allowed_models: str = "all"
     core_dumps: str = "off"
+    metrics_address: str = "off"
     drain_timeout_s: float = 90.0
     log_level: str = "info"
     defaults: dict[str, float] = {}  # parameters of requests that leave them out
@@ -143,7 +149,7 @@ def load_config(
 
 def unchangeable(old: Config, new: Config) -> list[str]:
     """Return the keys that differ and that a running daemon cannot take."""
-    return ["socket"] if old.socket != new.socket else []
+    return [key for key in ("socket", "metrics_address") if getattr(old, key) != getattr(new, key)]
 
 
 def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:

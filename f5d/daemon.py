@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -86,9 +86,18 @@ def run(
         server = Server(router, poller, wakeup, broker, heartbeat=heartbeat, reload=reloader.reload)
         server.bind(place.socket_path, place.listen())
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
-        heartbeat.ready()
-        server.run()
+        with _metrics(config.metrics_address, place.socket_path):
+            heartbeat.ready()
+            server.run()
         log.info("stopped")
+
+
+def _metrics(address: str, socket_path: str) -> AbstractContextManager[None]:
+    if address == "off":
+        return nullcontext()
+    from f5d.listener import metrics_listener
+
+    return metrics_listener(address, socket_path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ class Dispatcher:
         """Act on one message of an engine."""
         slot = self.fleet.slots[engine.model]
         if isinstance(message, engine_types.Loaded):
-            engine.memory_bytes = message.memory_bytes
+            engine.beat = engine_types.Beat(message.memory_bytes)
             if slot.state == "starting":  # else it was retired meanwhile
                 self.fleet.ready(slot, message, now)
             line = "engine %d has loaded %s on %s (%s) in %.1f s"

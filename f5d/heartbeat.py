@@ -74,7 +74,7 @@ class Heartbeat:
         loaded = []
         for slot in fleet.slots.values():
             if slot.state == "ready" and slot.loaded is not None and slot.model in engines:
-                memory = f"{engines[slot.model].memory_bytes / MEBIBYTE:.0f} MiB"
+                memory = f"{engines[slot.model].beat.memory_bytes / MEBIBYTE:.0f} MiB"
                 loaded.append(f"{slot.model} on {slot.loaded.device}, {memory}")
             else:
                 loaded.append(f"{slot.model} {slot.state}")

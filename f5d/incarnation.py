@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import zmq
 
-from f5d.engine.types import FromEngine, ToEngine, pack, unpack_from_engine
+from f5d.engine.types import Beat, FromEngine, ToEngine, pack, unpack_from_engine
 
 PRESS_EVERY_S: Final = 2.0
 PULSES: Final = 4096  # bytes read at once
@@ -35,7 +35,7 @@ class EngineProcess:
     ) -> None:
         self.path = path
         self.model = model
-        self.memory_bytes = 0
+        self.beat = Beat(memory_bytes=0)  # the last one
         self.heard_at = 0.0
         self.pulse_at = 0.0
         self.kill_at: float | None = None

@@ -15,6 +15,7 @@ from f5ctl.errors import BadRequestError, TryAgainError
 from f5ctl.protocol import SAMPLE_RATE_HZ, JobState, Progress
 from f5d.admission import Order
 from f5d.engine.types import Segment
+from f5d.histogram import Histogram
 from f5d.peers import Peer
 
 PROGRESS_EVERY_S: Final = 0.8  # the protocol promises one a second
@@ -24,6 +25,8 @@ MAX_HELD_PCM_BYTES: Final = 512 * 2**20  # speech that waits to become files
 NEWCOMERS: Final = 8  # one in so many places beyond the limit is for clients that have no job
 FIRST_GUESS_S: Final = 5.0  # retry_after_s before any job has been measured
 LONGEST_GUESS_S: Final = 60.0
+FIRST_AUDIO_BOUNDS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+RTF_BOUNDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 Kind = Literal["say", "plan", "load", "unload"]
 Outcome = Literal["done", "failed", "cancelled"]
@@ -152,6 +155,8 @@ class Counters:
     refused: int = 0
     audio_s: float = 0.0
     engine_restarts: int = 0
+    first_audio_s: Histogram = field(default_factory=lambda: Histogram(FIRST_AUDIO_BOUNDS_S))
+    rtf: Histogram = field(default_factory=lambda: Histogram(RTF_BOUNDS))
 
 
 class JobTable:
@@ -283,6 +288,10 @@ class JobTable:
         if outcome == "done" and job.kind == "say":
             spoken_s = job.spent_s.get("running", 0.0)
             self._typical_s += 0.2 * (spoken_s - self._typical_s)
+            if job.first_audio_at is not None:
+                self.counters.first_audio_s.add(job.first_audio_at - job.accepted_at)
+            if job.rtf is not None:
+                self.counters.rtf.add(job.rtf)
 
     def wait_s(self, job: Job) -> float:
         """Return a guess of how long the jobs that wait for its model will take: a typical one each."""

@@ -84,7 +84,7 @@ class Supervisor:
                 engine.heard_at = now
                 engine.loaded = engine.loaded or isinstance(message, Loaded)
                 if isinstance(message, Beat):
-                    engine.memory_bytes = message.memory_bytes
+                    engine.beat = message
                 yield engine, message
 
     def gone(self, now: float) -> Iterator[EngineProcess]:

@@ -171,6 +171,10 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
             "audio_s": round(counters.audio_s, MILLISECONDS),
             "engine_restarts": counters.engine_restarts,
         },
+        "histograms": {
+            "first_audio_s": counters.first_audio_s.as_map(),
+            "rtf": counters.rtf.as_map(),
+        },
     }
 
 
@@ -192,7 +196,7 @@ def _engine(slot: Slot, engine: EngineProcess, fleet: Fleet, now: float, wall: f
         "device": loaded.device if loaded else None,
         "dtype": loaded.dtype if loaded else None,
         "state": "busy" if slot.state == "ready" and slot.is_busy else slot.state,
-        "memory_bytes": engine.memory_bytes,
+        **msgspec.structs.asdict(engine.beat),
         "loaded_since": None if slot.loaded_at is None else round(wall - (now - slot.loaded_at), MILLISECONDS),
         "expires_s": expires_s,
         "jobs": len(slot.jobs),

@@ -15,6 +15,7 @@ VERBS: Final = {
     "say": ("say", "Speak text: to a file, a pipe or the loudspeaker."),
     "batch": ("batch", "Speak every line of a manifest into a file of its own."),
     "status": ("daemon", "Show what the daemon is doing."),
+    "metrics": ("metrics", "Print the daemon's counters for Prometheus."),
     "ps": ("models", "List the loaded models."),
     "voices": ("voices", "List the voices; add, try and check your own."),
     "models": ("catalog", "List the models; fetch, remove or choose one."),

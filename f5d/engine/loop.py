@@ -61,6 +61,7 @@ class EngineLoop:
         self._jobs: dict[str, _Job] = {}
         self._rows: dict[RowKey, Row] = {}
         self._pace = Pace()
+        self._steps = self._step_rows = self._step_frames = 0
         self._last_beat_s = time.monotonic()
         self._warming = True
         self._short_steps = 0  # in a row
@@ -186,12 +187,23 @@ class EngineLoop:
         now = time.monotonic()
         for job, _ in keys:
             self._jobs[job].synthesis_s += (now - started_s) / len(keys)
+        self._steps += 1
+        self._step_rows += len(keys)
+        self._step_frames += sum(self._jobs[job].plan.segments[index].total_frames for job, index in keys)
         frames = sum(cost(self._jobs[job].plan, index, 1) for job, index in keys)
         self._vocode([key for key in keys if self._rows[key].finished])
         self._pace.note(frames, time.monotonic() - started_s)
-        if now - self._last_beat_s >= BEAT_S:
+        if now - self._last_beat_s >= BEAT_S or not self._scheduler:
             self._last_beat_s = now
-            self._send(types.Beat(memory_bytes()))
+            self._send(
+                types.Beat(
+                    memory_bytes(),
+                    self._steps,
+                    self._step_rows,
+                    self._step_frames,
+                    self._scheduler.budget_frames,
+                )
+            )
 
     def _open_rows(self, keys: list[RowKey]) -> list[RowKey]:
         """Return those of `keys` that can take a step now, opening the rows of those that have taken none."""

@@ -199,9 +199,17 @@ class Cancelled(msgspec.Struct, frozen=True, tag=True):
 
 
 class Beat(msgspec.Struct, frozen=True, tag=True):
-    """Sent about once a second between ODE steps: the engine makes progress."""
+    """Sent about once a second between ODE steps and after the last one: the engine makes progress.
+
+    `steps`, and the segments and mel frames in them, count from the start; `budget_frames` is what a step
+    may hold now.
+    """
 
     memory_bytes: int
+    steps: int = 0
+    step_rows: int = 0
+    step_frames: int = 0
+    budget_frames: int = 0
 
 
 FromEngine: TypeAlias = (

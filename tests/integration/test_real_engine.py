@@ -16,7 +16,7 @@ import pytest
 
 from f5ctl.protocol import Audio, Done, Failed, Load, Progress, Reply
 
-from .support import Daemon, Peer, say, wait_until
+from .support import Daemon, Peer, say, wait_until, wait_until
 
 TEXT = "he is at the height of his powers, and he does not support his natural children at all. " * 2
 SENTENCE = TEXT[:88]  # one segment
@@ -56,6 +56,11 @@ def test_a_newcomer_joins_between_two_steps() -> None:
         assert isinstance(patient_end(peer, "short"), Done)
         assert not any(isinstance(reply, Audio) and reply.id == "long" for reply in peer.seen)
         assert isinstance(patient_end(peer, "long"), Done)
+        wait_until(lambda: peer.status()["engines"][0]["steps"] >= 64, "the last steps are counted")
+        (engine,) = peer.status()["engines"]
+        assert engine["steps"] <= engine["step_rows"] == 1 + 64 + 1
+        assert engine["step_frames"] > 66 * 200
+        assert engine["budget_frames"] >= 256
 
 
 @pytest.mark.slow
