@@ -16,7 +16,7 @@ import pytest
 
 from f5ctl.protocol import Audio, Done, Failed, Load, Progress, Reply
 
-from .support import Daemon, Peer, say, wait_until, wait_until
+from .support import Daemon, Peer, say, wait_until
 
 TEXT = "he is at the height of his powers, and he does not support his natural children at all. " * 2
 SENTENCE = TEXT[:88]  # one segment
