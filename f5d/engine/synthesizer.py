@@ -269,10 +269,10 @@ class Synthesizer:
 
     def _timed(self, mel: torch.Tensor, frames: int, ref_text: str) -> tuple[torch.Tensor, int]:
         """Return a reference's mel and whole frames, re-timed where the model asks for it."""
-        rates = self._model.spec.frames_per_byte
-        if rates is None:
+        rate = self._model.spec.frames_per_byte
+        if rate is None:
             return mel, frames
-        wanted = text.whole_rate_frames(ref_frames=frames, ref_text=ref_text, least=rates[0], most=rates[1])
+        wanted = text.retimed_frames(ref_frames=frames, ref_text=ref_text, frames_per_byte=rate)
         return (mel, frames) if wanted == frames else (retimed(mel, wanted + 1), wanted)
 
 

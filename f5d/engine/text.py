@@ -196,7 +196,7 @@ def segment_frames(
     return ref_frames + int(ref_frames / len(ref_text.encode()) * size / speed) + extra_frames
 
 
-def whole_rate_frames(*, ref_frames: int, ref_text: str, least: int, most: int) -> int:
+def retimed_frames(*, ref_frames: int, ref_text: str, frames_per_byte: int) -> int:
     """Return the length of a reference re-timed to a whole number of frames per byte of its text.
 
     Upstream's average upsampling spreads a text evenly over its frames only then; a small model that
@@ -206,13 +206,12 @@ def whole_rate_frames(*, ref_frames: int, ref_text: str, least: int, most: int) 
         BadRequestError: `bad_parameter` when it would be more than MAX_RETIMING times longer or shorter.
     """
     size = len(ref_text.encode())
-    frames = size * min(max(round(ref_frames / size), least), most)
-    if not 1 <= MAX_RETIMING * frames / ref_frames <= MAX_RETIMING**2:
-        shortest = math.ceil(ref_frames / most / MAX_RETIMING)
-        longest = int(ref_frames / least * MAX_RETIMING)
+    shortest = math.ceil(ref_frames / frames_per_byte / MAX_RETIMING)
+    longest = int(ref_frames / frames_per_byte * MAX_RETIMING)
+    if not shortest <= size <= longest:
         line = f"ref_text has {size} bytes; a recording of {ref_frames} frames has {shortest} to {longest}"
         raise BadRequestError("bad_parameter", f"{line} (does it say all that the recording does?)")
-    return frames
+    return size * frames_per_byte
 
 
 def share_duration(

@@ -119,9 +119,9 @@ class ModelSpec:
     `reference_gap` is what stands between the reference text's last visible character and the
     generated text. `max_segment_bytes` bounds a segment below what the reference's length allows;
     `short_text_extra_s` is how much longer texts under ten bytes take, at most; `nfe_step` is
-    the default number of ODE steps. `frames_per_byte` are the least and the most mel frames per byte of
-    text that the model speaks at: a reference is re-timed to the nearest whole number between them (None:
-    references stay as they are). `language` is the one that numbers are read out in by default.
+    the default number of ODE steps. `frames_per_byte` is the number of mel frames per byte of text
+    that references are re-timed to, for a model that speaks at one tempo. `language` is the one that
+    numbers are read out in by default.
     """
 
     name: str
@@ -134,7 +134,7 @@ class ModelSpec:
     max_segment_bytes: int | None = None
     short_text_extra_s: float = 0.3
     nfe_step: int = 32
-    frames_per_byte: tuple[int, int] | None = None
+    frames_per_byte: int | None = None
     tokenizer: Tokenizer = "pinyin"
     language: str = "none"
     mel_spec_type: Literal["vocos"] = "vocos"
