@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError
-from f5ctl.protocol import SYSTEM_SOCKET, check_socket_path
+from f5ctl.socketpath import SYSTEM_SOCKET, check_socket_path
 
 if TYPE_CHECKING:
     import subprocess

@@ -39,11 +39,10 @@ from f5ctl.protocol import (
     Failed,
     Reply,
     Request,
-    check_socket_path,
-    client_socket_path,
     encode,
     parse_reply,
 )
+from f5ctl.socketpath import check_socket_path, client_socket_path
 
 SILENCE_S: Final = 30.0  # a daemon sends progress every second; this long without a word means it hangs
 CONNECT_S: Final = 5.0

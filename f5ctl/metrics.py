@@ -32,8 +32,9 @@ class StateCollector(Collector):
         yield GaugeMetricFamily("f5d_draining", "1 when no new work is taken.", int(state["draining"]))
         yield from _jobs(state)
         yield from _engines(state["engines"])
-        for name, (metric, words) in _HISTOGRAMS.items():
-            yield _histogram(metric, words, state["histograms"][name])
+        for name, found in state.get("histograms", {}).items():  # an older daemon has none
+            if name in _HISTOGRAMS:
+                yield _histogram(*_HISTOGRAMS[name], found)
 
 
 _HISTOGRAMS = {
@@ -80,7 +81,7 @@ def _engines(engines: list[State]) -> Iterator[Metric]:
     ]
     for key, family in families:
         for engine in engines:
-            family.add_metric([engine["model"], engine["device"] or "loading"], engine[key])
+            family.add_metric([engine["model"], engine["device"] or "loading"], engine.get(key, 0))
         yield family
 
 

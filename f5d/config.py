@@ -18,7 +18,8 @@ from typing import Any, Final
 import msgspec
 
 from f5ctl.errors import ConfigError
-from f5ctl.protocol import BOUNDS, LANGUAGE_PATTERN, LANGUAGE_WORDS, MAX_NAME_BYTES, Bound, default_socket_path
+from f5ctl.protocol import BOUNDS, LANGUAGE_PATTERN, LANGUAGE_WORDS, MAX_NAME_BYTES, Bound
+from f5ctl.socketpath import default_socket_path
 from f5d.journal import LOG_LEVELS
 from f5d.model.catalog import model_spec_from_table
 from f5d.model.config import ModelSpec

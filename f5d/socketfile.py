@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import ConfigError
-from f5ctl.protocol import MAX_SOCKET_PATH_BYTES, check_socket_path
+from f5ctl.socketpath import MAX_SOCKET_PATH_BYTES, check_socket_path
 from f5d.sdnotify import InheritedSocket
 
 if TYPE_CHECKING:

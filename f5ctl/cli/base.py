@@ -13,8 +13,9 @@ import click
 from f5ctl.client import Client, Meeting
 from f5ctl.errors import NoDaemonError, OutputError
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import SYSTEM_SOCKET, Accepted, Failed, client_socket_path, may_use
+from f5ctl.protocol import Accepted, Failed
 from f5ctl.sinks import ReaderGoneError
+from f5ctl.socketpath import SYSTEM_SOCKET, client_socket_path, may_use
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _HELP_ALL: Final = "f5ctl.help_all"  # key of the context's notes

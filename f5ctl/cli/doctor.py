@@ -23,7 +23,8 @@ from f5ctl.client import Client, new_id
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
 from f5ctl.player import find_player
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status, check_socket_path
+from f5ctl.protocol import Status
+from f5ctl.socketpath import check_socket_path
 
 SELF_CHECK_S: Final = 120.0
 LEAST_FREE_BYTES: Final = 2 * 10**9  # a large model and its vocoder

@@ -20,7 +20,7 @@ import click
 from f5ctl.cli.base import Settings, Verb, emit, emit_json, emit_table, option
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError, OutputError
-from f5ctl.protocol import SYSTEM_SOCKET, default_socket_path
+from f5ctl.socketpath import SYSTEM_SOCKET, default_socket_path
 
 UNITS: Final = Path(__file__).resolve().parent.parent / "systemd"
 PACKAGED_PYTHON: Final = "/opt/f5d/bin/python"

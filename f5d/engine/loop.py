@@ -137,7 +137,7 @@ class EngineLoop:
     def _predict(self, message: types.Predict) -> None:
         plan = self._synthesizer.plan(message.text, message.reference, message.parameters)
         if not self._pace.known:
-            self._measure(plan)
+            self._pace.measure(self._synthesizer, plan)
         steps = plan.parameters.nfe_step
         own = sum(cost(plan, index, steps) for index in range(len(plan.segments)))
         ahead = sum(self._left(name) for name in self._jobs)
@@ -153,15 +153,6 @@ class EngineLoop:
                 plan.warnings,
             )
         )
-
-    def _measure(self, plan: Plan) -> None:
-        """Take steps that nobody needs, for their time; the first one warms up and does not count."""
-        row = self._synthesizer.open_row(plan, 0)
-        while not (row.finished or self._pace.known):
-            started_s = time.monotonic()
-            self._synthesizer.step([row])
-            if row.steps_done == min(2, row.step_count):
-                self._pace.note(cost(plan, 0, 1), time.monotonic() - started_s)
 
     def _left(self, name: str) -> float:
         """Return the cost of a job's steps that are still to be taken."""

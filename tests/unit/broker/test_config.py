@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from f5ctl.errors import ConfigError
-from f5ctl.protocol import default_socket_path
+from f5ctl.socketpath import default_socket_path
 from f5d.config import DEFAULT_PARAMETERS, KEYS, Config, config_path, duration_s, load_config
 from f5d.engine.types import Parameters
 

@@ -1,0 +1,53 @@
+"""Where the daemon's socket lies."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from f5ctl.errors import ConfigError
+
+MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un.sun_path is 108 bytes with its final NUL
+SYSTEM_SOCKET: Final = "/run/f5d/f5d.sock"  # of the system's units
+
+
+def default_socket_path() -> str:
+    """Return the socket that a user's daemon serves when nobody names one.
+
+    `F5D_SOCKET`, else `$XDG_RUNTIME_DIR/f5d/f5d.sock`, else `/tmp/f5d-UID/f5d.sock`.
+    """
+    if path := os.environ.get("F5D_SOCKET"):
+        return path
+    if runtime_dir := os.environ.get("XDG_RUNTIME_DIR"):
+        return f"{runtime_dir}/f5d/f5d.sock"
+    return f"/tmp/f5d-{os.getuid()}/f5d.sock"  # noqa: S108 - the daemon checks the folder's owner
+
+
+def client_socket_path() -> str:
+    """Return the socket that a client tries when nobody names one.
+
+    The daemon's default, or the system's socket when only that exists and this user may use it.
+    """
+    path = default_socket_path()
+    if not os.environ.get("F5D_SOCKET") and not os.path.exists(path) and may_use(SYSTEM_SOCKET):
+        return SYSTEM_SOCKET
+    return path
+
+
+def may_use(path: str) -> bool:
+    """Return True when there is something at `path` that this user may connect to."""
+    return os.access(path, os.R_OK | os.W_OK)
+
+
+def check_socket_path(path: str) -> str:
+    """Return `path` when a Unix socket can have that name.
+
+    Raises:
+        ConfigError: the path is longer than the kernel allows.
+    """
+    size = len(os.fsencode(path))
+    if size > MAX_SOCKET_PATH_BYTES:
+        raise ConfigError(
+            f"socket path is {size} bytes; the limit is {MAX_SOCKET_PATH_BYTES}: {path} (use a shorter one)"
+        )
+    return path
