@@ -82,7 +82,7 @@ def test_a_client_that_never_reads_is_alone_with_it() -> None:
         for number in range(20):
             began = time.monotonic()
             other.ok(say(f"o{number}"))
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 3
         assert rss_bytes(daemon.process.pid) - before < 300 * 2**20
 
 

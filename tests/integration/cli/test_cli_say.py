@@ -146,7 +146,7 @@ def test_the_daemon_is_killed(fresh: Cli) -> None:
         os.kill(fresh.status()["pid"], signal.SIGKILL)
         began = time.monotonic()
         _out, err = process.communicate(timeout=10)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # not after the silence that it would bear
     assert (process.returncode, err) == (69, b"f5ctl: error: the daemon went away before it answered\n")
     assert fresh.run("say", *QUICK, "Hello.").returncode == 0
 
