@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import MEL_CHANNELS
-from .int8 import quantize_linears
+from .int8 import quantize_linears, weight_kind
 from .layers import (
     DiTBlock,
     ModulationLinear,
@@ -131,9 +131,10 @@ class DiT(nn.Module):
 
     def quantize(self) -> None:
         """Turn the linear layers of the blocks into 8-bit ones; what lies between them keeps its type."""
+        kind = weight_kind()
         for block in self._blocks:
-            quantize_linears(block.attn)
-            quantize_linears(block.ff)
+            quantize_linears(block.attn, kind)
+            quantize_linears(block.ff, kind)
 
     @property
     def varlen(self) -> Callable[..., Tensor] | None:

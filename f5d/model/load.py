@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import torch
 
 from f5ctl.errors import ConfigError
 
+from .cpu import has_fast_bf16
 from .dit import DiT, fuse_weights, upstream_shapes
 from .dit_backend import DiTBackend, recorded_steps
 from .mel import MelSpectrogram
@@ -31,8 +31,6 @@ DTYPES: Final[dict[str, torch.dtype]] = {
 }
 _INT8: Final = "int8"
 _KNOWN_DTYPES: Final = ", ".join(("auto", *DTYPES, _INT8))
-_FAST_BF16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16"})
-_CPUINFO: Final = Path("/proc/cpuinfo")
 _FP16_CUDA_MAJOR: Final = 7  # Volta, the first with fast half precision; upstream draws the same line
 
 
@@ -120,7 +118,7 @@ def pick_dtype(requested: str, device: str) -> str:
         return requested
     if kind == "cuda":
         return "float16" if torch.cuda.get_device_capability(device)[0] >= _FP16_CUDA_MAJOR else "float32"
-    return "bfloat16" if kind == "cpu" and _cpu_has_fast_bf16() else "float32"
+    return "bfloat16" if kind == "cpu" and has_fast_bf16() else "float32"
 
 
 def _backend(
@@ -145,12 +143,3 @@ def _backend(
     dit.to(device)
     workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
     return DiTBackend(dit, dtype, recorded_steps(dit), workers)
-
-
-def _cpu_has_fast_bf16() -> bool:
-    try:
-        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    return not _FAST_BF16_FLAGS.isdisjoint(flags.split())
