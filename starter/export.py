@@ -41,6 +41,14 @@ def exported(average: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**half, PREFIX + "rotary_embed.inv_freq": rates}
 
 
+def imported(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the network's float32 weights of an export: what `exported` kept, without the copied rows."""
+    found = {name.removeprefix(PREFIX): value.float() for name, value in weights.items()}
+    del found["rotary_embed.inv_freq"]
+    found["text_embed.text_embed.weight"] = found["text_embed.text_embed.weight"][: len(LETTERS) + 1]
+    return found
+
+
 def vocabulary() -> str:
     """Return vocab.txt: one token a line, the blank first."""
     return "".join(f"{token}\n" for token in (*LETTERS, *COPIES))

@@ -1,7 +1,7 @@
 """Muon for matrices, AdamW for the rest, on one learning-rate schedule.
 
 Muon replaces a matrix's momentum by its nearest orthogonal matrix (Jordan et al., 2024; Newton-Schulz
-iteration in bfloat16), so that every direction learns at the same rate.
+iteration, in bfloat16 where that is fast), so that every direction learns at the same rate.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .team import Team
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
+def orthogonalised(matrices: Tensor, products: torch.dtype, iterations: int = 5) -> Tensor:
     """Return about the nearest orthogonal matrix of each of [n, rows, columns], float32."""
     tall = matrices.shape[1] > matrices.shape[2]
-    wide = (matrices.mT if tall else matrices).bfloat16()
+    wide = (matrices.mT if tall else matrices).to(products)
     wide = wide / (wide.norm(dim=(1, 2), keepdim=True) * 1.02 + 1e-7)
     first, second, third = _COEFFICIENTS
     for _ in range(iterations):
@@ -33,10 +33,18 @@ class Muon(torch.optim.Optimizer):
     """Muon with momentum (Nesterov) and decoupled weight decay; the members of a team share the work."""
 
     def __init__(
-        self, matrices: Iterable[Tensor], team: Team, *, lr: float, momentum: float = 0.95, weight_decay: float
+        self,
+        matrices: Iterable[Tensor],
+        team: Team,
+        *,
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float,
+        products: torch.dtype,
     ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self._team = team
+        self._products = products
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
@@ -54,7 +62,7 @@ class Muon(torch.optim.Optimizer):
     def _updates(self, momenta: Tensor) -> Tensor:
         """Each member does its part of [n, rows, columns]; n must divide among them."""
         parts = momenta.view(self._team.size, -1, *momenta.shape[1:])
-        mine = orthogonalised(parts[self._team.rank])
+        mine = orthogonalised(parts[self._team.rank], self._products)
         return self._team.gather(mine.flatten()).reshape(momenta.shape)
 
     def _momentum(self, matrix: Tensor, group: dict[str, float]) -> Tensor:

@@ -23,10 +23,14 @@ import click
 import torch
 import torch.multiprocessing
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
+from f5d.model.load import DTYPES, pick_dtype
+
 from .batches import Batch, collate, rows_of, slot_phones, texts_of
+from .export import imported
 from .muon import Muon
 from .network import ARCHITECTURE, SLOTS, Network
 from .paths import RUN, SPEECH
@@ -74,19 +78,33 @@ class Clock:
 class Trainer:
     """Owns the network, its average, its optimizers and the count of steps."""
 
-    def __init__(self, total_steps: int, cool_share: float, team: Team, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        total_steps: int,
+        cool_share: float,
+        team: Team,
+        clock: Clock | None = None,
+        *,
+        peak: float = 1.0,
+    ) -> None:
         torch.manual_seed(0)
         self.clock = clock
+        self.products = DTYPES[pick_dtype("auto", "cpu")]  # bfloat16 where the CPU computes it in hardware
         self.team = team
         self.network = Network(ARCHITECTURE, len(LETTERS), PHONE_COUNT)
         self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
-        self.total_steps, self.cool_share = total_steps, cool_share
+        self.total_steps, self.cool_share, self.peak = total_steps, cool_share, peak
         matrices, rest = split_parameters(self.network)
-        self.muon = Muon(matrices, team, lr=MUON_RATE, weight_decay=0.01)
+        self.muon = Muon(matrices, team, lr=MUON_RATE, weight_decay=0.01, products=self.products)
         self.adam = torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
         self.step = 0
         self.spelled = 0
         self.skipped = 0
+
+    def start_from(self, weights: Path) -> None:
+        """Begin with the weights of an exported model; the classifiers, which it lacks, begin anew."""
+        for network in (self.network, self.average):
+            network.load_state_dict(imported(load_file(weights)), strict=False)
 
     def load(self, folder: Path) -> None:
         """Go on from the newest checkpoint, if there is one."""
@@ -125,7 +143,7 @@ class Trainer:
         left = (self.total_steps - self.step) / (self.cool_share * self.total_steps)
         if self.clock is not None:
             left = min(left, self.clock.left)
-        own = torch.tensor([rise * max(0.0, min(1.0, left))])
+        own = torch.tensor([self.peak * rise * max(0.0, min(1.0, left))])
         return float(self.team.gather(own)[0, 0])  # the first member's clock is everybody's
 
     def spell(self, maker: RowMaker) -> float:
@@ -135,7 +153,7 @@ class Trainer:
         spelled = [maker.spell(maker.library.plan(rng, 420), rng) for _ in range(rows)]
         texts = texts_of([tokens for tokens, _ in spelled])
         phones = torch.stack([labels for _, labels in spelled])
-        with torch.autocast("cpu", torch.bfloat16):
+        with self._autocast():
             text = self.network.text_embed(texts, 420, torch.zeros(len(phones), dtype=torch.bool))
             loss = self._letters_loss(text, phones, texts.lengths)
         self._update(loss, min(1.0, (self.spelled + 1) / WARM_UP_STEPS), self.adam)
@@ -163,7 +181,7 @@ class Trainer:
         noisy = (1 - times) * batch.noise + times * batch.mel
         hidden = batch.masked | batch.audio_dropped[:, None]
         reference = batch.mel.masked_fill(hidden[..., None], 0.0)
-        with torch.autocast("cpu", torch.bfloat16):
+        with self._autocast():
             velocity, scores, text = network(noisy, reference, batch.texts, batch.times, batch.text_dropped)
             flow = (velocity - (batch.mel - batch.noise)).square()[batch.masked].mean()
             spoken = batch.masked & ~batch.text_dropped[:, None]
@@ -174,6 +192,9 @@ class Trainer:
                 batch.texts.lengths[~batch.text_dropped],
             )
         return flow, letters, frames
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast("cpu", self.products, enabled=self.products != torch.float32)
 
     def _letters_loss(self, text: Tensor, phones: Tensor, lengths: Tensor) -> Tensor:
         if not len(text):
@@ -260,6 +281,8 @@ class Plan:
     focus: float
     minutes: float
     cool_minutes: float
+    peak: float
+    start: Path | None
     pause_file: Path | None
 
 
@@ -272,9 +295,11 @@ def train(rank: int, team: Team, plan: Plan) -> None:
     library.focus = plan.focus
     maker = RowMaker(library, unwarped=plan.unwarped)
     clock = Clock(time.monotonic() + 60 * plan.minutes, 60 * plan.cool_minutes) if plan.minutes else None
-    trainer = Trainer(plan.steps, plan.cool_share, team, clock)
+    trainer = Trainer(plan.steps, plan.cool_share, team, clock, peak=plan.peak)
     checks = [collate(rows_of(step, RowMaker(held_back), VALIDATION_SEED)) for step in range(4)]
     start_output(trainer.network, torch.cat([batch.mel.flatten(0, 1) for batch in checks]).mean(0))
+    if plan.start is not None:
+        trainer.start_from(plan.start)
     trainer.load(RUN)
     saved = time.monotonic()
     with (RUN / "log.jsonl").open("a", buffering=1) if rank == 0 else nullcontext() as log:
@@ -308,6 +333,8 @@ def train(rank: int, team: Team, plan: Plan) -> None:
 @click.option("--focus", default=0.0, show_default=True, help="Share of shifted speakers' rows given up.")
 @click.option("--minutes", default=0.0, help="End this run after so long, whatever the steps (0: do not).")
 @click.option("--cool-minutes", default=40.0, show_default=True, help="Of these, how long the rate falls.")
+@click.option("--peak", default=1.0, show_default=True, help="Factor of all learning rates.")
+@click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of an export.")
 @click.option("--processes", default=2, show_default=True, help="One a core; 1 or 2.")
 @click.option("--pause-file", type=click.Path(path_type=Path), help="Wait while this file exists.")
 def main(processes: int, **options: Any) -> None:

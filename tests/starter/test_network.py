@@ -9,7 +9,7 @@ import torch
 from f5d.model.dit import BatchModulation, DiT, fuse_weights
 from f5d.model.layers import pack_layout
 from starter.batches import texts_of
-from starter.export import COPIES, PREFIX, exported, vocabulary
+from starter.export import COPIES, PREFIX, exported, imported, vocabulary
 from starter.network import ARCHITECTURE, Network, upsampling_index
 from starter.rows import LETTERS, PHONE_COUNT, encode
 
@@ -54,3 +54,13 @@ def test_text_is_spread_as_upstream_spreads_it() -> None:
     """The last characters take the frames that do not divide evenly."""
     index = upsampling_index(torch.tensor([3, 4]), 8)
     assert index.tolist() == [[0, 0, 1, 1, 1, 2, 2, 2], [0, 0, 1, 1, 2, 2, 3, 3]]
+
+
+def test_training_can_begin_with_an_exported_model() -> None:
+    """An export read back is the averaged network that was exported, but for the training's classifiers."""
+    torch.manual_seed(2)
+    network = Network(replace(ARCHITECTURE, depth=2), len(LETTERS), PHONE_COUNT)
+    weights = {name: value.half().float() for name, value in network.state_dict().items()}
+    found = imported(exported(weights))
+    assert found.keys() == {name for name in weights if not name.startswith("aux_")}
+    assert all(torch.equal(value, weights[name]) for name, value in found.items())
