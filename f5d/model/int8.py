@@ -20,12 +20,12 @@ _INT8_FLAGS: Final = frozenset({"avx512_vnni", "amx_int8"})
 
 
 class Int8Weight(Protocol):
-    """A weight of whole numbers from -MOST to MOST that takes inputs [frames, inputs], from -127 to 127."""
+    """A weight [outputs, inputs] as whole numbers from -MOST to MOST, with a scale for each output."""
 
     MOST: int
 
-    def products(self, inputs: Tensor) -> Tensor:
-        """Return [frames, outputs] float32: the inputs times the 8-bit weight, without its scales."""
+    def __call__(self, inputs: Tensor, scale: Tensor) -> Tensor:
+        """Return round(inputs * scale) times it, [frames, outputs] float32; scale is [frames, 1]."""
 
 
 class PlainWeight:
@@ -33,12 +33,14 @@ class PlainWeight:
 
     MOST = 127
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self._weight = weight.to(torch.int8).T.contiguous()
+        self._scale = scale
 
-    def products(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, scale: Tensor) -> Tensor:
         """As in Int8Weight."""
-        return torch._int_mm(inputs.to(torch.int8), self._weight).float()  # noqa: SLF001 - no public name
+        rounded = (inputs * scale).round_().to(torch.int8)
+        return torch._int_mm(rounded, self._weight).float().mul_(self._scale)  # noqa: SLF001 - no public name
 
 
 class PackedWeight:
@@ -49,17 +51,17 @@ class PackedWeight:
 
     MOST = 2**15 // (2 * 255)  # 64: two products of it and an unsigned byte fit
 
-    def __init__(self, weight: Tensor) -> None:
-        outputs = weight.shape[0]
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self._packed = torch.ops.onednn.qlinear_prepack(weight.to(torch.int8), None)
-        self._scales = torch.ones(outputs)
-        self._zeros = torch.zeros(outputs, dtype=torch.int32)
+        self._scale = scale
+        self._zeros = torch.zeros(len(scale), dtype=torch.int32)
+        self._rounding = torch.tensor(_MIDDLE + 0.5)  # to the next whole number, once the rest is cut off
 
-    def products(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, scale: Tensor) -> Tensor:
         """As in Int8Weight."""
-        unsigned = (inputs + _MIDDLE).to(torch.uint8)
+        unsigned = torch.addcmul(self._rounding, inputs.float(), scale.float()).to(torch.uint8)
         found: Tensor = torch.ops.onednn.qlinear_pointwise(
-            unsigned, 1.0, _MIDDLE, self._packed, self._scales, self._zeros,
+            unsigned, 1.0, _MIDDLE, self._packed, self._scale, self._zeros,
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         return found
@@ -68,23 +70,21 @@ class PackedWeight:
 class Int8Linear(nn.Module):
     """A linear layer whose weight is int8; inputs and outputs keep their type."""
 
-    scale: Tensor  # [outputs] float32
     bias: Tensor  # [outputs] float32
 
     def __init__(self, linear: nn.Linear, kind: type[PlainWeight | PackedWeight]) -> None:
         super().__init__()
         weight = linear.weight.detach().float()
         scale = (weight.abs().amax(dim=1) / kind.MOST).clamp_min_(_LEAST_SCALE)
-        self._weight: Int8Weight = kind((weight / scale[:, None]).round())
-        self.register_buffer("scale", scale)
+        self._weight: Int8Weight = kind((weight / scale[:, None]).round(), scale)
         self.register_buffer("bias", linear.bias.detach().float())
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[frames, inputs] float -> [frames, outputs] of the same type."""
         scale = (inputs.abs().amax(dim=1, keepdim=True).float() / _MOST).clamp_min_(_LEAST_SCALE)
-        products = self._weight.products((inputs / scale).round_())
+        products = self._weight(inputs, scale.reciprocal())
         outputs = inputs.new_empty(products.shape)
-        return torch.addcmul(self.bias, products.mul_(scale), self.scale, out=outputs)
+        return torch.addcmul(self.bias, products, scale, out=outputs)
 
 
 def weight_kind() -> type[PlainWeight | PackedWeight]:
