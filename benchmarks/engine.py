@@ -33,7 +33,7 @@ from torch import Tensor
 from f5d.model.catalog import catalog, fetch, model_spec_from_table
 from f5d.model.config import FRAMES_PER_SECOND, MEL_CHANNELS, ModelSpec
 from f5d.model.hub import LocalModel
-from f5d.model.load import load_model
+from f5d.model.load import load_model, pick_dtype
 from f5d.model.sampler import Backend, RowSpec
 from f5d.model.torchaudio_compat import import_torchaudio
 from f5d.model.vocab import Vocabulary
@@ -142,7 +142,8 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
 def compare(work: Work, repeat: int, folder: Path) -> list[str]:
     """Return the table's rows for one piece of work."""
     cfm, local = model_pair(work.model, folder)
-    ours = [load_model(local, device="cpu", dtype=dtype) for dtype in ("float32", "auto", "int8")]
+    dtypes = dict.fromkeys(("float32", pick_dtype("auto", "cpu"), "int8"))
+    ours = [load_model(local, device="cpu", dtype=dtype) for dtype in dtypes]
     specs = work.rows()
     contestants: dict[str, Callable[[], list[Tensor]]] = {
         "f5-tts float32": partial(sample_upstream, cfm, specs),

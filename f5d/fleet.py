@@ -19,7 +19,8 @@ OVERTAKE_S: Final = 5.0  # how long jobs for loaded models may pass one that wai
 MAX_LOADING_DEATHS: Final = 2
 MAX_LONELY_DEATHS: Final = 2
 MAX_IDLE_RESTARTS: Final = 1
-MAX_KILLS: Final = 5  # from outside, in a row; then the jobs are to blame after all
+SUSPECT_KILLS: Final = 5  # from outside, without a delivery in between; then a job goes alone
+BLAMED_KILLS: Final = 10  # then whoever was alone is to blame after all
 
 SlotState = Literal["starting", "ready", "stopping"]
 
@@ -186,7 +187,8 @@ class Fleet:
         """Settle an engine's end; its unfinished jobs are waiting again afterwards.
 
         `waiting` are the jobs for any model that were in no engine. An engine that was killed
-        `from_outside` makes nobody a suspect, until that has happened too often.
+        `from_outside` makes nobody a suspect, until that has happened too often: a guard of the
+        machine's memory kills from outside too, and a job may be what provokes it.
         """
         was: SlotState = slot.state
         alone = len(slot.jobs) == 1 and not slot.cancelling
@@ -195,13 +197,17 @@ class Fleet:
         slot.cancelling.clear()
         for job in in_engine:
             job.kills += from_outside
-            job.back_to_queue(now, alone=alone, blamed=not from_outside or job.kills > MAX_KILLS)
+            blamed = not from_outside or job.kills > BLAMED_KILLS
+            job.back_to_queue(
+                now, alone=alone and blamed, suspect=not from_outside or job.kills > SUSPECT_KILLS
+            )
         convicted = [job for job in in_engine if job.lonely_deaths >= MAX_LONELY_DEATHS]
         queued = [job for job in waiting if job.model == slot.model and slot.admits(job)]
-        reason = f"the engine died under this job {MAX_LONELY_DEATHS} times: {cause}"
+        deaths = max((max(job.kills, job.lonely_deaths) for job in convicted), default=0)
+        reason = f"the engine died under this job {deaths} times: {cause}"
         if was == "starting":
             slot.kills += from_outside
-            slot.loading_deaths += not from_outside or slot.kills > MAX_KILLS
+            slot.loading_deaths += not from_outside or slot.kills > BLAMED_KILLS
             if slot.loading_deaths >= MAX_LOADING_DEATHS:
                 convicted = queued
                 reason = f"the engine for {slot.model} died twice while loading: {cause}"

@@ -136,11 +136,11 @@ class Job:
         if self.first_audio_at is None and segment.pcm:
             self.first_audio_at = now
 
-    def back_to_queue(self, now: float, *, alone: bool, blamed: bool = True) -> None:
-        """Note that the engine died under the job; if it may be to `blame`, `alone` makes it surely so."""
-        if blamed and alone and not self.delivered:
+    def back_to_queue(self, now: float, *, alone: bool, suspect: bool = True) -> None:
+        """Note that the engine died under the job, by a fault that is surely its own if it was `alone`."""
+        if alone and not self.delivered:
             self.lonely_deaths += 1
-        self.suspect = self.suspect or blamed
+        self.suspect = self.suspect or suspect
         self.delivered = False
         self.enter("queued", now)
 

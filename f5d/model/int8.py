@@ -89,9 +89,13 @@ class Int8Linear(nn.Module):
 
 def weight_kind() -> type[PlainWeight | PackedWeight]:
     """Return the weights that this CPU multiplies fastest."""
-    flags = cpu_flags()
-    plain = not _INT8_FLAGS.isdisjoint(flags) or "avx2" not in flags
-    return PlainWeight if plain else PackedWeight
+    exact = not _INT8_FLAGS.isdisjoint(cpu_flags())
+    return PackedWeight if has_packed_products() and not exact else PlainWeight
+
+
+def has_packed_products() -> bool:
+    """Whether torch's oneDNN can multiply packed 8-bit weights on this CPU."""
+    return "avx2" in cpu_flags() and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 def quantize_linears(module: nn.Module, kind: type[PlainWeight | PackedWeight]) -> None:

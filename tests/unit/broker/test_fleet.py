@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from f5d.engine.types import Loaded
-from f5d.fleet import MAX_IN_FLIGHT, OVERTAKE_S, Dispatch, Fleet, Retire, Slot, Start, Verdict
+from f5d.fleet import (
+    BLAMED_KILLS,
+    MAX_IN_FLIGHT,
+    OVERTAKE_S,
+    SUSPECT_KILLS,
+    Dispatch,
+    Fleet,
+    Retire,
+    Slot,
+    Start,
+    Verdict,
+)
 from f5d.jobs import Client, Job, JobTable
 
 LOADED = Loaded("cpu", "float32", 1, 1, "hash", 0.1)
@@ -50,9 +61,18 @@ class Yard:
         self.fleet.slots[job.model].release(job.id, now)
         self.table.remove(job, "done", now)
 
-    def die(self, model: str, now: float = 0.0) -> Verdict:
+    def die(self, model: str, now: float = 0.0, *, from_outside: bool = False) -> Verdict:
         """Report that a model's engine is gone."""
-        return self.fleet.engine_gone(self.fleet.slots[model], "signal SIGKILL", self.table.waiting, now)
+        slot = self.fleet.slots[model]
+        return self.fleet.engine_gone(
+            slot, "signal SIGKILL", self.table.waiting, now, from_outside=from_outside
+        )
+
+    def again(self, model: str) -> list[str]:
+        """Report that another engine for the model was started and has loaded; return what it got."""
+        self.fleet.begin(self.fleet.slots[model])
+        self.ready(model)
+        return self.pump()
 
 
 def test_jobs_go_to_the_engine_as_soon_as_it_is_ready() -> None:
@@ -160,6 +180,26 @@ def test_two_lonely_deaths_convict() -> None:
     assert verdict.convicted == [job]
     assert not verdict.restart
     assert "signal SIGKILL" in verdict.reason
+
+
+def test_kills_from_outside_have_to_be_many() -> None:
+    """Jobs share engines through five kills, go alone through five more, and fail after two on top."""
+    yard = Yard()
+    yard.job("A")
+    two = yard.job("A")
+    yard.pump()
+    yard.ready("A")
+    assert yard.pump() == ["1 to A", "2 to A"]
+    for _ in range(SUSPECT_KILLS):
+        assert not yard.die("A", from_outside=True).convicted
+        assert yard.again("A") == ["1 to A", "2 to A"]
+    for _ in range(BLAMED_KILLS - SUSPECT_KILLS + 1):
+        assert not yard.die("A", from_outside=True).convicted
+        assert yard.again("A") == ["1 to A"]
+    verdict = yard.die("A", from_outside=True)
+    assert "12 times: signal SIGKILL" in verdict.reason
+    assert [job.id for job in verdict.convicted] == ["1"]
+    assert two.kills == SUSPECT_KILLS + 1
 
 
 def test_an_idle_engine_is_restarted_once() -> None:
