@@ -44,7 +44,7 @@ class PlainWeight:
 
 
 class PackedWeight:
-    """For other x86 CPUs, where torch's own product is 50 times slower than float32.
+    """For other x86 CPUs, where torch's own product is some 70 times slower than float32.
 
     oneDNN adds two products in 16 bits there and cuts off what does not fit, so the weight has 7 bits.
     """
