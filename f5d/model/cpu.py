@@ -21,5 +21,5 @@ def cpu_flags() -> frozenset[str]:
 
 
 def has_fast_bf16() -> bool:
-    """Whether bfloat16 products are computed in hardware; without, they are some 70 times slower than float32."""
+    """Whether bfloat16 products are computed in hardware; else they are some 70 times slower than float32."""
     return not _BF16_FLAGS.isdisjoint(cpu_flags())

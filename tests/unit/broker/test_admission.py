@@ -73,7 +73,7 @@ def test_own_values_beat_the_daemon_s_and_zero_is_a_value() -> None:
     say = Say("a", "hello", cfg_strength=0, cross_fade_duration=0, remove_silence=True)
     filled = fill_parameters(say, {"speed": 1.5, "cfg_strength": 3}, STARTER, **FILL)
     assert filled == Parameters(
-        nfe_step=16,
+        nfe_step=7,
         speed=1.5,
         cfg_strength=0,
         cross_fade_duration=0,
@@ -85,7 +85,7 @@ def test_own_values_beat_the_daemon_s_and_zero_is_a_value() -> None:
 
 
 def test_the_model_decides_the_steps_unless_somebody_does() -> None:
-    """The starter takes 16 steps; the configuration and then the request may say otherwise."""
-    assert fill_parameters(Say("a", "hello"), {}, STARTER, **FILL).nfe_step == STARTER.nfe_step == 16
+    """The starter takes 7 steps; the configuration and then the request may say otherwise."""
+    assert fill_parameters(Say("a", "hello"), {}, STARTER, **FILL).nfe_step == STARTER.nfe_step == 7
     assert fill_parameters(Say("a", "hello"), {"nfe_step": 8}, STARTER, **FILL).nfe_step == 8
     assert fill_parameters(Say("a", "hello", nfe_step=4), {"nfe_step": 8}, STARTER, **FILL).nfe_step == 4
