@@ -2,7 +2,7 @@
 
     python benchmarks/warm.py [RUNS]
 
-Both use the starter model's files, the same voice, text, steps and guidance, and the same number
+Both use the starter model's files, the same voice, text, steps (its default) and guidance, and the same number
 of threads (F5D_THREADS, default 1), in turn. The fresh process is upstream.py.
 """
 
@@ -15,7 +15,9 @@ from pathlib import Path
 
 from _support import F5CTL, UPSTREAM, head, table, timed, warm_daemon
 
-NFE_STEP = "16"
+from f5d.model.catalog import catalog
+
+NFE_STEP = str(catalog()["starter"].nfe_step)
 TEXTS = ("Hello there, how are you?", "The quick brown fox jumps over the lazy dog.")
 THREADS = os.environ.get("F5D_THREADS", "1")
 

@@ -48,7 +48,7 @@ SMALLER: Final = (
     ("python.md", "nfe_step=64", "nfe_step=2"),
     ("quality.md", "--nfe-step 64", "--nfe-step 4"),
     ("scripts.md", f"f5ctl say -c {STORY}", f"sed '{SHORT_STORY}' {STORY} > s.toml; f5ctl say -c s.toml"),
-    ("README.md", "--quality fast ", "--quality draft "),
+    ("README.md", "--quality high ", "--quality draft "),
     ("quality.md", "in draft fast;", "in draft;"),
     ("README.md", "f5ctl bench ", "f5ctl bench --clients 1 --requests 1 "),
     (

@@ -53,7 +53,7 @@ def test_a_text_becomes_audio(peer: Peer) -> None:
     assert result["duration_s"] == 0.2
     assert (result["voice"], result["voice_hash"], result["seed"]) == ("rms", "voice-hash", 5)
     assert result["parameters"]["cfg_strength"] == 0
-    assert result["parameters"]["nfe_step"] == 16  # the starter's own
+    assert result["parameters"]["nfe_step"] == 7  # the starter's own
     assert result["warnings"] == ["a warning"]
     assert len(peer.terminals("a")) == 1
 

@@ -91,9 +91,11 @@ def test_a_sentence_is_spoken_while_the_next_is_being_written(cli: Cli, daemon: 
 def test_tokens_make_no_requests_of_their_own(cli: Cli, daemon: FakeDaemon) -> None:
     """Text that comes word by word becomes requests of whole sentences."""
     pipe = Pipe(cli, "--output-raw")
-    for word in f"{FIRST} {SECOND} {THIRD}".split(" "):
-        pipe.write(word + " ")
-        time.sleep(0.03)
+    for number, sentence in enumerate((FIRST, SECOND, THIRD), 1):
+        for word in sentence.split(" "):
+            pipe.write(word + " ")
+            time.sleep(0.03)
+        wait_for_says(daemon, number)  # else a busy machine reads two sentences at once
     _status, out, _err = pipe.end()
     assert out == sound(FIRST) + sound(SECOND) + sound(THIRD)
     assert texts(daemon) == [FIRST, SECOND, THIRD]
