@@ -19,8 +19,8 @@ OVERTAKE_S: Final = 5.0  # how long jobs for loaded models may pass one that wai
 MAX_LOADING_DEATHS: Final = 2
 MAX_LONELY_DEATHS: Final = 2
 MAX_IDLE_RESTARTS: Final = 1
-SUSPECT_KILLS: Final = 5  # from outside, without a delivery in between; then a job goes alone
-BLAMED_KILLS: Final = 10  # then whoever was alone is to blame after all
+SUSPECT_KILLS: Final = 5  # from outside, without a delivery in between; more make a job go alone
+BLAMED_KILLS: Final = 10  # more count as lonely deaths of whoever was alone
 
 SlotState = Literal["starting", "ready", "stopping"]
 
@@ -203,8 +203,7 @@ class Fleet:
             )
         convicted = [job for job in in_engine if job.lonely_deaths >= MAX_LONELY_DEATHS]
         queued = [job for job in waiting if job.model == slot.model and slot.admits(job)]
-        deaths = max((max(job.kills, job.lonely_deaths) for job in convicted), default=0)
-        reason = f"the engine died under this job {deaths} times: {cause}"
+        reason = f"the engine died under this job {MAX_LONELY_DEATHS} times: {cause}"
         if was == "starting":
             slot.kills += from_outside
             slot.loading_deaths += not from_outside or slot.kills > BLAMED_KILLS

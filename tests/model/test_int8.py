@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from f5d.model.int8 import Int8Linear, PackedWeight, PlainWeight, has_packed_products, weight_kind
+from f5d.model.int8 import Int8Linear, PackedWeight, PlainWeight, has_packed_products
 
 KINDS = [
     PlainWeight,
@@ -48,8 +48,3 @@ def test_a_frame_does_not_depend_on_its_neighbours(kind: type[PlainWeight | Pack
     frames = torch.randn(40, 64)
     together = layer(frames)
     assert all(torch.equal(layer(frames[i : i + 1])[0], together[i]) for i in range(len(frames)))
-
-
-def test_this_cpu_has_a_kind() -> None:
-    """One of the two is chosen by the CPU's features."""
-    assert weight_kind() in {PlainWeight, PackedWeight}
