@@ -16,7 +16,7 @@ from .rows import SHAPES, Row, RowMaker
 
 AUDIO_DROP: Final = 0.05  # of the rows see no prompt
 ALL_DROP: Final = 0.12  # of the rows see neither prompt nor text
-SPAN_SHARE: Final = 0.12  # of the rows hide a random span instead of exactly what follows the prompt
+SPAN_SHARE: Final = 0.04  # of the rows hide a random span instead of exactly what follows the prompt
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def select(candidates: Iterable[str], held_out: Sequence[str]) -> list[str]:
 
 
 @click.command()
-@click.option("--examples", default=14_000, show_default=True, help="Sentences from WordNet at most.")
+@click.option("--examples", default=60_000, show_default=True, help="Sentences from WordNet at most.")
 @click.option("--everyday", default=2_500, show_default=True, help="Self-made sentences.")
 def main(examples: int, everyday: int) -> None:
     """Write the training sentences in a fixed random order."""

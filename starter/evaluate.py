@@ -29,7 +29,7 @@ from f5d.model.load import load_model
 
 from .paths import HARVARD, HELD_OUT, PACKAGE_DATA, read_lines
 from .recognise import transcribe, word_error_rate
-from .speech import BASES, Speaker, speak
+from .speech import BASES, Speaker, shifted, speak
 
 Wave = npt.NDArray[np.float32]
 
@@ -118,7 +118,7 @@ def following(model: Synthesizer, steps: int) -> dict[str, float]:
     asked, given = [], []
     for base in BASES:
         for shift in SHIFTS:
-            reference = recorded(Speaker(base.voice, pitch=shift))
+            reference = recorded(shifted(base.voice, shift))
             wave = next(spoken(model, [FOLLOWED_TEXT], reference, steps))
             heard, _ = sf.read(io.BytesIO(reference.audio), dtype="float32")
             asked.append(median_pitch_hz(heard))

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 VOICES: Final = ("rms", "slt", "awb")
-PAUSE: Final = "pau"
 
 
 class _Wave(ctypes.Structure):

@@ -27,8 +27,11 @@ from .speech import BASES, PHONES, Clip, Speaker
 from .timing import Array, labels_at, retimed_centres
 
 LETTERS: Final = " abcdefghijklmnopqrstuvwxyz',.?!"
-SHAPES: Final = ((252, 10), (420, 6), (420, 6), (630, 4))  # frames of a row, rows of a batch
+SHAPES: Final = ((252, 16), (420, 10), (420, 10), (630, 6))  # frames of a row, rows of a batch
 RATES: Final = (5, 6, 7)  # frames per character: about +-15% around six
+USUAL_RATE: Final = 6  # what f5d asks of this model
+USUAL_SHARE: Final = 0.6  # of the rows have it whatever the speaker's own rate
+EVENNESS: Final = 0.6  # of targets, towards an even rate; always the same, so that the text tells the timing
 MAX_PROMPT_CHARACTERS: Final = 46
 DITHER: Final = 1e-4
 _FLOOR: Final = 1e-5
@@ -104,7 +107,7 @@ class Library:
             characters = sum(len(self.clips[index].text) + 1 for index in indices)
             self.natural_rate[speaker] = samples / 256 / characters
 
-    def plan(self, rng: random.Random, frames: int, *, fractional: float = 0.2) -> RowPlan:
+    def plan(self, rng: random.Random, frames: int, *, fractional: float = 0.08) -> RowPlan:
         """Return a random row of `frames` frames; a share `fractional` has any rate of characters."""
         for _ in range(_TRIES):
             prompt = rng.randrange(len(self.clips))
@@ -113,7 +116,8 @@ class Library:
                 continue
             if not clip.text.endswith(".") or len(clip.text) > min(MAX_PROMPT_CHARACTERS, frames // 9):
                 continue
-            wished = self.natural_rate[clip.speaker] * rng.uniform(0.86, 1.16)
+            usual = rng.random() < USUAL_SHARE
+            wished = USUAL_RATE if usual else self.natural_rate[clip.speaker] * rng.uniform(0.86, 1.16)
             if rng.random() < fractional:
                 characters = round(frames / min(max(wished, RATES[0] - 0.3), RATES[-1] + 0.3))
             else:
@@ -147,16 +151,16 @@ class Library:
 class RowMaker:
     """Turns plans into rows; owned by the trainer."""
 
-    def __init__(self, library: Library, *, unwarped: float = 0.0) -> None:
+    def __init__(self, library: Library, *, evenness: float = EVENNESS) -> None:
         self.library = library
         self._framer = Framer()
-        self.unwarped = unwarped  # share of targets that keep their own timing
+        self.evenness = evenness
 
     def make(self, plan: RowPlan, rng: random.Random) -> Row:
         """Return the row of a plan, with the prompt and the level varied."""
         gain = 10 ** (rng.gauss(0, 2.0) / 20)
         mels, phones, bounds = [], [], []
-        for number, (clip, centres_s) in enumerate(self._placed(plan, rng)):
+        for number, (clip, centres_s) in enumerate(self._placed(plan)):
             wave = torch.from_numpy(self.library.waves[plan.clips[number]].astype(np.float32) / 32768)
             if number == 0:
                 wave = spoiled(wave, rng)
@@ -167,19 +171,18 @@ class RowMaker:
             bounds.append(len(centres_s))
         return Row(torch.cat(mels), self._tokens(plan), torch.cat(phones), bounds[0])
 
-    def spell(self, plan: RowPlan, rng: random.Random) -> tuple[Tensor, Tensor]:
+    def spell(self, plan: RowPlan) -> tuple[Tensor, Tensor]:
         """Return the token rows of a plan and the phone of each of its frames; much cheaper than `make`."""
-        phones = [_phones_at(clip, centres_s) for clip, centres_s in self._placed(plan, rng)]
+        phones = [_phones_at(clip, centres_s) for clip, centres_s in self._placed(plan)]
         return self._tokens(plan), torch.cat(phones)
 
-    def _placed(self, plan: RowPlan, rng: random.Random) -> Iterator[tuple[Clip, Array]]:
+    def _placed(self, plan: RowPlan) -> Iterator[tuple[Clip, Array]]:
         """Yield each clip of a plan with the time of each of its frames, in seconds."""
         clips = [self.library.clips[index] for index in plan.clips]
         ends = list(accumulate(len(clip.text) + (clip is not clips[-1]) for clip in clips))
         bounds = [0, *(round(end * plan.frames / ends[-1]) for end in ends)]
-        even_target = 0.0 if rng.random() < self.unwarped else rng.uniform(0.5, 0.8)
         for number, clip in enumerate(clips):
-            even = even_target if number else rng.choice((0.0, even_target))
+            even = self.evenness if number else 0.0  # f5d re-times references, but not their words
             characters = [*clip.characters[:-1], len(clip.text) + (clip is not clips[-1])]
             frames = bounds[number + 1] - bounds[number]
             yield clip, retimed_centres(characters, clip.times_s, frames, evenness=even)

@@ -83,14 +83,15 @@ class Speaker:
 
 
 BASES: Final = (Speaker("rms"), Speaker("slt"), Speaker("awb"))
-_BASE_SHARES: Final = (0.26, 0.26, 0.10)  # the rest is shared by the variants
-VARIANTS: Final = tuple(
-    Speaker(voice, pitch, formants)
-    for voice in ("rms", "slt", "awb")
-    for pitch, formants in (
-        (0.82, 1.0), (0.9, 0.94), (1.12, 1.0), (1.28, 1.0), (1.0, 1.08), (1.15, 1.12), (0.88, 0.9), (1.4, 1.1)
-    )
+_BASE_SHARES: Final = (0.24, 0.24, 0.17)  # the rest is shared by the variants
+_FACTORS: Final = (  # of pitch and formants
+    (0.82, 1.0), (0.9, 0.94), (1.12, 1.0), (1.28, 1.0), (1.0, 1.08), (1.15, 1.12), (0.88, 0.9), (1.4, 1.1)
 )  # fmt: skip
+_TIED: Final = (0.86, 0.9, 0.94, 1.06, 1.1, 1.14, 1.2, 1.28)  # rms takes no pitch factor: both move together
+VARIANTS: Final = (
+    *(Speaker(voice, pitch, formants) for voice in ("slt", "awb") for pitch, formants in _FACTORS),
+    *(Speaker("rms", factor, factor) for factor in _TIED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ class Clip:
     times_s: list[float]
     phones: list[int]
     phone_ends_s: list[float]
+
+
+def shifted(voice: str, factor: float) -> Speaker:
+    """Return a voice at another pitch: by flite's pitch factor, or by resampling for rms, which ignores it."""
+    return Speaker(voice, factor, factor if voice == "rms" else 1.0)
 
 
 def speaker_of(rng: random.Random) -> Speaker:
@@ -192,10 +198,11 @@ def main(processes: int) -> None:
     """Speak every sentence of the corpus."""
     sentences = read_lines(SENTENCES)
     SPEECH.mkdir(parents=True, exist_ok=True)
-    tasks = [
-        (start // SHARD_SENTENCES, sentences[start : start + SHARD_SENTENCES], SPEECH)
-        for start in range(0, len(sentences), SHARD_SENTENCES)
-    ]
+    count = max(1, len(sentences) // SHARD_SENTENCES)  # the last shard takes the remainder: it validates
+    tasks = []
+    for number in range(count):
+        end = None if number + 1 == count else (number + 1) * SHARD_SENTENCES
+        tasks.append((number, sentences[number * SHARD_SENTENCES : end], SPEECH))
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for number, spoken in pool.imap_unordered(_work, tasks):
             click.echo(f"shard {number:03}: {spoken} of {len(tasks[number][1])} sentences")

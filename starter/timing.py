@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .flite import PAUSE, Phone
+from .flite import Phone
 
 Array = npt.NDArray[np.float64]
 
@@ -74,11 +74,6 @@ def cut(text: str, phones: Sequence[Phone]) -> Cut:
     return Cut(start_s, end_s, tuple(characters), tuple(time_s - start_s for time_s in times_s))
 
 
-def phone_frames(phones: Sequence[Phone], part: Cut) -> tuple[list[str], list[float]]:
-    """Return the names of the phones and their ends in seconds after the start of the part."""
-    return [phone.name for phone in phones], [phone.end_s - part.start_s for phone in phones]
-
-
 def retimed_centres(
     characters: Sequence[int], times_s: Sequence[float], frames: int, *, evenness: float
 ) -> Array:
@@ -97,6 +92,3 @@ def labels_at(times_s: Array, ends_s: Sequence[float]) -> npt.NDArray[np.int64]:
     """Return the index of the phone that sounds at each time."""
     found = np.searchsorted(np.asarray(ends_s), times_s, side="right")
     return np.minimum(found, len(ends_s) - 1)
-
-
-__all__ = ["PAUSE", "Cut", "cut", "labels_at", "phone_frames", "retimed_centres"]

@@ -31,7 +31,6 @@ from .train import load_libraries, wait_while
 SHAPE: Final = VocosShape(dim=192, intermediate_dim=576, num_layers=5, padding="center")
 FRAMES: Final = 64
 BATCH: Final = 16
-RATE: Final = 1e-3
 RESOLUTIONS: Final = (512, 1024, 2048)
 MEL_SHARE: Final = 15.0
 CHECKPOINT_S: Final = 120.0
@@ -84,18 +83,23 @@ class Discriminator(nn.Module):
 class VocoderTrainer:
     """Owns generator, discriminators and their optimizers."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, rate: float) -> None:
         torch.manual_seed(0)
-        self.steps = steps
+        self.steps, self.rate = steps, rate
         self.generator = Vocos(SHAPE)
         nn.init.normal_(self.generator.head.out.weight, std=0.01)
         for block in self.generator.backbone.convnext:
             nn.init.constant_(block.get_parameter("gamma"), 1 / SHAPE.num_layers)
         self.judges = nn.ModuleList(Discriminator(size) for size in RESOLUTIONS)
-        self.makes = torch.optim.AdamW(self.generator.parameters(), lr=RATE, betas=(0.8, 0.95))
-        self.judging = torch.optim.AdamW(self.judges.parameters(), lr=RATE / 2, betas=(0.8, 0.95))
+        self.makes = torch.optim.AdamW(self.generator.parameters(), lr=rate, betas=(0.8, 0.95))
+        self.judging = torch.optim.AdamW(self.judges.parameters(), lr=rate / 2, betas=(0.8, 0.95))
         self.step = 0
         self._mel = MelSpectrogram()
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with the generator of an exported vocoder; the discriminators begin anew."""
+        exported = Vocos.load(folder / "config.yaml", folder / "pytorch_model.bin")
+        self.generator.load_state_dict(exported.state_dict())
 
     def state(self) -> dict[str, Any]:
         """Everything that a later run needs to go on."""
@@ -113,7 +117,7 @@ class VocoderTrainer:
         for optimizer in (self.makes, self.judging):
             for group in optimizer.param_groups:
                 share = 1.0 if optimizer is self.makes else 0.5
-                group["lr"] = RATE * share * max(0.02, 1 - self.step / self.steps)
+                group["lr"] = self.rate * share * max(0.02, 1 - self.step / self.steps)
         mels = torch.stack([self._mel(wave) for wave in real]).clone()
         made = waves_of(self.generator, mels)
         losses = {"mel": mel_distance(made, real), "spectra": spectra_distance(made, real)}
@@ -222,16 +226,28 @@ def export(generator: Vocos, folder: Path) -> None:
 @click.command()
 @click.option("--steps", default=6_000, show_default=True)
 @click.option("--spectral-steps", default=1_500, show_default=True, help="Steps before the discriminators.")
+@click.option("--rate", default=1e-3, show_default=True, help="Learning rate; it falls to 2% over the steps.")
+@click.option("--start", type=click.Path(path_type=Path), help="Begin with an exported vocoder's weights.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--pause-file", type=click.Path(path_type=Path), help="Wait while this file exists.")
 @click.option("--export", "folder", type=click.Path(path_type=Path), help="Write the vocoder there at the end.")
-def main(steps: int, spectral_steps: int, threads: int, pause_file: Path | None, folder: Path | None) -> None:
+def main(
+    steps: int,
+    spectral_steps: int,
+    rate: float,
+    start: Path | None,
+    threads: int,
+    pause_file: Path | None,
+    folder: Path | None,
+) -> None:
     """Train until `--steps` steps are done."""
     torch.set_num_threads(threads)
     VOCODER_RUN.mkdir(parents=True, exist_ok=True)
     checkpoint = VOCODER_RUN / "vocoder.pt"
     library, _ = load_libraries(SPEECH)
-    trainer = VocoderTrainer(steps)
+    trainer = VocoderTrainer(steps, rate)
+    if start is not None:
+        trainer.start_from(start)
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, weights_only=True))
     saved = time.monotonic()
