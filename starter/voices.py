@@ -1,7 +1,7 @@
 """Step 5b, voices: `python -m starter.voices` cuts the built-in references from the training speech.
 
-Each is one of the self-made sentences in a plain flite voice, the one whose own rate lies nearest to a
-whole number of frames per character, so that f5d hardly has to re-time it; its transcript lies beside it.
+Each is one of the self-made sentences without a pause in a plain flite voice, the one whose own rate lies
+nearest to six frames per character, so that f5d hardly has to re-time it; its transcript lies beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ
 
 from .everyday import everyday_sentences
 from .paths import PACKAGE_DATA, SPEECH
-from .rows import RATES
+from .rows import USUAL_RATE
 from .speech import BASES, Clip, Speaker, read_shards
 
 EVERYDAY: Final = 2_500  # as many as the corpus has
@@ -43,9 +43,8 @@ The sentences are this project's own. Modified: cut, resampled from 16 to 24 kHz
 
 
 def misfit(clip: Clip) -> float:
-    """Return how far a clip's frames per character, with the blank that follows, are from a whole number."""
-    rate = clip.samples / HOP_SAMPLES / (len(clip.text) + 1)
-    return min(abs(rate - whole) for whole in RATES)
+    """Return how far a clip's frames per character, with the blank that follows, are from the usual rate."""
+    return abs(clip.samples / HOP_SAMPLES / (len(clip.text) + 1) - USUAL_RATE)
 
 
 def reference(speaker: Speaker) -> tuple[str, np.ndarray]:
@@ -59,6 +58,7 @@ def reference(speaker: Speaker) -> tuple[str, np.ndarray]:
         if clip.speaker == speaker
         and clip.text in own
         and clip.text[-1] == "."
+        and "," not in clip.text
         and least <= len(clip.text) <= most
     ]
     _, clip, waves = min(found, key=lambda each: each[0])

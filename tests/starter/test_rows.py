@@ -10,7 +10,7 @@ import torch
 
 from f5d.model.mel import MelSpectrogram
 from starter.batches import collate, slot_phones
-from starter.rows import Framer, Library, RowMaker, encode
+from starter.rows import RATES, USUAL_RATE, Framer, Library, RowMaker, RowPlan, encode
 from starter.speech import Clip, Speaker
 
 SPEAKER = Speaker("rms")
@@ -53,6 +53,34 @@ def test_a_row_has_exactly_its_frames_and_whole_frames_per_character(library: Li
     assert 252 % len(row.tokens) == 0
     assert row.prompt_frames == (len(texts[0]) + 1) * 252 // len(row.tokens)
     assert row.phones[0] == 1
+
+
+def test_the_text_tells_the_timing_of_targets_and_prompts_keep_theirs() -> None:
+    """A prompt's first phone keeps its 80% of the time; a target's is moved 60% of the way to its 50%."""
+    frames, characters = 252, 42
+    half = characters // 2
+    seconds = half * 6 * 256 / 24_000
+    uneven = Clip(
+        "a" * (half - 1) + ".", SPEAKER, 0, half * 6 * 256,
+        [0, half // 2, half - 1], [0.0, 0.8 * seconds, seconds], [1, 2], [0.8 * seconds, seconds],
+    )  # fmt: skip
+    library = Library()
+    library.add((np.random.default_rng(0).standard_normal(uneven.samples) * 3000).astype(np.int16), [uneven])
+    plan = RowPlan((0, 0), frames, frames / (2 * half - 1))
+    maker = RowMaker(library)
+    row, again = maker.make(plan, random.Random(1)), maker.make(plan, random.Random(2))
+    assert torch.equal(row.phones, again.phones)
+    prompt, target = row.phones[: row.prompt_frames], row.phones[row.prompt_frames :]
+    assert (prompt == 1).float().mean() == pytest.approx(0.8, abs=0.02)
+    assert (target == 1).float().mean() == pytest.approx(0.4 * 0.8 + 0.6 * 0.5, abs=0.02)
+
+
+def test_most_rows_have_the_usual_rate(library: Library) -> None:
+    """Three fifths are asked for six frames a character, and nine tenths of all have a whole number."""
+    rng = random.Random(0)
+    rates = [library.plan(rng, 252).rate for _ in range(400)]
+    assert sum(rate == USUAL_RATE for rate in rates) > 200
+    assert 200 < sum(rate in RATES for rate in rates) < 400
 
 
 def test_what_is_hidden_is_learned_and_prompts_stay_visible(library: Library) -> None:
