@@ -1,9 +1,9 @@
 """From spoken sentences to rows for the trainer: prompt and text joined exactly as f5d joins them.
 
 A row is a prompt (one sentence with its own timing, often noise, room or level) and one or more target
-sentences of the same speaker, re-timed by a fixed share, `L` frames in all. Sentences are joined by one blank; the last one has
-none. Most rows have a whole number of frames per character, because upstream's average upsampling is even
-only then; f5d re-times a reference so that this holds when it speaks too.
+sentences of the same speaker, re-timed by a fixed share, `L` frames in all. Sentences are joined by one
+blank; the last one has none. Most rows have a whole number of frames per character, because upstream's
+average upsampling is even only then; f5d re-times a reference so that this holds when it speaks too.
 """
 
 from __future__ import annotations
