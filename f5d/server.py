@@ -81,8 +81,10 @@ class Server:
         flush_until: float | None = None
         while True:
             self._poller.poll(self._timeout_ms(time.monotonic()))
+            self._take_events(time.monotonic())
+            self._take_requests()
             now = time.monotonic()
-            self._round(now)
+            self._do_what_is_due(now)
             if self._broker.finished:
                 if flush_until is None:
                     # From here on a client waits in systemd's socket for the next daemon.
@@ -91,13 +93,14 @@ class Server:
                 if not len(self._outbox) or now >= flush_until:
                     return
 
-    def _round(self, now: float) -> None:
+    def _take_events(self, now: float) -> None:
         self._take_signals(now)
         for engine, message in self._supervisor.messages(now):
             self._dispatcher.hear(engine, message, now)
         for engine in self._supervisor.gone(now):
             self._dispatcher.bury(engine, now)
-        self._take_requests(now)
+
+    def _do_what_is_due(self, now: float) -> None:
         self._broker.tick(now)
         self._supervisor.enforce(now, self._is_working)
         self._outbox.flush(now)
@@ -106,12 +109,13 @@ class Server:
         alive = self._supervisor.is_in_control(now, self._is_working)
         self._heartbeat.tick(now, alive=alive, patience_s=self._broker.patience_s(now))
 
-    def _take_requests(self, now: float) -> None:
+    def _take_requests(self) -> None:
         for _ in range(MESSAGES_A_ROUND):
             try:
                 frames = self._router.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return
+            now = time.monotonic()  # of this request: what was read before it takes nothing from its deadline
             self._broker.receive([frame.bytes for frame in frames], now, _peer(frames[-1]))
 
     def _take_signals(self, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,17 @@ import pytest
 import zmq
 
 from f5ctl.cli.service import UNITS
-from f5ctl.protocol import Audio, Cancel, Done, Failed, Load, Progress, Status, encode
+from f5ctl.protocol import (
+    MAX_REF_AUDIO_BYTES,
+    Audio,
+    Cancel,
+    Done,
+    Failed,
+    Load,
+    Progress,
+    Status,
+    encode,
+)
 
 from .support import Daemon, Peer, say
 
@@ -84,6 +95,25 @@ def test_a_client_that_never_reads_is_alone_with_it() -> None:
             other.ok(say(f"o{number}"))
             assert time.monotonic() - began < 3
         assert rss_bytes(daemon.process.pid) - before < 300 * 2**20
+
+
+def test_a_crowd_s_recordings_take_nothing_from_a_deadline() -> None:
+    """`timeout_s` counts from its own request, however much the daemon reads in the same breath."""
+    heavy = encode(say("heavy", voice="rms", ref_audio=bytes(MAX_REF_AUDIO_BYTES)))
+    with Daemon() as daemon:
+        peer, *crowd = [daemon.peer() for _ in range(9)]
+        for member in (peer, *crowd):
+            member.status()
+        daemon.signal(signal.SIGSTOP)
+        for member in crowd:
+            member.socket.send(heavy, copy=False)
+        daemon.signal(signal.SIGCONT)
+        crowd[0].end_of("heavy")  # the first of them; the daemon goes on with the others
+        began = time.monotonic()
+        reply = peer.ask(say("late", "segments=99 delay=0.1", timeout_s=1.0))
+        assert isinstance(reply, Failed)
+        assert reply.code == "deadline_exceeded"
+        assert time.monotonic() - began >= 1.0
 
 
 def test_a_newcomer_finds_a_place_in_a_full_queue() -> None:
