@@ -33,10 +33,10 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 
 man: $(VENV)/installed
-	$(BIN)/python -m f5d.manual man
+	$(BIN)/python docs/manual.py man
 
 commands: $(VENV)/installed
-	$(BIN)/python -m f5d.manual docs/commands.md
+	$(BIN)/python docs/manual.py docs/commands.md
 
 clean:
 	rm -rf $(VENV) hello.wav man

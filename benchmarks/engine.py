@@ -30,13 +30,13 @@ from _support import processor
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from f5d.model.catalog import catalog, fetch, model_spec_from_table
-from f5d.model.config import FRAMES_PER_SECOND, MEL_CHANNELS, ModelSpec
-from f5d.model.hub import LocalModel
+from f5d.catalog.hub import LocalModel
+from f5d.catalog.models import catalog, fetch, model_spec_from_table
+from f5d.catalog.spec import FRAMES_PER_SECOND, MEL_CHANNELS, ModelSpec
+from f5d.catalog.vocab import Vocabulary
 from f5d.model.load import load_model, pick_dtype
 from f5d.model.sampler import Backend, RowSpec
 from f5d.model.torchaudio_compat import import_torchaudio
-from f5d.model.vocab import Vocabulary
 
 STARTER = catalog()["starter"]
 ARCHITECTURES = ("starter", "F5TTS_v1_Small", "F5TTS_v1_Base")

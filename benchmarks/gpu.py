@@ -23,10 +23,10 @@ from typing import Any
 
 import torch
 
+from f5d.catalog.models import catalog
+from f5d.catalog.spec import FRAMES_PER_SECOND, MEL_CHANNELS, Architecture
 from f5d.engine.scheduler import Scheduler
 from f5d.model.buckets import bucket_for
-from f5d.model.catalog import catalog
-from f5d.model.config import FRAMES_PER_SECOND, MEL_CHANNELS, Architecture
 from f5d.model.dit import BatchModulation, DiT, ModulationPicks
 from f5d.model.dit_backend import DiTBackend, recorded_steps
 from f5d.model.flops import step_flops

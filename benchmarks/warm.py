@@ -15,7 +15,7 @@ from pathlib import Path
 
 from _support import F5CTL, UPSTREAM, head, table, timed, warm_daemon
 
-from f5d.model.catalog import catalog
+from f5d.catalog.models import catalog
 
 NFE_STEP = str(catalog()["starter"].nfe_step)
 TEXTS = ("Hello there, how are you?", "The quick brown fox jumps over the lazy dog.")

@@ -31,7 +31,7 @@ def run(args: Sequence[str]) -> int:
 
     from f5ctl.cli import cli
     from f5ctl.errors import EXIT_OK, EXIT_USAGE, F5Error
-    from f5ctl.sinks import ReaderGoneError
+    from f5ctl.speech.sinks import ReaderGoneError
 
     try:
         code = cli.main(args=list(args), prog_name="f5ctl", standalone_mode=False)

@@ -18,8 +18,8 @@ import msgpack
 
 from f5ctl.errors import F5Error, SynthesisError, error_from_wire
 
-VOICE_CHECK: Final = "f5d.engine.voice_check"
-MODEL_DESK: Final = "f5d.model.desk"
+VOICE_CHECK: Final = "f5d.helpers.voices"
+MODEL_DESK: Final = "f5d.helpers.models"
 
 
 class HelperError(F5Error):

@@ -3,11 +3,12 @@
 A file carries the receipts of the requests that its audio was made by, in order: as a rule one, several
 when a text was spoken piece by piece. They stand as ASCII JSON in the comment of the container's
 metadata. The line depends on nothing but the request and its audio (no times, no job), so the same
-request gives the same file. Imports json alone.
+request gives the same file. Imports the standard library alone.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -88,6 +89,16 @@ def parse_tag(line: str, name: str) -> list[dict[str, Any]]:
             raise BadRequestError("bad_audio", f"{line} (a newer f5ctl can)")
         _check(one, name)
     return receipts
+
+
+def spoken(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the receipts among what a file was made of, without the pauses."""
+    return [part for part in parts if "silence" not in part]
+
+
+def short_hash(data: bytes) -> str:
+    """Return the hash by which receipts name samples and texts: 16 hex digits of the SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:HASH_CHARS]
 
 
 def _check(receipt: Mapping[str, Any], name: str) -> None:

@@ -36,8 +36,9 @@ def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
     """
     from functools import partial
 
-    from f5d import daemon, journal
+    from f5d import daemon
     from f5d.config import load_config
+    from f5d.system import journal
 
     read_config = partial(load_config, flags, file=config_file)
     try:

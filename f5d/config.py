@@ -20,10 +20,10 @@ import msgspec
 from f5ctl.errors import ConfigError
 from f5ctl.protocol import BOUNDS, LANGUAGE_PATTERN, LANGUAGE_WORDS, MAX_NAME_BYTES, Bound
 from f5ctl.socketpath import default_socket_path
-from f5d.journal import LOG_LEVELS
-from f5d.model.catalog import model_spec_from_table
-from f5d.model.config import ModelSpec
-from f5d.voices import Voice
+from f5d.catalog.models import model_spec_from_table
+from f5d.catalog.spec import ModelSpec
+from f5d.catalog.voices import Voice
+from f5d.system.journal import LOG_LEVELS
 
 if sys.version_info >= (3, 11):
     import tomllib

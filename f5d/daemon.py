@@ -1,6 +1,6 @@
 """One daemon from its start to its end; the only place where its parts are put together.
 
-    place and lock, or systemd's socket -> engines' supervisor -> broker -> serve -> drain -> stop
+    place and lock, or systemd's socket -> engines' supervisor -> requests -> serve -> drain -> stop
 
 Every part gets its collaborators here. Signals only write their number into a socket pair.
 """
@@ -23,23 +23,23 @@ import zmq
 
 from f5ctl import __version__
 from f5ctl.errors import BadRequestError, ConfigError
-from f5d import journal
-from f5d.broker import Broker
+from f5d.broker.answers import DaemonFacts
+from f5d.broker.dispatcher import Dispatcher
+from f5d.broker.fleet import Fleet
+from f5d.broker.jobs import JobTable
+from f5d.broker.loop import Loop, public_socket
+from f5d.broker.outbox import Outbox
+from f5d.broker.requests import Requests
+from f5d.broker.service_status import ServiceStatus
+from f5d.broker.supervisor import ENGINE_COMMAND, Supervisor
+from f5d.catalog.models import PUBLISHED, catalog, resolve
+from f5d.catalog.spec import ModelSpec
+from f5d.catalog.voices import Voice, find_voice, voice_table
 from f5d.config import Config, unchangeable
-from f5d.dispatcher import Dispatcher
 from f5d.engine.types import Configure
-from f5d.fleet import Fleet
-from f5d.heartbeat import Heartbeat
-from f5d.jobs import JobTable
-from f5d.model.catalog import PUBLISHED, catalog, resolve
-from f5d.model.config import ModelSpec
-from f5d.outbox import Outbox
-from f5d.sdnotify import Notifier, inherited_socket
-from f5d.server import Server, public_socket
-from f5d.socketfile import InheritedPlace, SocketPlace
-from f5d.supervisor import ENGINE_COMMAND, Supervisor
-from f5d.views import DaemonFacts
-from f5d.voices import Voice, find_voice, voice_table
+from f5d.system import journal
+from f5d.system.sdnotify import Notifier, inherited_socket
+from f5d.system.socketfile import InheritedPlace, SocketPlace
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -80,22 +80,29 @@ def run(
             partial(engine_settings, config, names.specs),
         )
         facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model, on_demand)
-        broker = Broker(config, facts, names.specs, names.voices, dispatcher)
-        heartbeat = Heartbeat(notifier, dispatcher)
-        reloader = Reloader(config, names.specs, read_config, broker, heartbeat)
-        server = Server(router, poller, wakeup, broker, heartbeat=heartbeat, reload=reloader.reload)
-        server.bind(place.socket_path, place.listen())
+        requests = Requests(config, facts, names.specs, names.voices, dispatcher)
+        status = ServiceStatus(notifier, dispatcher)
+        reloader = Reloader(
+            config,
+            names.specs,
+            read_config,
+            requests=requests,
+            dispatcher=dispatcher,
+            service_status=status,
+        )
+        loop = Loop(router, poller, wakeup, requests, dispatcher, service_status=status, reload=reloader.reload)
+        loop.bind(place.socket_path, place.listen())
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
         with _metrics(config.metrics_address, place.socket_path):
-            heartbeat.ready()
-            server.run()
+            status.ready()
+            loop.run()
         log.info("stopped")
 
 
 def _metrics(address: str, socket_path: str) -> AbstractContextManager[None]:
     if address == "off":
         return nullcontext()
-    from f5d.listener import metrics_listener
+    from f5d.system.metrics_listener import metrics_listener
 
     return metrics_listener(address, socket_path)
 
@@ -128,28 +135,31 @@ class Reloader:
         config: Config,
         specs: Mapping[str, ModelSpec],
         read_config: Callable[[], Config] | None,
-        broker: Broker,
-        heartbeat: Heartbeat,
+        *,
+        requests: Requests,
+        dispatcher: Dispatcher,
+        service_status: ServiceStatus,
     ) -> None:
         self._config = config
         self._specs = specs  # also models that are gone from the configuration while jobs need them
         self._read_config = read_config
-        self._broker = broker
-        self._heartbeat = heartbeat
+        self._requests = requests
+        self._dispatcher = dispatcher
+        self._service_status = service_status
 
     def reload(self, now: float) -> None:
         """Read the configuration again and go on with it; one that is wrong changes nothing."""
-        self._heartbeat.reloading(now)
+        self._service_status.reloading(now)
         try:
             fresh = self._config if self._read_config is None else self._read_config()
             self._adopt(fresh, known_names(fresh))
         except ConfigError as error:
             log.error("the configuration was not reloaded, the old one stays: %s", error.message)  # noqa: TRY400
         finally:
-            self._heartbeat.ready()
+            self._service_status.ready()
 
     def _adopt(self, fresh: Config, names: Names) -> None:
-        dispatcher = self._broker.dispatcher
+        dispatcher = self._dispatcher
         for key in unchangeable(self._config, fresh):
             log.warning("%s cannot change while the daemon runs; restart it", key)
         needed = {job.model for job in dispatcher.jobs.work} | set(dispatcher.fleet.slots)
@@ -160,7 +170,7 @@ class Reloader:
         dispatcher.fleet.limit = fresh.max_loaded_models
         dispatcher.fleet.keep_alive_s = fresh.keep_alive_s
         dispatcher.reconfigure(partial(engine_settings, fresh, self._specs), names.specs)
-        self._broker.adopt(fresh, names.specs, names.voices)
+        self._requests.adopt(fresh, names.specs, names.voices)
         log.info("the configuration was reloaded; %d jobs go on", len(dispatcher.jobs.work))
 
 

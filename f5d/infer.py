@@ -105,13 +105,15 @@ def _in_process(given: dict[str, Any]) -> float:
 
 def _through_daemon(given: dict[str, Any]) -> float:
     """Have the daemon speak; return the seconds of speech."""
-    from f5ctl.cli.base import Settings, connect
-    from f5ctl.cli.inputs import checked_text, read_recording
-    from f5ctl.cli.output import choose_output
-    from f5ctl.cli.say import speak
+    from f5ctl.cli.base.connecting import connect
+    from f5ctl.cli.base.settings import Settings
     from f5ctl.client import new_id
     from f5ctl.progress import StatusLine
     from f5ctl.protocol import BOUNDS, Say
+    from f5ctl.speech.inputs import read_recording
+    from f5ctl.speech.output import choose_output
+    from f5ctl.speech.say import speak
+    from f5ctl.speech.texts import checked_text
 
     for name in _PARAMETERS:
         value = given[name]

@@ -21,12 +21,13 @@ import numpy.typing as npt
 
 from f5ctl.errors import BadRequestError, ConfigError, F5Error
 from f5ctl.protocol import BOUNDS, MAX_REF_AUDIO_BYTES
+from f5d.catalog.models import fetch, model_spec_from_table
+from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ
+from f5d.catalog.voices import Reference
 from f5d.engine import audio
 from f5d.engine.synthesizer import Synthesizer
 from f5d.engine.transcriber import Transcriber
-from f5d.engine.types import Parameters, Reference
-from f5d.model.catalog import fetch, model_spec_from_table
-from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ
+from f5d.engine.types import Parameters
 from f5d.model.load import load_model, pick_device
 
 DEFAULT_ASR_MODEL: Final = "openai/whisper-large-v3-turbo"

@@ -19,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
+from f5d.catalog.hub import fetch
+from f5d.catalog.models import catalog
+from f5d.catalog.spec import SAMPLE_RATE_HZ, read_architecture
+from f5d.catalog.voices import Reference
 from f5d.engine.synthesizer import Synthesizer
 from f5d.engine.transcriber import Transcriber
-from f5d.engine.types import Parameters, Reference
-from f5d.model.catalog import catalog
-from f5d.model.config import SAMPLE_RATE_HZ, read_architecture
-from f5d.model.hub import fetch
+from f5d.engine.types import Parameters
 from f5d.model.load import load_model
 
 from .paths import HARVARD, HELD_OUT, PACKAGE_DATA, read_lines

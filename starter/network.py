@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from f5d.model.config import MEL_CHANNELS, Architecture
+from f5d.catalog.spec import MEL_CHANNELS, Architecture
 from f5d.model.layers import NORM_EPSILON, PositionConvolution, TimeEmbedding
 
 ARCHITECTURE = Architecture(

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from f5d.model.config import FFT_SAMPLES, MEL_CHANNELS, SAMPLE_RATE_HZ
+from f5d.catalog.spec import FFT_SAMPLES, MEL_CHANNELS, SAMPLE_RATE_HZ
 from f5d.model.torchaudio_compat import import_torchaudio
 
 from .speech import BASES, PHONES, Clip, Speaker

@@ -20,7 +20,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from f5d.model.config import SAMPLE_RATE_HZ
+from f5d.catalog.spec import SAMPLE_RATE_HZ
 
 from .flite import say
 from .paths import SENTENCES, SPEECH, read_lines

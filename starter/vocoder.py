@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from f5d.model.config import FFT_SAMPLES, HOP_SAMPLES, MEL_CHANNELS, SAMPLE_RATE_HZ
+from f5d.catalog.spec import FFT_SAMPLES, HOP_SAMPLES, MEL_CHANNELS, SAMPLE_RATE_HZ
 from f5d.model.mel import MelSpectrogram
 from f5d.model.vocos import Vocos, VocosShape
 

@@ -13,7 +13,7 @@ import click
 import numpy as np
 import soundfile as sf
 
-from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ
+from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ
 
 from .everyday import everyday_sentences
 from .paths import PACKAGE_DATA, SPEECH

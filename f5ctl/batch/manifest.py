@@ -18,10 +18,11 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.cli.inputs import read_recording, unreadable
-from f5ctl.cli.output import Format, format_of
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import BOUNDS, MAX_NAME_BYTES, MAX_REF_TEXT_BYTES, MAX_TEXT_BYTES
+from f5ctl.speech.inputs import read_recording
+from f5ctl.speech.output import Format, format_of
+from f5ctl.speech.texts import unreadable
 from f5ctl.voicebox import pack, private_store
 
 STYLES: Final = ("jsonl", "csv", "lines")

@@ -14,9 +14,8 @@ from types import TracebackType
 from typing import Any, Final
 
 from f5ctl.batch.manifest import Line
-from f5ctl.cli.base import emit, emit_json
-from f5ctl.cli.models import duration
 from f5ctl.errors import F5Error
+from f5ctl.printing import duration, emit, emit_json
 
 PLAIN_EVERY_S: Final = 10.0
 

@@ -16,11 +16,11 @@ from typing import Any, Final, Protocol
 
 from f5ctl.batch.manifest import Line
 from f5ctl.batch.store import Store
-from f5ctl.cli.inputs import read_recording
-from f5ctl.cli.output import check_complete
 from f5ctl.client import SILENCE_S, Client, answer, new_id
 from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, SynthesisError, TryAgainError
 from f5ctl.protocol import BOUNDS, TERMINAL_TYPES, Audio, Encoding, Progress, Reply, Say
+from f5ctl.speech.inputs import read_recording
+from f5ctl.speech.output import check_complete
 from f5ctl.voicebox import with_private_voice
 
 PATIENCE_S: Final = 60.0  # for a daemon that was there and is gone

@@ -22,7 +22,7 @@ from f5ctl.batch.manifest import Line
 from f5ctl.errors import OutputError
 from f5ctl.protocol import SAMPLE_RATE_HZ
 from f5ctl.receipts import tag_of
-from f5ctl.sinks import FileSink
+from f5ctl.speech.sinks import FileSink
 
 RECEIPTS: Final = ".receipts"
 FAILED: Final = "failed.jsonl"

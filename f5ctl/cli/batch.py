@@ -11,12 +11,14 @@ from f5ctl.batch.manifest import STYLES, Defaults, Line, read_manifest
 from f5ctl.batch.report import BatchReport
 from f5ctl.batch.runner import Policy, Runner
 from f5ctl.batch.store import Store
-from f5ctl.cli.base import LongVerb, Settings, common_options, connect, offer, option
-from f5ctl.cli.output import FORMATS, Format
-from f5ctl.cli.say import PRIORITIES, QUALITIES, Number
+from f5ctl.cli.base.completing import offer
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.parameters import PRIORITIES, QUALITIES, Number
+from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.client import Client
 from f5ctl.errors import OutputError
 from f5ctl.progress import StatusLine
+from f5ctl.speech.output import FORMATS, Format
 
 EXIT_FAILED_LINES: Final = 1
 

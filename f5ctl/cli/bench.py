@@ -8,8 +8,11 @@ from typing import Final
 import click
 
 from f5ctl.bench import SENTENCES, Crowd, crowd, speak
-from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, emit_table, offer, option
+from f5ctl.cli.base.completing import offer
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.errors import OutputError
+from f5ctl.printing import emit, emit_json, emit_table
 from f5ctl.progress import StatusLine
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 400, 60

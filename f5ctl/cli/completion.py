@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, emit
-from f5ctl.client import Client, new_id
-from f5ctl.errors import F5Error
-from f5ctl.protocol import Status
+from f5ctl.cli.base.settings import Verb, common_options
+from f5ctl.printing import emit
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+    pass
 
 SHELLS: Final = ("bash", "zsh", "fish")
 _VARIABLE: Final = "_F5CTL_COMPLETE"  # click asks for completions through it
@@ -34,18 +31,3 @@ def completion(ctx: click.Context, *, shell: str) -> None:
     if script is None:
         raise click.UsageError(f"click knows no completion for {shell}")
     emit(script(ctx.find_root().command, {}, "f5ctl", _VARIABLE).source())
-
-
-def names_known(ctx: click.Context, kind: Literal["voices", "models"], start: str) -> list[CompletionItem]:
-    """Return the daemon's voices or models that begin with `start`, and this user's own voices."""
-    from click.shell_completion import CompletionItem
-
-    listed: list[dict[str, Any]] = []
-    with suppress(F5Error), Client(ctx.ensure_object(Settings).socket) as client:
-        listed = client.call(Status(new_id())).get(kind, [])
-    names = [str(entry.get("name")) for entry in listed]
-    if kind == "voices":
-        from f5ctl.voicebox import private_store
-
-        names += [name for name in private_store().names() if name not in names]
-    return [CompletionItem(name) for name in names if name.startswith(start)]

@@ -15,16 +15,16 @@ import click
 
 from f5ctl import __version__
 from f5ctl.autostart import log_path
-from f5ctl.cli.base import Settings, Verb, common_options, emit, emit_json, emit_table, option
-from f5ctl.cli.doctor_units import examine_units, is_asleep
-from f5ctl.cli.findings import Finding
-from f5ctl.cli.models import size
+from f5ctl.cli.base.findings import Finding
+from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.unit_findings import examine_units, is_asleep
 from f5ctl.client import Client, new_id
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
-from f5ctl.player import find_player
+from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Status
 from f5ctl.socketpath import check_socket_path
+from f5ctl.speech.player import find_player
 
 SELF_CHECK_S: Final = 120.0
 LEAST_FREE_BYTES: Final = 2 * 10**9  # a large model and its vocoder
@@ -108,7 +108,7 @@ def _socket(path: str) -> Iterator[Finding]:
 
 
 def _libraries() -> Iterator[Finding]:
-    command = [sys.executable, "-m", "f5d.selfcheck"]
+    command = [sys.executable, "-m", "f5d.helpers.selfcheck"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SELF_CHECK_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

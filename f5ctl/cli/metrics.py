@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, emit
+from f5ctl.cli.base.settings import Settings, Verb, common_options
 from f5ctl.client import Client, new_id
+from f5ctl.printing import emit
 from f5ctl.protocol import Status
 
 

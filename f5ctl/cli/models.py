@@ -1,98 +1,202 @@
-"""`f5ctl ps`, `load` and `unload`: which models are in memory."""
+"""`f5ctl models` and `f5ctl info`: which models there are, fetching and choosing them, what a file holds."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import os
+import signal
+import sys
+import time
+from typing import Any, Final
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, connect, emit_json, emit_table, offer, option
-from f5ctl.client import answer, new_id
+from f5ctl.cli.base.completing import offer
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.family import VerbFamily
+from f5ctl.cli.base.model_facts import _print_info
+from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.client import Client, new_id
+from f5ctl.errors import F5Error
+from f5ctl.helper import MODEL_DESK, ask, ask_once
+from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Load, Reply, Status, Unload
+from f5ctl.protocol import Status
+
+VERBS: Final = {
+    "list": ("models", "list_models", "List every model, and which are on this machine."),
+    "pull": ("models", "pull", "Fetch a model, going on where a fetch broke off."),
+    "show": ("models", "show", "Show what is known of a model, as `f5ctl info`."),
+    "rm": ("models", "remove", "Remove a fetched model from this machine."),
+    "default": ("models", "default", "Show or choose the model for calls without -m."),
+}
+RELOAD_S: Final = 3.0
 
 
-@click.command(cls=Verb, examples="f5ctl ps\nf5ctl ps --json | jq -r '.[].model'")
+@click.group(
+    cls=VerbFamily,
+    verbs=VERBS,
+    invoke_without_command=True,
+    examples="f5ctl models pull F5TTS_v1_Base\nf5ctl models default F5TTS_v1_Base",
+)
+@common_options
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """List the models; with a verb, fetch, show, remove or choose one."""
+    if ctx.invoked_subcommand is None:
+        _print_models(as_json=False)
+
+
+@click.command("list", cls=Verb, examples="f5ctl models list\nf5ctl models list --json | jq -r '.[].name'")
 @option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @common_options
+def list_models(*, as_json: bool) -> None:
+    """List every model: bundled, published on the hub, and those of your f5d.toml."""
+    _print_models(as_json=as_json)
+
+
+@click.command(cls=Verb, examples="f5ctl models pull F5TTS_v1_Base")
+@click.argument("model", shell_complete=offer("models"))
+@common_options
 @click.pass_obj
-def ps(settings: Settings, *, as_json: bool) -> None:
-    """List the loaded models, each with the process that holds it."""
-    with connect(settings, StatusLine(quiet=True)) as client:
-        engines = client.call(Status(new_id())).get("engines", [])
+def pull(settings: Settings, model: str) -> None:
+    """Fetch MODEL with its vocoder from the hub, and check what is there already.
+
+    Interrupted, it goes on where it stopped when it is called again. Every file's checksum is compared
+    with the hub's. HF_ENDPOINT, HF_HOME and HF_TOKEN count.
+    """
+    with _Bar(quiet=settings.quiet) as bar:
+        fetched = 0
+        for answer in ask(MODEL_DESK, do="pull", model=model):
+            bar.show(answer)
+            fetched = int(answer.get("fetched", 0))
+    if not settings.quiet:
+        emit(f"{model}: {'fetched' if fetched else 'already here'}, complete and intact", to_stderr=True)
+
+
+@click.command(cls=Verb, examples="f5ctl models show starter")
+@click.argument("model", shell_complete=offer("models"))
+@option("--json", "as_json", is_flag=True, help="Print everything as a line of JSON.")
+@common_options
+def show(model: str, *, as_json: bool) -> int:
+    """Show what is known of MODEL, as `f5ctl info MODEL`."""
+    return _print_info(ask_once(MODEL_DESK, do="info", model=model), as_json=as_json)
+
+
+@click.command("rm", cls=Verb, examples="f5ctl models rm F5TTS_Base")
+@click.argument("model", shell_complete=offer("models"))
+@common_options
+@click.pass_obj
+def remove(settings: Settings, model: str) -> None:
+    """Remove the fetched files of MODEL, but those that another fetched model needs too."""
+    freed = ask_once(MODEL_DESK, do="rm", model=model)["freed_bytes"]
+    if not settings.quiet:
+        emit(f"{model}: removed, {size(freed)} freed", to_stderr=True)
+
+
+@click.command(cls=Verb, examples="f5ctl models default\nf5ctl models default F5TTS_v1_Base")
+@click.argument("model", required=False, shell_complete=offer("models"))
+@option("--system", is_flag=True, help="Change /etc/f5d/f5d.toml, for the system's daemon.")
+@common_options
+@click.pass_obj
+def default(settings: Settings, model: str | None, *, system: bool) -> None:
+    """Print the model for calls without -m, or make MODEL it (`auto`: the best one installed).
+
+    Writes the `model` key of your f5d.toml and has a running daemon read it again.
+    """
+    if model is None:
+        emit(str(ask_once(MODEL_DESK, do="default")["model"]))
+        return
+    answer = ask_once(MODEL_DESK, do="default", model=model, system=system)
+    if not answer["installed"] and not settings.quiet:
+        emit(f"f5ctl: warning: fetch it first: f5ctl models pull {answer['model']}", to_stderr=True)
+    spoken = _reload(settings, str(answer["model"]))
+    if spoken is not None and not settings.quiet:
+        line = f"the running daemon still takes {spoken}: it has another configuration, or a flag says so"
+        emit(f"f5ctl: warning: {line}", to_stderr=True)
+
+
+def _print_models(*, as_json: bool) -> None:
+    known = ask_once(MODEL_DESK, do="list")["models"]
     if as_json:
-        emit_json(engines)
-    else:
-        emit_table(["NAME", "PID", "PROCESSOR", "STATE", "SIZE", "UNTIL"], [_row(engine) for engine in engines])
-
-
-@click.command(cls=Verb, examples="f5ctl load\nf5ctl load F5TTS_v1_Base")
-@click.argument("model", required=False, shell_complete=offer("models"))
-@common_options
-@click.pass_obj
-def load(settings: Settings, model: str | None) -> None:
-    """Load MODEL (the default one when left out), so that the next say does not wait for it."""
-    line = StatusLine(quiet=settings.quiet)
-    request = Load(new_id(), model)
-    try:
-        with connect(settings, line, start=True) as client:
-            last: Reply | None = None
-            for last in client.replies(client.send(request)):
-                line.report(last)
-            answer(last)
-    finally:
-        line.clear()
-
-
-@click.command(cls=Verb, examples="f5ctl unload\nf5ctl unload starter")
-@click.argument("model", required=False, shell_complete=offer("models"))
-@common_options
-@click.pass_obj
-def unload(settings: Settings, model: str | None) -> None:
-    """Unload MODEL (every model when left out) once its jobs are done; gives back all its memory."""
-    with connect(settings, StatusLine(quiet=True)) as client:
-        client.call(Unload(new_id(), model), silence_s=None)
-
-
-def size(count_bytes: Any) -> str:
-    """Return a number of bytes for people: 1.6 GB."""
-    if not isinstance(count_bytes, (int, float)) or count_bytes <= 0:
-        return "-"
-    scaled = float(count_bytes)
-    for unit in ("B", "kB", "MB"):
-        if scaled < 1000:
-            return f"{scaled:.0f} {unit}"
-        scaled /= 1000
-    return f"{scaled:.1f} GB"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time for people, in its two largest units at most: 1 h 20 min."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
-    if minutes < 60:
-        return f"{minutes} min"
-    if hours < 24:
-        return f"{hours} h {minutes % 60} min"
-    return f"{days} d {hours % 24} h"
-
-
-def _row(engine: dict[str, Any]) -> list[str]:
-    processor = ", ".join(str(part) for part in (engine.get("device"), engine.get("dtype")) if part)
-    return [
-        str(engine.get("model", "-")),
-        str(engine.get("pid", "-")),
-        processor or "-",
-        str(engine.get("state", "-")),
-        size(engine.get("memory_bytes")),
-        _until(engine),
+        emit_json(known)
+        return
+    rows = [
+        [
+            f"{one['name']}{' *' if one['default'] else ''}",
+            size(one["size_bytes"]) if one["installed"] else "not here",
+            one["source"],
+            one["backbone"],
+            one["checkpoint"],
+        ]
+        for one in known
     ]
+    emit_table(["NAME (* default)", "SIZE", "SOURCE", "KIND", "CHECKPOINT"], rows)
 
 
-def _until(engine: dict[str, Any]) -> str:
-    if engine.get("jobs"):
-        return "in use"
-    expires_s = engine.get("expires_s")
-    return "forever" if expires_s is None else f"{duration(expires_s)} from now"
+def _reload(settings: Settings, wanted: str) -> str | None:
+    """Have a running daemon read its configuration; return its default model if that is another one."""
+    try:
+        with connect(settings, StatusLine(quiet=True)) as client:
+            state = client.call(Status(new_id()))
+            with contextlib.suppress(OSError):
+                os.kill(int(state["pid"]), signal.SIGHUP)
+            until = time.monotonic() + RELOAD_S
+            while state.get("default_model") != wanted and time.monotonic() < until:
+                time.sleep(0.1)
+                state = _state(client)
+            return None if state.get("default_model") == wanted else str(state.get("default_model"))
+    except F5Error:
+        return None  # none runs; the next one reads the file
+
+
+def _state(client: Client) -> dict[str, Any]:
+    return client.call(Status(new_id()))
+
+
+class _Bar:
+    """A progress bar of rich on a terminal, a line for each file elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._progress: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> _Bar:  # noqa: PYI034 - typing.Self is of Python 3.11
+        if not self._quiet and sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                DownloadColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+                TransferSpeedColumn,
+            )
+
+            columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            self._progress = Progress(
+                TextColumn("{task.description}"), *columns, console=Console(stderr=True), transient=True
+            )
+            self._progress.start()
+            self._task = self._progress.add_task("looking", total=None)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def show(self, answer: dict[str, Any]) -> None:
+        """Show where the fetching stands."""
+        stage, file = answer["stage"], answer.get("file", "")
+        if stage == "damaged" and not self._quiet:
+            emit(f"f5ctl: warning: {file} is damaged and is fetched again", to_stderr=True)
+        if self._progress is not None and stage in ("checking", "fetching", "done"):
+            self._progress.update(
+                self._task,
+                description=f"{stage} {os.path.basename(file)}",
+                completed=answer.get("bytes", 0),
+                total=answer.get("total"),
+            )
+        elif stage == "done" and not self._quiet:
+            emit(f"{file}: fetched ({size(answer['bytes'])} of {size(answer['total'])})", to_stderr=True)

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from f5ctl.cli.base import LongVerb, Settings, common_options, connect, emit, emit_json, offer, option
-from f5ctl.cli.inputs import read_recording, read_text
-from f5ctl.cli.output import FORMATS, Format, Output, check_complete, choose_output, file_tag
-from f5ctl.client import Client, answer, new_id
+from f5ctl.cli.base.completing import offer
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.parameters import PRIORITIES, QUALITIES, Number, _listed
+from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
+from f5ctl.client import new_id
+from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import BOUNDS, Audio, Bound, Reply, Say
-from f5ctl.sinks import Sink
+from f5ctl.protocol import BOUNDS, Say
+from f5ctl.speech.inputs import read_recording, read_text
+from f5ctl.speech.output import FORMATS, Format, Output, choose_output
+from f5ctl.speech.say import speak
 
 if TYPE_CHECKING:
-    from f5ctl.cli.pieces import Pieces
-    from f5ctl.cli.script import Reading
-
-QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
-PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
-
-
-class Number(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
-    """A number inside the protocol's bounds for `field`."""
-
-    def __init__(self, field: str, kind: type[int | float]) -> None:
-        self.name = "n" if kind is int else "x"
-        self._bound: Bound = BOUNDS[field]
-        self._kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number, or fail with the value and the limit."""
-        try:
-            number = self._kind(value)
-        except ValueError:
-            self.fail(f"{value!r} is not {'a whole number' if self._kind is int else 'a number'}", param, ctx)
-        if not self._bound.admits(number):
-            self.fail(f"{value} is out of range: {self._bound}", param, ctx)
-        return number
-
-
-def _listed(words: Iterable[object]) -> str:
-    *most, last = map(str, words)
-    return f"{', '.join(most)} or {last}"
+    from f5ctl.cli.base.script import Reading
+    from f5ctl.speech.pieces import Pieces
 
 
 @click.command(
@@ -241,7 +218,7 @@ def say(
     )
     request = _with_recording(request)
     if dry_run:
-        from f5ctl.cli.script import Reading
+        from f5ctl.cli.base.script import Reading
 
         (reading or Reading()).preview(settings, request, remove_silence=remove_silence, as_json=as_json)
         return
@@ -271,7 +248,7 @@ def _reading(
     is_srt = (file or "").lower().endswith(".srt")
     if not (is_srt or config or subtitles or paragraph_pause):
         return None
-    from f5ctl.cli.script import read_options
+    from f5ctl.cli.base.script import read_options
 
     return read_options(config, subtitles, paragraph_pause, is_srt=is_srt)
 
@@ -280,7 +257,7 @@ def _reading_of_marks(text: str | Pieces) -> Reading | None:
     """Return how to read a text with voice tags or pauses in it, None for any other."""
     if not isinstance(text, str) or "[" not in text:
         return None
-    from f5ctl.cli.script import Reading, is_plain
+    from f5ctl.cli.base.script import Reading, is_plain
 
     return None if is_plain(text) else Reading()
 
@@ -314,14 +291,14 @@ def _speak_plainly(
     try:
         with target.open() as sink, connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
             if retry:
-                from f5ctl.cli.again import Stubborn
+                from f5ctl.speech.retry import Retry
 
                 again = partial(connect, settings, line, start=True)
-                report(Stubborn(client, request, again).speak(sink, line))
+                report(Retry(client, request, again).speak(sink, line))
             elif isinstance(text, str):
                 report(speak(client, request, sink, line))
             else:
-                from f5ctl.cli.feed import Feed
+                from f5ctl.speech.feed import Feed
 
                 Feed(client, request, text, sink, line=line, report=report).speak()
     finally:
@@ -335,29 +312,3 @@ def _with_recording(request: Say) -> Say:
     from f5ctl.voicebox import with_private_voice
 
     return with_private_voice(request)
-
-
-def speak(client: Client, request: Say, sink: Sink, line: StatusLine, *, last: bool = True) -> dict[str, Any]:
-    """Send `request`, feed its audio to `sink` and return the receipt; a failure leaves no job behind.
-
-    The sink is finished with the `last` request of its audio.
-    """
-    try:
-        before_bytes = sink.audio_bytes
-        reply: Reply | None = None
-        for reply in client.replies(client.send(request)):
-            if isinstance(reply, Audio):
-                sink.add(reply.data, reply.sample_rate_hz)
-            else:
-                line.report(reply)
-        receipt = answer(reply)
-        check_complete(receipt, request, sink.audio_bytes - before_bytes)
-        sink.note(file_tag(receipt, request))
-        if last:
-            line.show("playing")
-            sink.finish()
-    except BaseException:
-        sink.abort()  # silence first, then tell the daemon
-        client.cancel(request.id)
-        raise
-    return receipt

@@ -8,80 +8,30 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, emit, emit_json, emit_table, option
+from f5ctl.cli.base.family import VerbFamily
+from f5ctl.cli.base.settings import Settings, Verb, option
+from f5ctl.cli.base.systemd import PACKAGED_PYTHON, SERVICE, SOCKET, UNITS, Scope, properties, run_command
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError, OutputError
-from f5ctl.socketpath import SYSTEM_SOCKET, default_socket_path
+from f5ctl.printing import emit, emit_json, emit_table
+from f5ctl.socketpath import default_socket_path
 
-UNITS: Final = Path(__file__).resolve().parent.parent / "systemd"
-PACKAGED_PYTHON: Final = "/opt/f5d/bin/python"
-SOCKET: Final = "f5d.socket"
-SERVICE: Final = "f5d.service"
-TEMPLATES: Final = ("f5d@.socket", "f5d@.service")
 HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - by the unit's Protect... and Private...
-PROPERTIES: Final = (
-    "LoadState",
-    "ActiveState",
-    "SubState",
-    "UnitFileState",
-    "MainPID",
-    "StatusText",
-    "NRestarts",
-    "NeedDaemonReload",
-)
+
+VERBS: Final = {
+    "install": ("service", "install", "Write and enable the units."),
+    "uninstall": ("service", "uninstall", "Stop the daemon and remove the units."),
+    "status": ("service", "status", "Show what systemd knows."),
+}
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The user's service manager, or the system's: its files, its commands, its socket."""
-
-    system: bool
-
-    @property
-    def name(self) -> str:
-        """The scope in words and in options."""
-        return "system" if self.system else "user"
-
-    @property
-    def units(self) -> Path:
-        """The folder of the units."""
-        if self.system:
-            return Path("/etc/systemd/system")
-        config = os.environ.get("XDG_CONFIG_HOME") or ""
-        folder = Path(config) if config.startswith("/") else Path.home() / ".config"
-        return folder / "systemd" / "user"
-
-    @property
-    def socket(self) -> str:
-        """Where clients connect."""
-        return SYSTEM_SOCKET if self.system else f"{os.environ.get('XDG_RUNTIME_DIR', '')}/f5d/f5d.sock"
-
-    def files(self) -> Iterator[tuple[Path, Path]]:
-        """Yield each packaged file with the place that it is installed to."""
-        for name in (SOCKET, SERVICE, *TEMPLATES):
-            yield UNITS / self.name / name, self.units / name
-        if self.system:
-            for kind in ("sysusers.d", "tmpfiles.d"):
-                yield UNITS / kind / "f5d.conf", Path("/etc") / kind / "f5d.conf"
-
-    def systemctl(self, *args: str) -> str:
-        """Run systemctl and return what it says.
-
-        Raises:
-            ConfigError: it failed, with its own last line.
-        """
-        return _run("systemctl", *([] if self.system else ["--user"]), *args)
 
 
 def scope_options(function: _Decorated) -> _Decorated:
@@ -95,16 +45,11 @@ def scope_options(function: _Decorated) -> _Decorated:
     return function
 
 
-class Family(Verb, click.Group):
-    """A verb of several, listed on its help page."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the options, then the verbs."""
-        super().format_options(ctx, formatter)
-        self.format_commands(ctx, formatter)
-
-
-@click.group(cls=Family, examples="f5ctl service install\nsudo f5ctl service install --system")
+@click.group(
+    cls=VerbFamily,
+    verbs=VERBS,
+    examples="f5ctl service install\nsudo f5ctl service install --system",
+)
 def service() -> None:
     """Let systemd start the daemon on the first request, restart it, and keep its log.
 
@@ -112,9 +57,8 @@ def service() -> None:
     """
 
 
-@service.command(
+@click.command(
     cls=Verb,
-    short_help="Write and enable the units.",
     examples="f5ctl service install\nsudo f5ctl service install --system",
 )
 @scope_options
@@ -134,8 +78,8 @@ def install(settings: Settings, scope: str | None, *, quiet: bool) -> None:
         if not example.exists():
             _write(example, (UNITS / "f5d.toml").read_text(encoding="utf-8"))
             _tell(settings, f"wrote {example}")
-        _run("systemd-sysusers", "f5d.conf")
-        _run("systemd-tmpfiles", "--create", "f5d.conf")
+        run_command("systemd-sysusers", "f5d.conf")
+        run_command("systemd-tmpfiles", "--create", "f5d.conf")
     chosen.systemctl("daemon-reload")
     chosen.systemctl("enable", "--now", SOCKET)
     chosen.systemctl("try-restart", SERVICE)  # an older one; it finishes its jobs first
@@ -144,9 +88,7 @@ def install(settings: Settings, scope: str | None, *, quiet: bool) -> None:
         _tell(settings, "users who may speak: usermod -aG f5d NAME")
 
 
-@service.command(
-    cls=Verb, short_help="Stop the daemon and remove the units.", examples="f5ctl service uninstall"
-)
+@click.command(cls=Verb, examples="f5ctl service uninstall")
 @scope_options
 @click.pass_obj
 def uninstall(settings: Settings, scope: str | None, *, quiet: bool) -> None:
@@ -167,9 +109,8 @@ def uninstall(settings: Settings, scope: str | None, *, quiet: bool) -> None:
     chosen.systemctl("daemon-reload")
 
 
-@service.command(
+@click.command(
     cls=Verb,
-    short_help="Show what systemd knows.",
     examples="f5ctl service status\nf5ctl service status --system --json",
 )
 @option("--json", "as_json", is_flag=True, help="Print everything as one line of JSON.")
@@ -224,13 +165,6 @@ def _instances(scope: Scope) -> list[str]:
     return [line.split()[0] for line in listed if line.strip()]
 
 
-def properties(scope: Scope, unit: str) -> dict[str, str]:
-    """Return what systemd knows of a unit, by `PROPERTIES`; ConfigError when it does not answer."""
-    shown = scope.systemctl("show", unit, *(f"--property={name}" for name in PROPERTIES))
-    found = dict(line.partition("=")[::2] for line in shown.splitlines())
-    return {name: found[name] for name in PROPERTIES if name in found}
-
-
 def _row(unit: str, found: dict[str, str]) -> list[str]:
     state = f"{found['ActiveState']} ({found['SubState']})"
     pid = found.get("MainPID", "0")
@@ -241,17 +175,6 @@ def _row(unit: str, found: dict[str, str]) -> list[str]:
         "-" if pid == "0" else pid,
         found.get("StatusText") or "-",
     ]
-
-
-def _run(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    except FileNotFoundError:
-        raise ConfigError(f"there is no {command[0]} here: this machine does not run systemd") from None
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise ConfigError(f"{' '.join(command)} failed: {said[-1]}")
-    return done.stdout.strip()
 
 
 def _write(target: Path, text: str) -> None:

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.cli.base import Settings, Verb, common_options, connect, emit, emit_json, emit_table, option
-from f5ctl.cli.family import VerbFamily
-from f5ctl.cli.models import size
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.family import VerbFamily
+from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError
+from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Status
 from f5ctl.voicebox import Store, private_store, shared_store
@@ -21,15 +22,15 @@ SHOWN_TEXT: Final = 44  # characters of a transcript in the list
 
 VERBS: Final = {
     "list": ("voices", "list_voices", "List every voice with its source and transcript."),
-    "add": ("voice_add", "add", "Store a recording as a voice of your own."),
+    "add": ("voices_add", "add", "Store a recording as a voice of your own."),
     "show": ("voices", "show", "Show what is stored of a voice."),
-    "set": ("voice_add", "set_voice", "Change a voice's transcript or default parameters."),
+    "set": ("voices_add", "set_voice", "Change a voice's transcript or default parameters."),
     "rename": ("voices", "rename", "Give a voice another name."),
     "rm": ("voices", "remove", "Remove voices."),
-    "play": ("voice_files", "play", "Hear a voice."),
-    "doctor": ("voice_files", "doctor", "Say what is wrong with recordings, and how to fix it."),
-    "export": ("voice_files", "export", "Write a voice into one file."),
-    "import": ("voice_files", "import_voice", "Store the voice in a file of `export`."),
+    "play": ("voices_files", "play", "Hear a voice."),
+    "doctor": ("voices_files", "doctor", "Say what is wrong with recordings, and how to fix it."),
+    "export": ("voices_files", "export", "Write a voice into one file."),
+    "import": ("voices_files", "import_voice", "Store the voice in a file of `export`."),
 }
 
 shared_option = option("--shared", is_flag=True, help="The machine's voices, not your own (administrators).")

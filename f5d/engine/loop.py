@@ -21,7 +21,7 @@ from f5d.engine import types
 from f5d.engine.pace import Pace, cost
 from f5d.engine.pulse import Pulse
 from f5d.engine.scheduler import RowKey, Scheduler
-from f5d.journal import place_of
+from f5d.system.journal import place_of
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
     from f5d.engine.audio import Wave
@@ -187,7 +187,7 @@ class EngineLoop:
         if now - self._last_beat_s >= BEAT_S or not self._scheduler:
             self._last_beat_s = now
             self._send(
-                types.Beat(
+                types.StepReport(
                     memory_bytes(),
                     self._steps,
                     self._step_rows,

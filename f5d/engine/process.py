@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import zmq
 
 from f5ctl.errors import F5Error
-from f5d import journal
 from f5d.engine import types
 from f5d.engine.loop import EngineLoop, memory_bytes
 from f5d.engine.pulse import Pulse, take_stdout
 from f5d.engine.scheduler import Scheduler
+from f5d.system import journal
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
     from f5d.engine.synthesizer import Synthesizer
@@ -56,9 +56,9 @@ def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
 
 
 def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, types.Loaded]:
+    from f5d.catalog.models import fetch
     from f5d.engine.synthesizer import Synthesizer
     from f5d.engine.transcriber import Transcriber
-    from f5d.model.catalog import fetch
     from f5d.model.load import load_model, pick_device, pick_dtype
 
     device = pick_device(configure.device)

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from f5ctl.errors import BadRequestError
+from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
+from f5d.catalog.voices import Reference
 from f5d.engine import audio, text
 from f5d.engine.reading import read_out
 from f5d.engine.scheduler import Scheduler
 from f5d.engine.transcriber import Transcriber
-from f5d.engine.types import Parameters, Reference
-from f5d.model.config import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
+from f5d.engine.types import Parameters
 from f5d.model.load import LoadedModel
 from f5d.model.mel import resample, retimed
 from f5d.model.sampler import Row, RowSpec

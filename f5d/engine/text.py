@@ -18,7 +18,7 @@ import rjieba
 from pypinyin import Style, lazy_pinyin
 
 from f5ctl.errors import BadRequestError
-from f5d.model.config import FRAMES_PER_SECOND
+from f5d.catalog.spec import FRAMES_PER_SECOND
 
 # Upstream's longest comfortable utterance: reference and generated speech together.
 UTTERANCE_S: Final = 22.0

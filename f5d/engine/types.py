@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from f5d.model.config import SAMPLE_RATE_HZ, ModelSpec
+from f5d.catalog.spec import SAMPLE_RATE_HZ, ModelSpec
+from f5d.catalog.voices import Reference
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -33,18 +34,6 @@ class Parameters(msgspec.Struct, frozen=True):
     def cross_fade_samples(self) -> int:
         """The cross-fade between segments in samples."""
         return int(self.cross_fade_duration * SAMPLE_RATE_HZ)
-
-
-class Reference(msgspec.Struct, frozen=True):
-    """A recording to clone: a whole audio file and its transcript.
-
-    `text` None asks the engine to transcribe. `prepared` recordings are used sample for sample,
-    without trimming (the bundled voices are cut to whole frames a character).
-    """
-
-    audio: bytes
-    text: str | None
-    prepared: bool = False
 
 
 # Broker to engine.
@@ -198,7 +187,7 @@ class Cancelled(msgspec.Struct, frozen=True, tag=True):
     job: str
 
 
-class Beat(msgspec.Struct, frozen=True, tag=True):
+class StepReport(msgspec.Struct, frozen=True, tag=True):
     """Sent about once a second between ODE steps and after the last one: the engine makes progress.
 
     `steps`, and the segments and mel frames in them, count from the start; `budget_frames` is what a step
@@ -213,7 +202,7 @@ class Beat(msgspec.Struct, frozen=True, tag=True):
 
 
 FromEngine: TypeAlias = (
-    Loaded | LoadFailed | Planned | Predicted | Segment | Finished | Encoded | Failed | Cancelled | Beat
+    Loaded | LoadFailed | Planned | Predicted | Segment | Finished | Encoded | Failed | Cancelled | StepReport
 )
 
 _encoder: Final = msgspec.msgpack.Encoder()

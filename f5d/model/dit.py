@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import MEL_CHANNELS
-from .int8 import quantize_linears, weight_kind
-from .layers import (
+from f5d.catalog.spec import MEL_CHANNELS
+from f5d.model.int8 import quantize_linears, weight_kind
+from f5d.model.layers import (
     DiTBlock,
     ModulationLinear,
     PackedLayout,
@@ -25,12 +25,12 @@ from .layers import (
     modulate,
     varlen_kernel,
 )
-from .text_embedding import TextEmbedding
+from f5d.model.text_embedding import TextEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .config import Architecture
+    from f5d.catalog.spec import Architecture
 
 _QKV: Final = ("to_q", "to_k", "to_v")
 

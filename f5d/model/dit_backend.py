@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from .buckets import Bucket, bucket_for, common_lengths
-from .dit import BatchModulation, DiT, ModulationPicks, ModulationTable
-from .layers import upload
-from .packing import Packing, RowShape, copy_lengths, euler, pack
-from .sampler import Row, RowSpec, check_spec, time_grid
-from .static_step import CudaGraphs, RecordedSteps, StepBuffers
-from .workers import CopyWorkers
+from f5d.model.buckets import Bucket, bucket_for, common_lengths
+from f5d.model.dit import BatchModulation, DiT, ModulationPicks, ModulationTable
+from f5d.model.layers import upload
+from f5d.model.packing import Packing, RowShape, copy_lengths, euler, pack
+from f5d.model.sampler import Row, RowSpec, check_spec, time_grid
+from f5d.model.static_step import CudaGraphs, RecordedSteps, StepBuffers
+from f5d.model.workers import CopyWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .config import MEL_CHANNELS
-from .layers import POSITION_GROUPS, POSITION_KERNEL_FRAMES
+from f5d.catalog.spec import MEL_CHANNELS
+from f5d.model.layers import POSITION_GROUPS, POSITION_KERNEL_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .config import Architecture
+    from f5d.catalog.spec import Architecture
 
 
 def step_flops(architecture: Architecture, lengths: Sequence[int]) -> int:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor, nn
 
-from .cpu import cpu_flags
+from f5d.model.cpu import cpu_flags
 
 _MOST: Final = 127  # of an input
 _MIDDLE: Final = 128  # what 0 is as an unsigned byte

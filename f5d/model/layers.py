@@ -21,7 +21,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .config import Architecture
+    from f5d.catalog.spec import Architecture
 
 NORM_EPSILON = 1e-6
 POSITION_KERNEL_FRAMES = 31

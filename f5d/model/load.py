@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from f5ctl.errors import ConfigError
-
-from .cpu import has_fast_bf16
-from .dit import DiT, fuse_weights, upstream_shapes
-from .dit_backend import DiTBackend, recorded_steps
-from .mel import MelSpectrogram
-from .reference import ReferenceBackend
-from .sampler import Backend
-from .vocab import Vocabulary
-from .vocos import Vocos
-from .weights import check_state, check_vocabulary, content_hash, load_state
-from .workers import CopyWorkers
+from f5d.catalog.vocab import Vocabulary
+from f5d.model.cpu import has_fast_bf16
+from f5d.model.dit import DiT, fuse_weights, upstream_shapes
+from f5d.model.dit_backend import DiTBackend, recorded_steps
+from f5d.model.mel import MelSpectrogram
+from f5d.model.reference import ReferenceBackend
+from f5d.model.sampler import Backend
+from f5d.model.vocos import Vocos
+from f5d.model.weights import check_state, check_vocabulary, content_hash, load_state
+from f5d.model.workers import CopyWorkers
 
 if TYPE_CHECKING:
-    from .config import ModelSpec
-    from .hub import LocalModel
+    from f5d.catalog.hub import LocalModel
+    from f5d.catalog.spec import ModelSpec
 
 DTYPES: Final[dict[str, torch.dtype]] = {
     "float32": torch.float32,

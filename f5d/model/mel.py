@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 
 from f5ctl.errors import BadRequestError
-
-from .config import FFT_SAMPLES, HOP_SAMPLES, MEL_CHANNELS, SAMPLE_RATE_HZ
-from .torchaudio_compat import import_torchaudio
+from f5d.catalog.spec import FFT_SAMPLES, HOP_SAMPLES, MEL_CHANNELS, SAMPLE_RATE_HZ
+from f5d.model.torchaudio_compat import import_torchaudio
 
 _FLOOR = 1e-5  # amplitudes below it are silence; log(1e-5) = -11.5
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .buckets import ALIGN_FRAMES, Bucket, aligned, bucket_rows
-from .layers import PackedLayout, pack_layout, upload
+from f5d.model.buckets import ALIGN_FRAMES, Bucket, aligned, bucket_rows
+from f5d.model.layers import PackedLayout, pack_layout, upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from .dit import DiT
+    from f5d.model.dit import DiT
 
 
 @dataclass(frozen=True, slots=True)

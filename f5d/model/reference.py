@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from f5ctl.errors import SynthesisError
-
-from .config import MEL_CHANNELS
-from .sampler import Row, check_spec
-from .torchaudio_compat import import_torchaudio
-from .weights import check_state
+from f5d.catalog.spec import MEL_CHANNELS
+from f5d.model.sampler import Row, check_spec
+from f5d.model.torchaudio_compat import import_torchaudio
+from f5d.model.weights import check_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .config import Architecture
-    from .sampler import RowSpec
+    from f5d.catalog.spec import Architecture
+    from f5d.model.sampler import RowSpec
 
 _DERIVED: Final = "rotary_embed.inv_freq"
 

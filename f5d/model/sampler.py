@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import torch
 
 from f5ctl.errors import BadRequestError
-
-from .config import MEL_CHANNELS
+from f5d.catalog.spec import MEL_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

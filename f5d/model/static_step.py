@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import torch
 
-from .buckets import ALIGN_FRAMES, MOST_COPIES, MOST_FRAMES
-from .config import MEL_CHANNELS
-from .dit import BatchModulation
-from .layers import GAP_FRAMES, PackedLayout, upload
+from f5d.catalog.spec import MEL_CHANNELS
+from f5d.model.buckets import ALIGN_FRAMES, MOST_COPIES, MOST_FRAMES
+from f5d.model.dit import BatchModulation
+from f5d.model.layers import GAP_FRAMES, PackedLayout, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
-    from .buckets import Bucket
-    from .dit import DiT, ModulationPicks
-    from .packing import Packing
+    from f5d.model.buckets import Bucket
+    from f5d.model.dit import DiT, ModulationPicks
+    from f5d.model.packing import Packing
 
 RECORDINGS_KEPT: Final = 48
 _RECORD_ON_USE: Final = 3  # a shape that comes once or twice is not worth the pause

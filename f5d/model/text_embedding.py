@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import NORM_EPSILON
+from f5d.model.layers import NORM_EPSILON
 
 if TYPE_CHECKING:
-    from .config import Architecture
+    from f5d.catalog.spec import Architecture
 
 _KERNEL_FRAMES = 7
 _FILLER = 0  # the embedding row of "no token"; token i is row i + 1

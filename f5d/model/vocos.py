@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from f5ctl.errors import SynthesisError
-
-from .config import FFT_SAMPLES, HOP_SAMPLES, MEL_CHANNELS
-from .weights import check_state, read_tensors
+from f5d.catalog.spec import FFT_SAMPLES, HOP_SAMPLES, MEL_CHANNELS
+from f5d.model.weights import check_state, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

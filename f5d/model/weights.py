@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from .vocab import Vocabulary
+    from f5d.catalog.vocab import Vocabulary
 
 TEXT_EMBEDDING: Final = "text_embed.text_embed.weight"
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from .config import MEL_CHANNELS
-from .dit import BatchModulation, DiT, ModulationPicks
-from .layers import PackedLayout, pack_layout
+from f5d.catalog.spec import MEL_CHANNELS
+from f5d.model.dit import BatchModulation, DiT, ModulationPicks
+from f5d.model.layers import PackedLayout, pack_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import zmq
 
+from f5d.catalog.models import catalog
+from f5d.catalog.voices import Reference
 from f5d.engine import types
-from f5d.model.catalog import catalog
 
 STARTER = Path(__file__).parents[2] / "f5d" / "starter"
-REFERENCE = types.Reference(
+REFERENCE = Reference(
     audio=(STARTER / "voices" / "rms_0.wav").read_bytes(),
     text=(STARTER / "voices" / "rms_0.txt").read_text().strip(),
     prepared=True,
@@ -51,7 +52,7 @@ class Engine:
         while True:
             assert self.socket.poll(int(timeout_s * 1000)), "the engine said nothing"
             message = types.unpack_from_engine(self.socket.recv())
-            if not isinstance(message, types.Beat):
+            if not isinstance(message, types.StepReport):
                 return message
 
     def until_over(self, job: str) -> list[types.FromEngine]:

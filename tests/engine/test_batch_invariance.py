@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from f5d.catalog.models import catalog, fetch
 from f5d.engine.synthesizer import Plan, Synthesizer
 from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters
-from f5d.model.catalog import catalog, fetch
 from f5d.model.cpu import has_fast_bf16
 from f5d.model.load import load_model
 from f5d.model.sampler import Row

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from f5d.catalog.voices import Reference
 from f5d.engine import types
 
 from .conftest import FAST, REFERENCE, Engine, configure
@@ -148,7 +149,7 @@ def test_an_unusable_reference_is_refused_with_one_clear_line(
     engine: Engine, audio: bytes, ref_text: str | None, code: str, line: str
 ) -> None:
     """Every unusable recording gets its own line, with the value and the limit."""
-    engine.send(speak("bad", reference=types.Reference(audio, ref_text)))
+    engine.send(speak("bad", reference=Reference(audio, ref_text)))
     (failed,) = engine.until_over("bad")
     assert isinstance(failed, types.Failed)
     assert failed.code == code
@@ -159,7 +160,7 @@ def test_an_unusable_reference_is_refused_with_one_clear_line(
 def test_a_telephone_recording_in_stereo_is_a_good_reference(engine: Engine) -> None:
     """8 kHz stereo is resampled and mixed."""
     stereo = recording(np.tile(NOISE[:24_000, None], 2), 8_000)
-    engine.send(speak("phone", reference=types.Reference(stereo, "and so it is with us.")))
+    engine.send(speak("phone", reference=Reference(stereo, "and so it is with us.")))
     assert isinstance(engine.until_over("phone")[-1], types.Finished)
 
 
@@ -219,7 +220,7 @@ def test_a_model_that_cannot_be_loaded_is_reported() -> None:
     """The engine says why and ends."""
     import dataclasses
 
-    from f5d.model.catalog import catalog
+    from f5d.catalog.models import catalog
 
     spec = dataclasses.replace(catalog()["starter"], checkpoint="/nonexistent/model.safetensors")
     engine = Engine(configure(model=spec))
@@ -263,7 +264,7 @@ def test_a_listener_hears_the_first_sentence_early(engine: Engine) -> None:
 
 def test_lengths_that_no_speech_has_are_refused(engine: Engine) -> None:
     """A transcript of one letter for seconds of speech, or an hour for a word, asks for absurd lengths."""
-    odd = types.Reference(recording(np.tile(NOISE, 3)[: 24_000 * 8]), "a")
+    odd = Reference(recording(np.tile(NOISE, 3)[: 24_000 * 8]), "a")
     hour = types.Parameters(nfe_step=4, fix_duration=3600.0)
     for job, line in (
         (speak("odd", "he is at the height of his powers.", reference=odd), "does it say all that"),

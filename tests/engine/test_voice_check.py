@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import soundfile as sf
 
-from f5d.engine.voice_check import examine
+from f5d.helpers.voices import examine
 
 TEXT = "Some call me nature, others call me mother nature."
 RATE_HZ = 24_000

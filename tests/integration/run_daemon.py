@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from f5ctl.errors import F5Error
-from f5d import daemon, journal
+from f5d import daemon
 from f5d.config import Config
+from f5d.system import journal
 
 TONE_ENGINE = Path(__file__).with_name("tone_engine.py")
 

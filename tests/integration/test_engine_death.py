@@ -7,7 +7,7 @@ import signal
 import time
 
 from f5ctl.protocol import Audio, Cancel, Done, Failed, Load, Progress
-from f5d.supervisor import HANG_S
+from f5d.broker.supervisor import HANG_S
 
 from .support import Daemon, is_alive, say, wait_until
 from .tone_engine import SEGMENT_SAMPLES

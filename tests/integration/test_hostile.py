@@ -14,7 +14,7 @@ import msgpack
 import pytest
 import zmq
 
-from f5ctl.cli.service import UNITS
+from f5ctl.cli.base.systemd import UNITS
 from f5ctl.protocol import (
     MAX_REF_AUDIO_BYTES,
     Audio,

@@ -14,8 +14,8 @@ import pytest
 
 from f5ctl.errors import ConfigError
 from f5ctl.protocol import Cancelled, Done, Failed, Load, Say, Stop, Unload
-from f5d.sdnotify import InheritedSocket
-from f5d.socketfile import InheritedPlace, SocketPlace
+from f5d.system.sdnotify import InheritedSocket
+from f5d.system.socketfile import InheritedPlace, SocketPlace
 
 from .support import Daemon, is_alive, say, wait_until
 

@@ -18,15 +18,15 @@ import pytest
 import zmq
 
 from f5ctl.protocol import Done, Failed
-from f5d.dispatcher import Dispatcher
+from f5d.broker.dispatcher import Dispatcher
+from f5d.broker.fleet import Fleet
+from f5d.broker.jobs import JobTable
+from f5d.broker.outbox import Outbox
+from f5d.broker.service_status import ServiceStatus
+from f5d.broker.supervisor import CONTROL_S, LOADING_HANG_S, Supervisor
+from f5d.catalog.models import catalog
 from f5d.engine.types import Configure
-from f5d.fleet import Fleet
-from f5d.heartbeat import Heartbeat
-from f5d.jobs import JobTable
-from f5d.model.catalog import catalog
-from f5d.outbox import Outbox
-from f5d.sdnotify import Notifier
-from f5d.supervisor import CONTROL_S, LOADING_HANG_S, Supervisor
+from f5d.system.sdnotify import Notifier
 
 from .support import RUN_DAEMON, Daemon, is_alive, say, wait_until
 
@@ -259,7 +259,7 @@ def test_an_engine_that_cannot_be_ended_stops_the_pings(tmp_path: Path) -> None:
             dispatcher = Dispatcher(
                 JobTable(1), Fleet(1, None), supervisor, Outbox(router), lambda _model: configure
             )
-            heartbeat = Heartbeat(notifier, dispatcher)
+            heartbeat = ServiceStatus(notifier, dispatcher)
             supervisor.start(configure, 0.0)
 
             def pings(now: float) -> bool:

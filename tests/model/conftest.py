@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from f5d.model.catalog import catalog
-from f5d.model.hub import LocalModel, fetch
+from f5d.catalog.hub import LocalModel, fetch
+from f5d.catalog.models import catalog
 from f5d.model.load import LoadedModel, load_model
 from f5d.model.torchaudio_compat import import_torchaudio
 

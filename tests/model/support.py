@@ -11,8 +11,8 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from f5d.model.config import MEL_CHANNELS, Architecture, ModelSpec
-from f5d.model.hub import LocalModel
+from f5d.catalog.hub import LocalModel
+from f5d.catalog.spec import MEL_CHANNELS, Architecture, ModelSpec
 from f5d.model.load import LoadedModel, load_model
 from f5d.model.sampler import RowSpec
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from f5ctl.errors import BadRequestError, ConfigError, SynthesisError
-from f5d.model.catalog import catalog, fetch, is_installed, model_spec_from_table, resolve
-from f5d.model.config import Architecture, read_architecture
-from f5d.model.vocab import Vocabulary
+from f5d.catalog.models import catalog, fetch, is_installed, model_spec_from_table, resolve
+from f5d.catalog.spec import Architecture, read_architecture
+from f5d.catalog.vocab import Vocabulary
 
 
 def test_the_catalogue_knows_the_starter_and_the_published_models() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from f5ctl.errors import ConfigError, OutputError
-from f5d.model.defaults import set_default, user_file, with_model
+from f5d.catalog.default_model import set_default, user_file, with_model
 
 TABLES = '\n[models.mine]\ncheckpoint = "model = x"\nmodel = "inner"\n'
 

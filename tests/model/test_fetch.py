@@ -22,7 +22,7 @@ FILES = {
 FETCH = """
 import sys
 from f5ctl.errors import F5Error
-from f5d.model.catalog import catalog, fetch, is_installed, resolve
+from f5d.catalog.models import catalog, fetch, is_installed, resolve
 spec = catalog()[sys.argv[1]]
 before = is_installed(spec)
 try:

@@ -7,8 +7,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from f5d.model.catalog import catalog
-from f5d.model.config import Architecture
+from f5d.catalog.models import catalog
+from f5d.catalog.spec import Architecture
 from f5d.model.dit import BatchModulation, DiT
 from f5d.model.flops import step_flops
 from f5d.model.layers import pack_layout

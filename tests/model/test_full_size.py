@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from f5d.model.catalog import catalog
+from f5d.catalog.models import catalog
 from f5d.model.load import load_model
 
 from .support import THREADS, Maker, relative_error, row_spec, run_alone

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from f5ctl.errors import ConfigError
-from f5d.model.hub import LocalModel
+from f5d.catalog.hub import LocalModel
 from f5d.model.load import LoadedModel, load_model, pick_device, pick_dtype
 from f5d.model.sampler import time_grid
 from f5d.model.weights import content_hash
@@ -29,7 +29,7 @@ def test_the_starter_loads_quickly() -> None:
         "import time, torch\n"
         "torch.set_num_threads(2)\n"
         "start = time.process_time()\n"
-        "from f5d.model.catalog import catalog, fetch\n"
+        "from f5d.catalog.models import catalog, fetch\n"
         "from f5d.model.load import load_model\n"
         "load_model(fetch(catalog()['starter']), device='cpu', dtype='auto')\n"
         "print(time.process_time() - start)\n"

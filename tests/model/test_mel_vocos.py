@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from f5ctl.errors import BadRequestError, SynthesisError
-from f5d.model.hub import LocalModel
+from f5d.catalog.hub import LocalModel
 from f5d.model.load import LoadedModel
 from f5d.model.mel import MelSpectrogram, resample
 from f5d.model.torchaudio_compat import import_torchaudio

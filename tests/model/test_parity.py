@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from f5d.catalog.hub import LocalModel
 from f5d.model.cpu import has_fast_bf16
-from f5d.model.hub import LocalModel
 from f5d.model.load import LoadedModel
 
 from .support import TINY, TINY_DIT, CheckpointKind, Maker, Upstream, relative_error, row_spec, run_alone

@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import save_file
 
 from f5ctl.errors import SynthesisError
-from f5d.model.catalog import catalog, named_architectures
-from f5d.model.config import Architecture
+from f5d.catalog.header import read_header
+from f5d.catalog.models import catalog, named_architectures
+from f5d.catalog.shapes import deduce_dit, dit_shapes
+from f5d.catalog.spec import Architecture
+from f5d.helpers.checkpoint import describe, model_card
 from f5d.model.dit import DiT, upstream_shapes
-from f5d.model.header import read_header
-from f5d.model.report import describe, model_card
-from f5d.model.shapes import deduce_dit, dit_shapes
 from tests.model.support import TINY, TINY_DIT, TOKENS, Maker
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -129,8 +129,8 @@ def test_torch_is_not_imported_for_a_safetensors_file() -> None:
     code = """
 import sys
 from pathlib import Path
-from f5d.model.catalog import catalog
-from f5d.model.report import describe
+from f5d.catalog.models import catalog
+from f5d.helpers.checkpoint import describe
 spec = catalog()["starter"]
 facts = describe(Path(spec.checkpoint), Path(spec.vocab), spec.architecture)
 assert facts["problems"] == [], facts

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from f5d.catalog.hub import LocalModel
+from f5d.catalog.voices import Reference
 from f5d.engine.synthesizer import Synthesizer
 from f5d.engine.transcriber import Transcriber
-from f5d.engine.types import Parameters, Reference
-from f5d.model.hub import LocalModel
+from f5d.engine.types import Parameters
 from f5d.model.load import LoadedModel
 
 

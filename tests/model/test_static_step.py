@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from f5d.catalog.spec import Architecture
 from f5d.model.buckets import MOST_FRAMES, Bucket, bucket_for, bucket_rows
-from f5d.model.config import Architecture
 from f5d.model.dit import DiT, ModulationPicks
 from f5d.model.dit_backend import DiTBackend, recorded_steps
 from f5d.model.packing import RowShape, pack

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from f5ctl.errors import SynthesisError
-from f5d.model.catalog import catalog
-from f5d.model.vocab import Vocabulary
+from f5d.catalog.models import catalog
+from f5d.catalog.vocab import Vocabulary
 
 from .support import Upstream
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from f5ctl.errors import SynthesisError
-from f5d.model.config import Architecture
+from f5d.catalog.spec import Architecture
 from f5d.model.load import load_model
 from f5d.model.weights import content_hash, load_state
 

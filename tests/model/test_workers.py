@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from f5d.model.config import Architecture
+from f5d.catalog.spec import Architecture
 from f5d.model.dit import DiT
 from f5d.model.dit_backend import DiTBackend
 from f5d.model.sampler import RowSpec

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from f5d.catalog.spec import SAMPLE_RATE_HZ
 from f5d.engine.synthesizer import Synthesizer
-from f5d.model.config import SAMPLE_RATE_HZ
 from starter.evaluate import built_in, spoken, synthesizer
 from starter.paths import HELD_OUT, PACKAGE_DATA, read_lines
 from starter.recognise import transcribe, word_error_rate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f5d.histogram import Histogram
+from f5d.broker.histogram import Histogram
 
 BOUNDS = (0.1, 1.0, 10.0)
 

@@ -13,8 +13,8 @@ import pytest
 
 from f5ctl.errors import BadRequestError
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags, parse_tag, silence_tag, tag_of
-from f5ctl.sinks import open_file, wav_comment, wav_header
-from f5ctl.tags import read_tag
+from f5ctl.speech.file_tags import read_tag
+from f5ctl.speech.sinks import open_file, wav_comment, wav_header
 from f5d.engine.audio import FILE_ENCODINGS, encode_file
 
 PCM = b"\x10\x00\xf0\xff" * 6_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from f5ctl.errors import OutputError
-from f5ctl.sinks import ReaderGoneError, StreamSink, open_file, wav_header
+from f5ctl.speech.sinks import ReaderGoneError, StreamSink, open_file, wav_header
 
 RATE_HZ = 24_000
 SECOND = b"\x00\x01" * RATE_HZ

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from f5ctl.protocol import REQUEST_TYPES, Cancel, Load, Say, Status, Stop, Unload, encode
-from f5d.admission import Refusal, fill_parameters, parse_request
+from f5d.broker.admission import Refusal, fill_parameters, parse_request
+from f5d.catalog.models import catalog
 from f5d.engine.types import Parameters
-from f5d.model.catalog import catalog
 
 STARTER = catalog()["starter"]
 PLAIN = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from f5d.engine.types import Loaded
-from f5d.fleet import (
+from f5d.broker.fleet import (
     BLAMED_KILLS,
     MAX_IN_FLIGHT,
     OVERTAKE_S,
@@ -15,7 +14,8 @@ from f5d.fleet import (
     Start,
     Verdict,
 )
-from f5d.jobs import Client, Job, JobTable
+from f5d.broker.jobs import Client, Job, JobTable
+from f5d.engine.types import Loaded
 
 LOADED = Loaded("cpu", "float32", 1, 1, "hash", 0.1)
 CLIENT = Client(b"c")

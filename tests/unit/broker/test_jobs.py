@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from f5ctl.errors import BadRequestError, TryAgainError
-from f5d.admission import Order
-from f5d.engine.types import Parameters, Reference, Segment
-from f5d.jobs import MAX_HELD_REFERENCE_BYTES, Client, Job, JobTable
+from f5d.broker.admission import Order
+from f5d.broker.jobs import MAX_HELD_REFERENCE_BYTES, Client, Job, JobTable
+from f5d.catalog.voices import Reference
+from f5d.engine.types import Parameters, Segment
 
 ALICE = Client(b"alice")
 BOB = Client(b"bob")

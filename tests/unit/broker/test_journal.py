@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from f5d import journal
+from f5d.system import journal
 
 
 def log_to(path: Path) -> str:

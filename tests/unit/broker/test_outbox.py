@@ -5,8 +5,8 @@ from __future__ import annotations
 import zmq
 
 from f5ctl.protocol import Audio, Cancelled, parse_reply
-from f5d.jobs import Client
-from f5d.outbox import HELD_BYTES_LIMIT, STALL_S, Outbox
+from f5d.broker.jobs import Client
+from f5d.broker.outbox import HELD_BYTES_LIMIT, STALL_S, Outbox
 
 SLOW = Client(b"slow")
 PLAIN = Client(b"plain", delimited=True)

@@ -30,9 +30,9 @@ from f5ctl.protocol import (
     decode,
     encode,
 )
-from f5d.dispatcher import AUDIO_PIECE_BYTES
+from f5d.broker.dispatcher import AUDIO_PIECE_BYTES
 from f5d.engine.types import Loaded, Parameters
-from f5d.socketfile import ENGINE_SUFFIX_BYTES
+from f5d.system.socketfile import ENGINE_SUFFIX_BYTES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 EXAMPLES: dict[str, Request | Reply] = {

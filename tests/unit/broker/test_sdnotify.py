@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from f5d.sdnotify import Notifier, inherited_socket
+from f5d.system.sdnotify import Notifier, inherited_socket
 
 
 def test_without_systemd_nothing_is_said_and_nothing_is_inherited() -> None:

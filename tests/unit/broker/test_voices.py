@@ -9,7 +9,7 @@ import pytest
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5ctl.voicebox import Store, StoredVoice
-from f5d.voices import Voice, find_voice, voice_table
+from f5d.catalog.voices import Voice, find_voice, voice_table
 
 
 def test_built_in_voices_are_there() -> None:

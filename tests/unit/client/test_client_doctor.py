@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from f5ctl import __version__
-from f5ctl.cli.doctor_units import IN_CHARGE
-from f5ctl.cli.service import PACKAGED_PYTHON, Scope
+from f5ctl.cli.base.systemd import PACKAGED_PYTHON, Scope
+from f5ctl.cli.base.unit_findings import IN_CHARGE
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon

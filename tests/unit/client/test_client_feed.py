@@ -343,7 +343,7 @@ def test_the_quick_path_imports_nothing_of_it(cli: Cli) -> None:
     """`echo ... | f5ctl say` costs what it did: nothing that listens to a slow writer is imported."""
     code = (
         "import sys; from f5ctl.__main__ import run; assert run(['say', '--output-raw']) == 0\n"
-        "print([name for name in sys.modules if name in ('f5ctl.cli.feed', 'f5ctl.cli.pieces')],"
+        "print([name for name in sys.modules if name in ('f5ctl.speech.feed', 'f5ctl.speech.pieces')],"
         " file=sys.stderr)"
     )
     done = subprocess.run(

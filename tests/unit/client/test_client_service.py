@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from f5ctl.cli.service import PACKAGED_PYTHON, UNITS, Scope
+from f5ctl.cli.base.systemd import PACKAGED_PYTHON, UNITS, Scope
 
 FAMILY = re.compile(  # lines that may share one reason
     r"(SystemCall\w+|\w+Capabilit\w+|CapabilityBoundingSet|ProtectKernel\w+|Protect(ControlGroups|Clock|Hostname))="

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f5ctl.cli.pieces import SETTLE_S, SILENCE_S, Pieces
 from f5ctl.errors import BadRequestError
+from f5ctl.speech.pieces import SETTLE_S, SILENCE_S, Pieces
 
 LONG = "This is a sentence of some length."
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f5ctl.errors import BadRequestError
-from f5ctl.script.srt import CUE_CHARS, LINE_CHARS, Cue, format_srt, format_vtt, parse_srt, short_cues
+from f5ctl.speech.srt import CUE_CHARS, LINE_CHARS, Cue, format_srt, format_vtt, parse_srt, short_cues
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500

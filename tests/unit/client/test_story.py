@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from f5ctl.errors import BadRequestError
-from f5ctl.script.story import read_story
+from f5ctl.speech.story import read_story
 
 EXAMPLES = Path(importlib.util.find_spec("f5_tts").submodule_search_locations[0]) / "infer" / "examples"  # type: ignore[union-attr, index]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f5ctl.errors import BadRequestError
-from f5ctl.script.tags import Pause, Words, parse_script
+from f5ctl.speech.marks import Pause, Words, parse_script
 
 
 def test_a_text_without_marks_is_one_part() -> None:

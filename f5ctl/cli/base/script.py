@@ -1,0 +1,264 @@
+"""The rest of `f5ctl say` for texts of several requests: tags, pauses, stories, subtitles."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import click
+
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.settings import Settings
+from f5ctl.client import Client, new_id
+from f5ctl.errors import BadRequestError, OutputError
+from f5ctl.printing import emit, emit_json
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import SAMPLE_RATE_HZ, Say, Status
+from f5ctl.receipts import MAX_TAG_BYTES, join_tags
+from f5ctl.speech.feed import SEED_STRIDE, SEEDS
+from f5ctl.speech.marks import MAIN, Words, parse_script, pause_s
+from f5ctl.speech.output import Output
+from f5ctl.speech.sinks import FileSink, Sink
+from f5ctl.speech.speaker import Part, Silence, Slot, Speaker, Speech
+from f5ctl.speech.srt import Cue, format_srt, format_vtt, parse_srt, short_cues
+from f5ctl.speech.story import Story, read_story
+from f5ctl.speech.texts import nothing_to_speak
+from f5ctl.voicebox import with_private_voice
+
+SUBTITLES: Final[dict[str, Callable[[Sequence[Cue]], str]]] = {".srt": format_srt, ".vtt": format_vtt}
+_HINT: Final = r"a bracket that is none is written \["
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a text becomes several requests: with a story's voices, as cues, with pauses, with subtitles."""
+
+    story: Story | None = None
+    is_srt: bool = False
+    subtitles: str | None = None
+    paragraph_pause_s: float = 0.0
+
+    @property
+    def text(self) -> str | None:
+        """The story's text, where it has one."""
+        return self.story.text if self.story else None
+
+    @property
+    def output(self) -> str | None:
+        """The file that the story asks for."""
+        return self.story.output if self.story else None
+
+    def speak(
+        self,
+        settings: Settings,
+        request: Say,
+        target: Output,
+        report: Callable[[dict[str, Any]], None],
+        *,
+        remove_silence: bool | None,
+    ) -> None:
+        """Speak `request`'s text into `target`, then write the subtitles; `report` gets each receipt.
+
+        `request` has what is the same for all parts. `remove_silence` None leaves that to the story.
+        """
+        line = StatusLine(quiet=settings.quiet)
+
+        def warn(text: str) -> None:
+            line.clear()
+            _warn(settings, text)
+
+        parts = self._all_parts(settings, request, remove_silence=remove_silence)
+        if target.path is not None and target.path == self.output:
+            _make_folder(target.path)
+        try:
+            with target.open() as sink, connect(settings, line, start=True) as client:
+                self._check_voices(client, parts)
+                out = sink if target.encoding == "pcm" else _Encoded(sink, target.encoding)
+                speaker = Speaker(client, parts, out, line=line, report=report, warn=warn)
+                speaker.speak()
+                line.show("playing")
+                out.finish()
+        finally:
+            line.clear()
+        if self.subtitles is not None:
+            _write_subtitles(self.subtitles, speaker.cues, split=not self.is_srt)
+
+    def preview(self, settings: Settings, request: Say, *, remove_silence: bool | None, as_json: bool) -> None:
+        """Print how `request`'s text would be spoken, with `as_json` the daemon's answers line by line."""
+        from f5ctl.speech.preview import ask, table, warnings
+
+        line = StatusLine(quiet=settings.quiet)
+        parts = self._all_parts(settings, request, remove_silence=remove_silence)
+        try:
+            with connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
+                self._check_voices(client, parts)
+                answers = ask(client, parts, line)
+        finally:
+            line.clear()
+        for warning in warnings(answers):
+            _warn(settings, warning)
+        if as_json:
+            for found in filter(None, answers):
+                emit_json(found)
+        else:
+            emit("\n".join(table(parts, answers)))
+
+    def _all_parts(self, settings: Settings, request: Say, *, remove_silence: bool | None) -> list[Part]:
+        if self.story is not None:
+            request = _with_story(request, self.story, remove_silence=remove_silence)
+            for warning in self.story.warnings:
+                _warn(settings, warning)
+        parts = self._slots(request) if self.is_srt else self._parts(request)
+        if all(isinstance(part, Silence) for part in parts):
+            raise nothing_to_speak()
+        return parts
+
+    def _parts(self, request: Say) -> list[Part]:
+        parts: list[Part] = []
+        spoken = 0
+        for part in parse_script(request.text, paragraph_pause_s=self.paragraph_pause_s):
+            if isinstance(part, Words):
+                parts.append(Speech(self._request(request, part, spoken)))
+                spoken += 1
+            else:
+                parts.append(Silence(part.duration_s))
+        return parts
+
+    def _slots(self, request: Say) -> list[Part]:
+        parts: list[Part] = []
+        for number, cue in enumerate(parse_srt(request.text)):
+            said = parse_script(cue.text)
+            if len(said) != 1 or not isinstance(said[0], Words):
+                line = f"the cue at {cue.start_s:g} s has a tag in its middle; one at its start names its voice"
+                raise BadRequestError("bad_text", line)
+            words = said[0]
+            parts.append(Slot(self._request(request, words, number), replace(cue, text=words.text)))
+        return parts
+
+    def _request(self, template: Say, words: Words, number: int) -> Say:
+        """Return the request for text number `number`, in the voice that it names."""
+        seed = None if template.seed is None else (template.seed + SEED_STRIDE * number) % SEEDS
+        request = replace(
+            template,
+            id=new_id(),
+            text=words.text,
+            seed=seed,
+            encoding="pcm",
+            stream=template.stream and number == 0,
+        )
+        own = words.voice == MAIN and (template.voice or template.ref_audio)
+        voice = self.story.voices.get(words.voice) if self.story and not own else None
+        if voice is not None:
+            speed = request.speed if voice.speed is None else voice.speed
+            return replace(
+                request,
+                voice=None,
+                ref_audio=voice.ref_audio,
+                ref_text=voice.ref_text,
+                label=words.voice,
+                speed=speed,
+            )
+        if words.voice != MAIN:
+            named = replace(request, voice=words.voice, ref_audio=None, ref_text=None, label=None)
+            return with_private_voice(named)
+        return request
+
+    def _check_voices(self, client: Client, parts: Sequence[Part]) -> None:
+        """Refuse a tag that names no voice, before anything is spoken."""
+        wanted = [part.request.voice for part in parts if not isinstance(part, Silence) and part.request.voice]
+        if not wanted:
+            return
+        served = [str(voice.get("name")) for voice in client.call(Status(new_id())).get("voices", [])]
+        known = ", ".join(dict.fromkeys([MAIN, *(self.story.voices if self.story else ()), *served]))
+        for name in wanted:
+            if name not in served:
+                raise BadRequestError("unknown_voice", f"unknown voice {name!r}; known: {known} ({_HINT})")
+
+
+def read_options(
+    config: str | None, subtitles: str | None, paragraph_pause: str | None, *, is_srt: bool
+) -> Reading:
+    """Return the reading that the options ask for.
+
+    Raises:
+        click.UsageError: one of them means nothing.
+        BadRequestError: the story cannot be read.
+    """
+    if subtitles is not None and os.path.splitext(subtitles)[1].lower() not in SUBTITLES:
+        raise click.UsageError(f"the suffix of {subtitles} names no subtitles; known: {' '.join(SUBTITLES)}")
+    try:
+        seconds = 0.0 if paragraph_pause is None else pause_s("--paragraph-pause", paragraph_pause)
+    except BadRequestError as error:
+        raise click.UsageError(error.message) from None
+    return Reading(read_story(config) if config else None, is_srt, subtitles, seconds)
+
+
+def _warn(settings: Settings, text: str) -> None:
+    if not settings.quiet:
+        emit(f"f5ctl: warning: {text}", to_stderr=True)
+
+
+def is_plain(text: str) -> bool:
+    """Return True when a text that holds a bracket is one request all the same."""
+    return parse_script(text) == [Words(MAIN, text.strip())]
+
+
+class _Encoded:
+    """Keeps samples until the end and hands the sink a file of them."""
+
+    def __init__(self, sink: Sink, encoding: str) -> None:
+        self._sink = sink
+        self._encoding = encoding
+        self._pcm: list[bytes] = []
+        self._tags: list[str] = []
+
+    def add(self, data: bytes, rate_hz: int) -> None:  # noqa: ARG002 - as a sink has it
+        """Take the next samples."""
+        self._pcm.append(data)
+
+    def note(self, tag: str) -> None:
+        """Take the receipt of the samples since the last one."""
+        self._tags.append(tag)
+
+    def finish(self) -> None:
+        """Encode, and complete the sink."""
+        tag = join_tags(self._tags, MAX_TAG_BYTES).encode()
+        command = [sys.executable, "-m", "f5d.helpers.encode", self._encoding, str(len(tag))]
+        done = subprocess.run(command, input=tag + b"".join(self._pcm), capture_output=True, check=False)
+        if done.returncode != 0:
+            last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+            raise OutputError(f"cannot encode {self._encoding}: {last}", while_writing=True)
+        self._sink.add(done.stdout, SAMPLE_RATE_HZ)
+        self._sink.finish()
+
+
+def _write_subtitles(path: str, cues: Sequence[Cue], *, split: bool) -> None:
+    short = [piece for cue in cues for piece in short_cues(cue)] if split else list(cues)
+    text = SUBTITLES[os.path.splitext(path)[1].lower()](short)
+    with FileSink(path, wav=False) as sink:
+        sink.add(text.encode(errors="replace"), SAMPLE_RATE_HZ)
+        sink.finish()
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create {os.path.dirname(path)}: {error.strerror}") from None
+
+
+def _with_story(template: Say, story: Story, *, remove_silence: bool | None) -> Say:
+    """Return the template with what the story says and the call does not."""
+    values: dict[str, Any] = {
+        name: value for name, value in story.parameters.items() if getattr(template, name) is None
+    }
+    return replace(
+        template,
+        model=template.model or story.model,
+        remove_silence=story.remove_silence if remove_silence is None else remove_silence,
+        **values,
+    )

@@ -1,0 +1,100 @@
+"""systemd's units of f5d: their files, their commands, their state."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from f5ctl.errors import ConfigError
+from f5ctl.socketpath import SYSTEM_SOCKET
+
+UNITS: Final = Path(__file__).resolve().parents[2] / "systemd"
+
+
+PACKAGED_PYTHON: Final = "/opt/f5d/bin/python"
+
+
+SOCKET: Final = "f5d.socket"
+
+
+SERVICE: Final = "f5d.service"
+
+
+TEMPLATES: Final = ("f5d@.socket", "f5d@.service")
+
+
+PROPERTIES: Final = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "MainPID",
+    "StatusText",
+    "NRestarts",
+    "NeedDaemonReload",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The user's service manager, or the system's: its files, its commands, its socket."""
+
+    system: bool
+
+    @property
+    def name(self) -> str:
+        """The scope in words and in options."""
+        return "system" if self.system else "user"
+
+    @property
+    def units(self) -> Path:
+        """The folder of the units."""
+        if self.system:
+            return Path("/etc/systemd/system")
+        config = os.environ.get("XDG_CONFIG_HOME") or ""
+        folder = Path(config) if config.startswith("/") else Path.home() / ".config"
+        return folder / "systemd" / "user"
+
+    @property
+    def socket(self) -> str:
+        """Where clients connect."""
+        return SYSTEM_SOCKET if self.system else f"{os.environ.get('XDG_RUNTIME_DIR', '')}/f5d/f5d.sock"
+
+    def files(self) -> Iterator[tuple[Path, Path]]:
+        """Yield each packaged file with the place that it is installed to."""
+        for name in (SOCKET, SERVICE, *TEMPLATES):
+            yield UNITS / self.name / name, self.units / name
+        if self.system:
+            for kind in ("sysusers.d", "tmpfiles.d"):
+                yield UNITS / kind / "f5d.conf", Path("/etc") / kind / "f5d.conf"
+
+    def systemctl(self, *args: str) -> str:
+        """Run systemctl and return what it says.
+
+        Raises:
+            ConfigError: it failed, with its own last line.
+        """
+        return run_command("systemctl", *([] if self.system else ["--user"]), *args)
+
+
+def properties(scope: Scope, unit: str) -> dict[str, str]:
+    """Return what systemd knows of a unit, by `PROPERTIES`; ConfigError when it does not answer."""
+    shown = scope.systemctl("show", unit, *(f"--property={name}" for name in PROPERTIES))
+    found = dict(line.partition("=")[::2] for line in shown.splitlines())
+    return {name: found[name] for name in PROPERTIES if name in found}
+
+
+def run_command(*command: str) -> str:
+    """Run one of systemd's commands and return what it says; ConfigError with its last line when it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise ConfigError(f"there is no {command[0]} here: this machine does not run systemd") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise ConfigError(f"{' '.join(command)} failed: {said[-1]}")
+    return done.stdout.strip()

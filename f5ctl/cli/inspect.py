@@ -1,0 +1,71 @@
+"""`f5ctl inspect`: what a produced file says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from f5ctl.cli.base.settings import Verb, common_options, option
+from f5ctl.printing import emit, emit_json
+from f5ctl.receipts import short_hash, spoken
+from f5ctl.speech.file_tags import Tagged, read_tag, receipts_of
+
+_SHOWN: Final = ("version", "model", "device", "voice", "ref_text", "audio_hash", "text_hash", "text")
+
+
+@click.command(cls=Verb, examples="f5ctl inspect hello.wav\nf5ctl inspect --json *.opus | jq -r .[].seed")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@option("--json", "as_json", is_flag=True, help="Print the receipts as JSON, a line for each file.")
+@common_options
+def inspect(files: tuple[str, ...], *, as_json: bool) -> None:
+    """Show the receipts in audio files: model, voice, seed, parameters, hashes and text."""
+    for file in files:
+        tagged = read_tag(file)
+        receipts = receipts_of(file, tagged)
+        if as_json:
+            emit_json(receipts)
+            continue
+        made = spoken(receipts)
+        for number, receipt in enumerate(made, start=1):
+            part = f", part {number} of {len(made)}" if len(made) > 1 else ""
+            emit(f"{file}: {tagged.container}{part}")
+            for name, value in _lines(receipt):
+                emit(f"  {name:<10} {value}")
+        if tagged.samples:
+            changed = "as it was made" if _is_untouched(file, tagged, receipts) else "CHANGED since it was made"
+            emit(f"  {'audio':<10} {changed}")
+
+
+def _lines(receipt: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    hashes = {"model": "model_hash", "voice": "voice_hash"}
+    for key in _SHOWN:
+        value = receipt.get(key)
+        if key == "text" and value is None:
+            value = "(kept out; text_hash tells whether a text is the one)"
+        if key == "voice" and value is None:
+            value = "(a recording without a name)"
+        if value is not None:
+            more = f" ({receipt[hashes[key]]})" if key in hashes else ""
+            more = f", {receipt['dtype']}" if key == "device" else more
+            yield key, " ".join(str(value).split()) + more
+        if key == "device":
+            settings = [f"{name}={value}" for name, value in receipt["parameters"].items() if value is not None]
+            yield "parameters", " ".join(settings)
+            yield "length", f"{receipt['samples'] / receipt['sample_rate_hz']:.2f} s"
+
+
+def _is_untouched(file: str, tagged: Tagged, receipts: list[dict[str, Any]]) -> bool:
+    """Return True when a WAV's samples are those that its receipts describe."""
+    place, left = tagged.samples or (0, 0)
+    sizes = [2 * part.get("silence", part.get("samples", 0)) for part in receipts]
+    if left != sum(sizes):
+        return False
+    with open(file, "rb") as stream:
+        stream.seek(place)
+        for size, part in zip(sizes, receipts, strict=True):
+            data = stream.read(size)
+            if any(data) if "silence" in part else short_hash(data) != part["audio_hash"]:
+                return False
+    return True

@@ -1,0 +1,30 @@
+"""`f5ctl load`: a model into memory, before anybody waits for it."""
+
+from __future__ import annotations
+
+import click
+
+from f5ctl.cli.base.completing import offer
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.settings import Settings, Verb, common_options
+from f5ctl.client import answer, new_id
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import Load, Reply
+
+
+@click.command(cls=Verb, examples="f5ctl load\nf5ctl load F5TTS_v1_Base")
+@click.argument("model", required=False, shell_complete=offer("models"))
+@common_options
+@click.pass_obj
+def load(settings: Settings, model: str | None) -> None:
+    """Load MODEL (the default one when left out), so that the next say does not wait for it."""
+    line = StatusLine(quiet=settings.quiet)
+    request = Load(new_id(), model)
+    try:
+        with connect(settings, line, start=True) as client:
+            last: Reply | None = None
+            for last in client.replies(client.send(request)):
+                line.report(last)
+            answer(last)
+    finally:
+        line.clear()

@@ -1,0 +1,161 @@
+"""`f5ctl inspect` and `replay`: what a produced file says about itself, and making it again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, replace
+from typing import Any, Final
+
+import click
+
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.client import new_id
+from f5ctl.errors import BadRequestError
+from f5ctl.printing import emit, emit_json
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import MAX_MESSAGE_BYTES, SAMPLE_RATE_HZ, Say
+from f5ctl.receipts import short_hash, silence_tag, spoken
+from f5ctl.speech.file_tags import read_tag, receipts_of
+from f5ctl.speech.inputs import read_recording, read_text
+from f5ctl.speech.output import choose_output
+from f5ctl.speech.say import speak
+from f5ctl.speech.sinks import open_file
+from f5ctl.voicebox import with_private_voice
+
+EXIT_DIFFERENT: Final = 1
+_BLAME: Final = {  # what can have changed: the key of the receipt, and how a person calls it
+    "model_hash": "the model",
+    "voice_hash": "the voice's recording or transcript",
+    "dtype": "the number format",
+    "device": "the device",
+    "version": "f5d",
+}
+
+
+@click.command(
+    cls=Verb,
+    examples="f5ctl replay hello.wav\nf5ctl replay -o again.wav hello.wav\n"
+    "f5ctl replay --text 'Hello there.' private.opus",
+)
+@click.argument("file", metavar="FILE")
+@option("-o", "--output", metavar="OUT", help="Write the new audio to OUT, in its suffix's format.")
+@option("--text", metavar="TEXT", section="Left out of the receipt", help="The text, if it was kept out.")
+@option(
+    "-f", "--file", "text_file", metavar="PATH", section="Left out of the receipt", help="Likewise, from PATH."
+)
+@option(
+    "--ref-audio",
+    metavar="PATH",
+    section="Left out of the receipt",
+    help="The recording, if the voice had no name.",
+)
+@option("--ref-text", metavar="TEXT", section="Left out of the receipt", help="What the recording says.")
+@option("--json", "as_json", is_flag=True, help="Print the comparison as a line of JSON.")
+@common_options
+@click.pass_obj
+def replay(
+    settings: Settings,
+    /,
+    *,
+    file: str,
+    output: str | None,
+    text: str | None,
+    text_file: str | None,
+    ref_audio: str | None,
+    ref_text: str | None,
+    as_json: bool,
+) -> int:
+    """Make the audio of FILE again from its receipt and compare the two.
+
+    Exits with 0 when every sample is the same, with 1 when not; a line says what has changed since.
+    """
+    parts = receipts_of(file, read_tag(file))
+    receipts = spoken(parts)
+    given = None
+    if text is not None or text_file is not None:
+        given = read_text((text,) if text is not None else (), text_file)
+    if given is not None and len(receipts) > 1:
+        raise click.UsageError(f"{file} was made of {len(receipts)} texts; --text and --file give one")
+    recording = read_recording(ref_audio) if ref_audio else None
+    requests = [_request(one, str(given) if given is not None else None, file) for one in receipts]
+    requests = [_with_voice(request, recording, ref_text, file) for request in requests]
+    target = None if output is None else choose_output(output, None, raw=False, play=False)
+    if target is not None and target.encoding != "pcm":
+        if len(parts) > 1:
+            raise click.UsageError(f"{file} was made of {len(requests)} texts; OUT can be .wav or .pcm")
+        requests = [replace(requests[0], encoding=target.encoding)]
+    line = StatusLine(quiet=settings.quiet)
+    made = []
+    sink = open_file(os.devnull, wav=False) if target is None else target.open()
+    try:
+        with sink, connect(settings, line, start=True) as client:
+            todo = iter(requests)
+            for part in parts:
+                if "silence" in part:
+                    sink.add(bytes(2 * part["silence"]), SAMPLE_RATE_HZ)
+                    sink.note(silence_tag(part["silence"]))
+                else:
+                    made.append(speak(client, next(todo), sink, line, last=False))
+            line.show("playing")
+            sink.finish()
+    finally:
+        line.clear()
+    return _verdict(list(zip(receipts, made, strict=True)), file, as_json=as_json)
+
+
+def _request(receipt: dict[str, Any], given: str | None, file: str) -> Say:
+    """Return the request that made a part of a file; `given` is the text that the user has passed."""
+    text = receipt.get("text")
+    if given is not None:
+        text = given
+    if text is None:
+        raise BadRequestError("bad_text", f"{file} was made without its text; pass it with --text or -f")
+    if short_hash(text.encode()) != receipt["text_hash"]:
+        line = f"the text is not the one that {file} was made of: its hash is {short_hash(text.encode())}"
+        raise BadRequestError("bad_text", f"{line}, the file's {receipt['text_hash']}")
+    known = {field.name for field in fields(Say)}
+    unknown = [name for name in receipt["parameters"] if name not in known]
+    if unknown:
+        line = f"{file} was made with the parameter {unknown[0]}, which this f5ctl does not know"
+        raise BadRequestError("bad_parameter", line)
+    return Say(
+        new_id(),
+        text,
+        model=receipt["model"],
+        voice=receipt.get("voice"),
+        ref_text=receipt.get("ref_text"),
+        **receipt["parameters"],
+    )
+
+
+def _with_voice(request: Say, recording: bytes | None, ref_text: str | None, file: str) -> Say:
+    if recording is not None:
+        if len(recording) >= MAX_MESSAGE_BYTES:
+            raise BadRequestError("bad_audio", "the recording is too large")
+        label = request.voice
+        return replace(
+            request, voice=None, ref_audio=recording, ref_text=ref_text or request.ref_text, label=label
+        )
+    if request.voice is None:
+        line = f"{file} was made from a recording without a name; pass it with --ref-audio"
+        raise BadRequestError("bad_audio", line)
+    return with_private_voice(replace(request, ref_text=None))
+
+
+def _verdict(pairs: list[tuple[dict[str, Any], dict[str, Any]]], file: str, *, as_json: bool) -> int:
+    same = all(before["audio_hash"] == now["audio_hash"] for before, now in pairs)
+    changed = [
+        f"{name} was {before.get(key)}, is {now.get(key)}"
+        for before, now in pairs
+        for key, name in _BLAME.items()
+        if before.get(key) != now.get(key)
+    ]
+    changed = list(dict.fromkeys(changed))
+    if as_json:
+        emit_json({"file": file, "identical": same, "changed": changed})
+    elif same:
+        emit(f"{file}: identical")
+    else:
+        emit(f"{file}: different; " + ("; ".join(changed) or "nothing that the receipt names has changed"))
+    return 0 if same else EXIT_DIFFERENT

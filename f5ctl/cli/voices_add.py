@@ -1,0 +1,243 @@
+"""`f5ctl voices add` and `set`: what goes into a stored voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import click
+
+from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.parameters import Number
+from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.voices import shared_option, store_of
+from f5ctl.client import new_id
+from f5ctl.errors import BadRequestError, F5Error, InterruptedRequest
+from f5ctl.helper import VOICE_CHECK, ask_once
+from f5ctl.printing import emit
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import (
+    BOUNDS,
+    LANGUAGE_PATTERN,
+    LANGUAGE_WORDS,
+    MAX_REF_TEXT_BYTES,
+    SAMPLE_RATE_HZ,
+    Say,
+    Status,
+)
+from f5ctl.speech.inputs import read_recording, read_text
+from f5ctl.speech.say import speak
+from f5ctl.speech.sinks import Sink, wav_header
+from f5ctl.voicebox import PARAMETERS, Default, StoredVoice, check_name
+
+PREVIEW_CHARACTERS: Final = 160
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+
+
+def _default_options(function: _Decorated) -> _Decorated:
+    """Add an option for each default parameter of a voice."""
+    for name in reversed(PARAMETERS):
+        kind = int if name in ("nfe_step", "seed") else float
+        function = option(
+            f"--{name.replace('_', '-')}",
+            name,
+            type=Number(name, kind),
+            section="Defaults of the voice",
+            help=f"{BOUNDS[name]}." if name != "seed" else "Same seed, same audio.",
+        )(function)
+    function = option(
+        "--language",
+        metavar="L",
+        section="Defaults of the voice",
+        help=f"Numbers are read out in it: {LANGUAGE_WORDS}.",
+    )(function)
+    return option(
+        "-m", "--model", metavar="NAME", section="Defaults of the voice", help="The model that it is for."
+    )(function)
+
+
+@click.command(
+    cls=Verb,
+    examples="f5ctl voices add anna anna.wav --text 'What she says there.'\n"
+    "f5ctl voices add joana joana.flac -f joana.txt -m my_pt_br --speed 0.95",
+)
+@click.argument("name")
+@click.argument("recording", metavar="FILE")
+@option("--text", metavar="TEXT", help="What the recording says (transcribed when left out).")
+@option("-f", "--file", "text_file", metavar="PATH", help="Likewise, from PATH.")
+@option("--force", is_flag=True, help="Take the place of a voice of that name.")
+@option("--no-preview", is_flag=True, help="Do not speak a preview (needs --text; starts no daemon).")
+@shared_option
+@_default_options
+@common_options
+@click.pass_obj
+def add(
+    settings: Settings,
+    /,
+    *,
+    name: str,
+    recording: str,
+    text: str | None,
+    text_file: str | None,
+    force: bool,
+    no_preview: bool,
+    shared: bool,
+    **defaults: Any,
+) -> None:
+    """Store the recording FILE as voice NAME, with its transcript, default parameters and a preview.
+
+    The recording is checked first; `voices doctor` says more about it.
+    """
+    transcript = _transcript(text, text_file)
+    if transcript is None and no_preview:
+        raise click.UsageError("--no-preview needs --text or --file")
+    store = store_of(shared=shared)
+    check_name(name)
+    if store.has(name) and not force:
+        line = f"there is already a {store.source} voice {name}; choose another name, or pass --force"
+        raise BadRequestError("bad_parameter", line)
+    store.check_writable()
+    audio = read_recording(recording)
+    refuse_unusable(audio, transcript, recording, quiet=settings.quiet)
+    voice = StoredVoice(audio, transcript or "", None, _given(defaults))
+    if not no_preview:
+        voice = _with_preview(settings, name, voice)
+    store.write(name, voice, force=force)
+
+
+@click.command(
+    "set",
+    cls=Verb,
+    examples="f5ctl voices set anna --speed 0.9 --nfe-step 32\nf5ctl voices set anna --unset speed",
+)
+@click.argument("name")
+@option("--text", metavar="TEXT", help="What the recording says.")
+@option("-f", "--file", "text_file", metavar="PATH", help="Likewise, from PATH.")
+@option(
+    "--unset",
+    metavar="PARAMETER",
+    multiple=True,
+    type=click.Choice(["model", "language", *PARAMETERS]),
+    help="Forget a default; may be repeated.",
+)
+@shared_option
+@_default_options
+@common_options
+def set_voice(
+    *,
+    name: str,
+    text: str | None,
+    text_file: str | None,
+    unset: tuple[str, ...],
+    shared: bool,
+    **defaults: Any,
+) -> None:
+    """Change the transcript or the default parameters of voice NAME."""
+    store = store_of(shared=shared)
+    voice = store.read(name)
+    transcript = _transcript(text, text_file)
+    kept = {key: value for key, value in voice.defaults.items() if key not in unset}
+    changed = replace(voice, text=transcript or voice.text, defaults=kept | _given(defaults))
+    if changed == voice:
+        raise click.UsageError("nothing to change; give --text, a parameter or --unset")
+    store.write(name, changed, force=True)
+
+
+def refuse_unusable(audio: bytes, text: str | None, name: str, *, quiet: bool) -> None:
+    """Raise BadRequestError for a recording that no voice can be made of; warn of what could be better."""
+    for finding in ask_once(VOICE_CHECK, audio=audio, text=text)["findings"]:
+        line = f"{name}: {finding['value']}"
+        if finding["grade"] == "error":
+            raise BadRequestError("bad_audio", f"{line} ({finding['fix']})")
+        if finding["grade"] == "warning" and not quiet:
+            emit(
+                f"f5ctl: warning: {name}: {finding['check']}: {finding['value']}; {finding['fix']}",
+                to_stderr=True,
+            )
+
+
+def _transcript(text: str | None, file: str | None) -> str | None:
+    if text is None and file is None:
+        return None
+    transcript = str(read_text((text,) if text is not None else (), file))
+    size = len(transcript.encode())
+    if size > MAX_REF_TEXT_BYTES:
+        line = f"the transcript is {size} bytes; the limit is {MAX_REF_TEXT_BYTES}"
+        raise BadRequestError("bad_text", line)
+    return transcript
+
+
+def _given(defaults: dict[str, Any]) -> dict[str, Default]:
+    given = {key: value for key, value in defaults.items() if value is not None}
+    language = given.get("language")
+    if language is not None and not LANGUAGE_PATTERN.fullmatch(str(language)):
+        raise click.UsageError(f"language is {language!r:.80}; it can be {LANGUAGE_WORDS}")
+    return given
+
+
+class _Memory(Sink):
+    """Keeps the samples."""
+
+    def __init__(self) -> None:
+        super().__init__("memory", wav=False)
+        self.pcm = bytearray()
+
+    def fileno(self) -> int:
+        """Return no descriptor: nobody waits for memory."""
+        return -1
+
+    def _put(self, data: bytes) -> None:
+        self.pcm += data
+
+    def _complete(self, head: bytes) -> None:
+        pass
+
+    def _discard(self) -> None:
+        self.pcm.clear()
+
+
+def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVoice:
+    """Return the voice with its own words spoken by the daemon, and with a transcript if it had none.
+
+    Without a daemon, or with a model that cannot read the words, a voice with a transcript has no preview.
+    """
+    line = StatusLine(quiet=settings.quiet)
+    try:
+        with connect(settings, line, start=True) as client:
+            known = client.call(Status(new_id())).get("voices", [])
+            if any(one.get("name") == name and one.get("source") == "built-in" for one in known):
+                raise BadRequestError("bad_parameter", f"{name} is a built-in voice; choose another name")
+            request = _preview_request(voice)
+            sink = _Memory()
+            with sink:
+                receipt = speak(client, request, sink, line)
+            text = voice.text or str(receipt.get("ref_text") or "")
+            preview = wav_header(SAMPLE_RATE_HZ, len(sink.pcm)) + bytes(sink.pcm)
+            return replace(voice, text=text, preview=preview)
+    except InterruptedRequest:
+        raise
+    except F5Error as error:
+        fatal = isinstance(error, BadRequestError) and error.code in ("bad_audio", "bad_parameter")
+        if fatal or not voice.text:
+            error.message = error.message.replace("--ref-text", "--text")
+            raise
+        line.clear()
+        if not settings.quiet:
+            emit(f"f5ctl: warning: no preview: {error.message}", to_stderr=True)
+        return voice
+    finally:
+        line.clear()
+
+
+def _preview_request(voice: StoredVoice) -> Say:
+    words = voice.text[:PREVIEW_CHARACTERS]
+    if len(voice.text) > PREVIEW_CHARACTERS and " " in words:
+        words = words[: words.rindex(" ")]
+    return Say(
+        new_id(),
+        words or "La la la.",  # nobody has said yet what the recording says
+        ref_audio=voice.audio,
+        ref_text=voice.text or None,
+        **voice.defaults,  # type: ignore[arg-type] # of the options' types
+    )

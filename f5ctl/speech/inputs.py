@@ -1,0 +1,109 @@
+"""What `say` takes in: the text to speak and the recording of a voice."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
+
+from f5ctl.errors import BadRequestError
+from f5ctl.protocol import MAX_REF_AUDIO_BYTES, MAX_TEXT_BYTES
+from f5ctl.speech.texts import checked_text, unreadable
+
+if TYPE_CHECKING:
+    from f5ctl.speech.pieces import Pieces
+
+STDIN: Final = 0
+READ_BYTES: Final = 65_536
+
+
+def read_text(words: tuple[str, ...], file: str | None, *, as_it_comes: bool = False) -> str | Pieces:
+    """Return the text to speak; with `as_it_comes`, text on stdin that has a beginning but no end yet.
+
+    Raises:
+        click.UsageError: there is none, or it comes from two places.
+        BadRequestError: it cannot be read, is empty, too long or not UTF-8.
+    """
+    if words and file is not None:
+        raise click.UsageError("the text comes from the arguments or from --file, not from both")
+    if "-" in words:
+        if len(words) > 1:
+            raise click.UsageError("- (the text on stdin) stands alone")
+        file = "-"
+    elif words:
+        return checked_text(os.fsencode(" ".join(words)))
+    if file is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise click.UsageError("no text; give it as an argument, with -f FILE or on stdin")
+        file = "-"
+    if file == "-" and as_it_comes:
+        return _read_stdin()
+    return checked_text(_read(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"))
+
+
+def _read_stdin() -> str | Pieces:
+    """Read what is there; whoever has not finished writing by now is listened to sentence by sentence."""
+    data = b""
+    try:
+        while len(data) <= MAX_TEXT_BYTES and select.select([STDIN], [], [], 0)[0]:
+            new = os.read(STDIN, MAX_TEXT_BYTES + 1)
+            if not new:
+                return checked_text(data)
+            data += new
+    except OSError as error:
+        raise unreadable("standard input", error, "bad_text") from None
+    return _listen(data)
+
+
+def _listen(data: bytes) -> str | Pieces:
+    """Read on from `data`; return the whole text if it ends before a piece of it is due."""
+    from f5ctl.speech.pieces import Pieces
+
+    pieces = Pieces()
+    if data:
+        pieces.add(data, time.monotonic())
+    while True:
+        left_s = None if pieces.due_at is None else pieces.due_at - time.monotonic()
+        if left_s is not None and left_s <= 0:
+            return pieces
+        if select.select([STDIN], [], [], left_s)[0]:
+            read_into(pieces)
+            if pieces.ended:
+                return checked_text(b"" if pieces.is_empty else pieces.take().encode())
+
+
+def read_into(pieces: Pieces) -> None:
+    """Read what has come, or the end.
+
+    Raises:
+        BadRequestError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        data = os.read(STDIN, READ_BYTES)
+    except OSError as error:
+        raise unreadable("standard input", error, "bad_text") from None
+    pieces.add(data, time.monotonic())
+
+
+def read_recording(path: str) -> bytes:
+    """Return the bytes of the recording at `path`.
+
+    Raises:
+        BadRequestError: it cannot be read or is larger than a message may be.
+    """
+    data = _read(path, MAX_REF_AUDIO_BYTES + 1, "bad_audio")
+    if len(data) > MAX_REF_AUDIO_BYTES:
+        raise BadRequestError("bad_audio", f"{path} is larger than the limit of {MAX_REF_AUDIO_BYTES} bytes")
+    return data
+
+
+def _read(source: str | int, limit_bytes: int, code: Literal["bad_text", "bad_audio"]) -> bytes:
+    try:
+        with open(source, "rb", closefd=source != 0) as stream:
+            return stream.read(limit_bytes)
+    except OSError as error:
+        raise unreadable("standard input" if source == 0 else str(source), error, code) from None

@@ -1,0 +1,115 @@
+"""What `say` puts out: where the audio goes, in which format, and whether it is all there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import click
+
+from f5ctl.errors import SynthesisError
+from f5ctl.protocol import Encoding, Say
+from f5ctl.speech.sinks import SAMPLE_BYTES, STDOUT_NAMES, Sink, open_file, open_stdout
+
+Format = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]
+FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")
+_SUFFIXES: Final[dict[str, Format]] = {f".{name}": name for name in FORMATS} | {".raw": "pcm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the audio goes and in which format; `path` is None for the player."""
+
+    path: str | None
+    format: Format
+
+    @property
+    def encoding(self) -> Encoding:
+        """What the daemon sends: samples that stream, unless only a finished file will do."""
+        return "pcm" if self.format in ("wav", "pcm") else self.format
+
+    @property
+    def is_stdout(self) -> bool:
+        """True when the audio occupies standard output."""
+        return self.path in STDOUT_NAMES
+
+    @property
+    def is_stream(self) -> bool:
+        """True when the audio can be heard, or read, before it is complete."""
+        if self.encoding != "pcm":
+            return False
+        return self.path is None or self.is_stdout or not _is_file(self.path)
+
+    def open(self) -> Sink:
+        """Return the sink; raises OutputError when it cannot be had."""
+        wav = self.format == "wav"
+        if self.path is None:
+            return _open_player()
+        return open_stdout(wav=wav) if self.is_stdout else open_file(self.path, wav=wav)
+
+
+def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: bool) -> Output:
+    """Return where the audio goes.
+
+    Raises:
+        click.UsageError: the options contradict each other, or audio would go to a terminal.
+    """
+    if (path is not None) + raw + play > 1:
+        raise click.UsageError("choose one of --output, --output-raw and --play")
+    if raw and format_ not in (None, "pcm"):
+        raise click.UsageError("--output-raw is --format pcm")
+    if play and format_ is not None:
+        raise click.UsageError("--format is for files and pipes")
+    to_terminal = os.isatty(1)
+    if raw or path in STDOUT_NAMES:
+        if to_terminal:
+            raise click.UsageError("audio does not belong on a terminal; use -o FILE, a pipe or --play")
+        return Output("-", "pcm" if raw else format_ or "wav")
+    if path is not None:
+        return Output(path, format_ or format_of(path))
+    if not play and not to_terminal:
+        return Output("-", format_ or "wav")
+    return Output(None, "wav")
+
+
+def format_of(path: str) -> Format:
+    """Return the format that the suffix of `path` names, or raise click.UsageError."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    if not suffix and not _is_file(path):
+        return "wav"  # a pipe or a device has no suffix to tell
+    raise click.UsageError(
+        f"the suffix of {path} names no format; known: {' '.join(_SUFFIXES)} (or use --format)"
+    )
+
+
+def _is_file(path: str) -> bool:
+    """Return False for a pipe or a device; what does not exist will be a file."""
+    return os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path)
+
+
+def _open_player() -> Sink:
+    from f5ctl.speech.player import PlayerSink, find_player
+
+    found = find_player()
+    if found is None:
+        raise click.UsageError("no player found (paplay, pw-play, aplay, ffplay, play); use -o FILE or a pipe")
+    command, wav = found
+    return PlayerSink(command, wav=wav)
+
+
+def file_tag(receipt: dict[str, Any], request: Say) -> str:
+    """Return what a file with the audio of `request` says about itself."""
+    from f5ctl.receipts import tag_of
+
+    return tag_of(receipt, None if request.receipt_text is False else request.text)
+
+
+def check_complete(receipt: dict[str, Any], request: Say, audio_bytes: int) -> None:
+    """Refuse audio that is not as long as its receipt says (SynthesisError)."""
+    samples = receipt.get("samples")
+    if request.encoding == "pcm" and isinstance(samples, int) and samples * SAMPLE_BYTES != audio_bytes:
+        came = audio_bytes // SAMPLE_BYTES
+        raise SynthesisError("internal_error", f"{came} samples came; the receipt says {samples}")

@@ -1,0 +1,62 @@
+"""`f5ctl say --dry-run`: what would be spoken, in which pieces, for how long and after which wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+from f5ctl.client import Client, answer
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import Plan, Say
+from f5ctl.speech.speaker import Part, Silence, Slot
+
+Answer = dict[str, Any]
+
+
+def ask(client: Client, parts: Sequence[Part], line: StatusLine) -> list[Answer | None]:
+    """Return the daemon's answer to `plan` for each part, None for a silence."""
+    return [None if isinstance(part, Silence) else _ask(client, part.request, line) for part in parts]
+
+
+def _ask(client: Client, say: Say, line: StatusLine) -> Answer:
+    plan = Plan(**{each.name: getattr(say, each.name) for each in fields(say)})
+    reply = None
+    for reply in client.replies(client.send(plan)):
+        line.report(reply)
+    return answer(reply)
+
+
+def warnings(answers: Sequence[Answer | None]) -> list[str]:
+    """Return what the daemon warns of, each line once."""
+    return list(dict.fromkeys(text for each in answers if each for text in each["warnings"]))
+
+
+def table(parts: Sequence[Part], answers: Sequence[Answer | None]) -> Iterator[str]:
+    """Yield the lines for a person: who speaks, what is said when, what it costs."""
+    speaker, now_s = "", 0.0
+    count, synthesis_s = 0, 0.0
+    for part, found in zip(parts, answers, strict=True):
+        if isinstance(part, Silence):
+            yield f"{now_s:7.1f}  (pause of {part.duration_s:g} s)"
+            now_s += part.duration_s
+        elif found is not None:
+            if speaker != (speaker := _speaker(found)):
+                yield speaker
+            now_s = max(now_s, part.cue.start_s) if isinstance(part, Slot) else now_s
+            for segment in found["segments"]:
+                yield f"{now_s + segment['start_s']:7.1f}  {segment['text']}"
+            now_s += found["duration_s"]
+            count += len(found["segments"])
+            synthesis_s += found["synthesis_s"]
+    wait_s = next((found["wait_s"] for found in answers if found), 0.0)
+    pieces = f"{count} segment{'s' if count != 1 else ''}"
+    wait = f", after {wait_s:.1f} s of work for others" if wait_s >= 0.05 else ""
+    yield f"{now_s:.1f} s in {pieces}; about {synthesis_s:.1f} s to make{wait}"
+
+
+def _speaker(found: Answer) -> str:
+    steps, language = found["parameters"]["nfe_step"], found["parameters"]["language"]
+    read = "as written" if language == "none" else f"read in {language}"
+    voice = found.get("voice") or "a recording"
+    return f"voice {voice}, model {found['model']} on {found['device']}, {steps} steps, numbers {read}"

@@ -1,0 +1,224 @@
+"""Speaking the parts of a script: one request for each, all their audio in one sink, in order.
+
+At most `IN_FLIGHT` requests are unfinished at a time, so that the engine batches them; audio that
+comes before its turn waits in memory. Where every part begins is known in the end: the script's cues.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol, TypeAlias
+
+from f5ctl.client import SILENCE_S, Client, answer, new_id
+from f5ctl.errors import NoDaemonError
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import BOUNDS, SAMPLE_RATE_HZ, TERMINAL_TYPES, Audio, Reply, Say
+from f5ctl.receipts import silence_tag
+from f5ctl.speech.output import check_complete, file_tag
+from f5ctl.speech.sinks import SAMPLE_BYTES
+from f5ctl.speech.srt import Cue
+
+IN_FLIGHT: Final = 4
+FIT_MARGIN_S: Final = 0.02  # two frames: lengths are whole frames
+MOST_SPEED: Final = BOUNDS["speed"].high
+LATE_S: Final = 0.05  # what nobody notices
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A request whose audio follows what comes before it."""
+
+    request: Say
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """So many seconds without a sound."""
+
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A request whose audio belongs between two times; `cue` is what subtitles say of it.
+
+    It is spoken at its own tempo when that fits, else faster, up to the fastest that there is.
+    """
+
+    request: Say
+    cue: Cue
+
+
+Part: TypeAlias = Speech | Silence | Slot
+
+
+class Taker(Protocol):
+    """What takes the audio: a sink, or what is encoded later."""
+
+    def add(self, data: bytes, rate_hz: int) -> None:
+        """Take the next samples."""
+
+    def note(self, tag: str) -> None:
+        """Take the receipt of the samples since the last one."""
+
+
+@dataclass(slots=True)
+class _Take:
+    """A part on its way: its request as sent, and the audio that came and is not yet written."""
+
+    part: Part
+    request: Say | None = None
+    chunks: list[bytes] = field(default_factory=list)
+    size_bytes: int = 0
+    last: Reply | None = None
+    first_try: tuple[bytes, dict[str, Any]] | None = None  # of a slot that it was too long for
+
+
+class Speaker:
+    """Speaks `parts`; `cues` holds what was said when, as far as it was spoken.
+
+    `report` gets the receipt of each request when its audio has been written, `warn` a line for the user.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        parts: Sequence[Part],
+        out: Taker,
+        *,
+        line: StatusLine,
+        report: Callable[[dict[str, Any]], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.cues: list[Cue] = []
+        self._client = client
+        self._todo = deque(parts)
+        self._takes: deque[_Take] = deque()
+        self._out = out
+        self._line = line
+        self._report = report
+        self._warn = warn
+        self._samples = 0  # written
+        self._end_s = 0.0  # where the last slot ends
+
+    def speak(self) -> None:
+        """Write every part; a fault leaves no request behind.
+
+        Raises:
+            F5Error: what the daemon answered, or that it is gone.
+        """
+        try:
+            while self._todo or self._takes:
+                self._ask()
+                while self._takes and self._write(self._takes[0]):
+                    self._takes.popleft()
+                    self._ask()
+                if self._takes:
+                    self._hear()
+            self._put_silence(self._end_s - self._now_s)
+        except BaseException:
+            self._client.cancel(*(take.request.id for take in self._takes if take.request))
+            raise
+
+    @property
+    def _now_s(self) -> float:
+        return self._samples / SAMPLE_RATE_HZ
+
+    def _ask(self) -> None:
+        while self._todo and sum(take.last is None for take in self._takes if take.request) < IN_FLIGHT:
+            part = self._todo.popleft()
+            take = _Take(part)
+            if not isinstance(part, Silence):
+                take.request = part.request
+                self._client.send(part.request)
+            self._takes.append(take)
+
+    def _hear(self) -> None:
+        reply = self._client.wait(SILENCE_S)
+        if reply is None:
+            raise NoDaemonError(f"the daemon has not answered for {SILENCE_S:.0f} s")
+        take = next((take for take in self._takes if take.request and take.request.id == reply.id), None)
+        if take is None:
+            return
+        if isinstance(reply, Audio):
+            take.chunks.append(reply.data)
+            take.size_bytes += len(reply.data)
+        elif isinstance(reply, TERMINAL_TYPES):
+            take.last = reply
+        elif take is self._takes[0]:
+            self._line.report(reply)
+
+    def _write(self, take: _Take) -> bool:
+        """Write what there is of the first part; return whether that is all of it."""
+        if isinstance(take.part, Silence):
+            self._put_silence(take.part.duration_s)
+            return True
+        if isinstance(take.part, Speech):
+            for chunk in take.chunks:
+                self._put(chunk)
+            take.chunks = []
+        if take.last is None or take.request is None:
+            return False
+        receipt = answer(take.last)
+        check_complete(receipt, take.request, take.size_bytes)
+        if isinstance(take.part, Slot):
+            return self._fit(take, take.part, receipt)
+        began_s = self._now_s - take.size_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
+        self.cues.extend(_cues(receipt, take.request.text, began_s, self._now_s))
+        self._out.note(file_tag(receipt, take.request))
+        self._report(receipt)
+        return True
+
+    def _fit(self, take: _Take, slot: Slot, receipt: dict[str, Any]) -> bool:
+        """Write the slot's audio when it fits or cannot be made to; else ask for a faster one."""
+        audio = b"".join(take.chunks)
+        room_s = slot.cue.end_s - max(slot.cue.start_s, self._now_s)
+        length_s = len(audio) / SAMPLE_BYTES / SAMPLE_RATE_HZ
+        if take.first_try and len(take.first_try[0]) <= len(audio):
+            audio, receipt = take.first_try  # a text so short that its tempo is fixed
+        elif length_s > room_s and not take.first_try and take.request is not None:
+            speed = (take.request.speed or 1.0) * length_s / max(room_s - FIT_MARGIN_S, FIT_MARGIN_S)
+            take.first_try = (audio, receipt)
+            take.request = replace(take.request, id=new_id(), speed=min(speed, MOST_SPEED))
+            take.chunks, take.size_bytes, take.last = [], 0, None
+            self._client.send(take.request)
+            return False
+        self._put_silence(slot.cue.start_s - self._now_s)
+        began_s = self._now_s
+        self._put(audio)
+        if take.request is not None:
+            self._out.note(file_tag(receipt, take.request))
+        self._end_s = max(self._end_s, slot.cue.end_s)
+        if self._now_s > slot.cue.end_s + LATE_S:
+            where = f"the cue at {slot.cue.start_s:g} s ({slot.cue.text[:30]!r})"
+            self._warn(f"{where} ends {self._now_s - slot.cue.end_s:.1f} s after its slot, at its fastest")
+        self.cues.append(Cue(began_s, max(self._now_s, slot.cue.end_s), slot.cue.text))
+        self._report(receipt)
+        return True
+
+    def _put(self, audio: bytes) -> None:
+        self._out.add(audio, SAMPLE_RATE_HZ)
+        self._samples += len(audio) // SAMPLE_BYTES
+
+    def _put_silence(self, duration_s: float) -> None:
+        left = round(duration_s * SAMPLE_RATE_HZ)
+        if left > 0:
+            self._out.note(silence_tag(left))
+        while left > 0:
+            count = min(left, SAMPLE_RATE_HZ)
+            self._put(bytes(count * SAMPLE_BYTES))
+            left -= count
+
+
+def _cues(receipt: dict[str, Any], text: str, began_s: float, ended_s: float) -> list[Cue]:
+    """Return what a request said when, by its segments; the whole text where they are not known."""
+    timeline = receipt.get("timeline") or [{"text": text, "start_s": 0.0}]
+    starts = [began_s + float(entry["start_s"]) for entry in timeline]
+    ends = [*starts[1:], ended_s]
+    return [
+        Cue(start_s, end_s, str(entry["text"]))
+        for start_s, end_s, entry in zip(starts, ends, timeline, strict=True)
+        if end_s > start_s
+    ]

@@ -1,0 +1,182 @@
+"""From a frame to a request that may become a job: strict in, one clear line out.
+
+Pure: no sockets, no clock, no table of jobs. Everything a client can get wrong is refused here
+with the value and the limit; what passes is safe for the rest of the broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import msgspec
+
+from f5ctl.errors import BadRequestError, F5Error
+from f5ctl.protocol import (
+    BOUNDS,
+    ENCODINGS,
+    ID_PATTERN,
+    LANGUAGE_PATTERN,
+    LANGUAGE_WORDS,
+    MAX_NAME_BYTES,
+    MAX_REF_AUDIO_BYTES,
+    MAX_REF_TEXT_BYTES,
+    MAX_REQUEST_ITEMS,
+    MAX_TEXT_BYTES,
+    REQUEST_TYPES,
+    Cancel,
+    Request,
+    Say,
+    decode,
+)
+from f5d.catalog.spec import ModelSpec
+from f5d.catalog.voices import Reference
+from f5d.engine.types import Parameters
+
+_ENVELOPE: Final = frozenset({"v", "type"})
+_PARAMETERS: Final = (
+    "nfe_step",
+    "cfg_strength",
+    "sway_sampling_coef",
+    "speed",
+    "seed",
+    "fix_duration",
+    "cross_fade_duration",
+    "target_rms",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a `say` asks for, every default filled in; `voice` names its recording, None has no name."""
+
+    text: str
+    voice: str | None
+    reference: Reference
+    parameters: Parameters
+    encoding: str
+    priority: int = 0
+    receipt_text: bool = True
+
+
+class Refusal(F5Error):
+    """A request that is answered with `error` under `request_id` ("" when it could not be read)."""
+
+    def __init__(self, request_id: str, error: F5Error) -> None:
+        super().__init__(error.message)
+        self.request_id = request_id
+        self.error = error
+
+
+def parse_request(frame: bytes) -> Request:
+    """Return the checked request in a frame, or raise Refusal."""
+    request_id = ""
+    try:
+        body = decode(frame, most_items=MAX_REQUEST_ITEMS)
+        request_id = _request_id(body)
+        request = _convert(body)
+        if isinstance(request, Say):
+            _check_say(request)
+        elif isinstance(request, Cancel) and (request.job is None) == (request.request is None):
+            raise BadRequestError("bad_parameter", "cancel needs either job or request")
+        _check_name("model", getattr(request, "model", None))
+    except F5Error as error:
+        raise Refusal(request_id, error) from None
+    return request
+
+
+def fill_parameters(
+    say: Say, configured: Mapping[str, float], spec: ModelSpec, *, language: str, seed: int
+) -> Parameters:
+    """Return `say`'s parameters: its own, else the daemon's, else the model's; `seed` when it names none."""
+    own = {name: value for name in _PARAMETERS if (value := getattr(say, name)) is not None}
+    defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, "seed": seed, **configured}
+    return Parameters(
+        **(defaults | own), language=language, remove_silence=say.remove_silence, stream=say.stream
+    )
+
+
+def _request_id(body: dict[str, Any]) -> str:
+    value = body.get("id")
+    if not isinstance(value, str) or ID_PATTERN.fullmatch(value) is None:
+        raise BadRequestError("bad_message", f"id is {value!r:.80}; it must match {ID_PATTERN.pattern}")
+    return value
+
+
+def _convert(body: dict[str, Any]) -> Request:
+    name = body.get("type")
+    cls = REQUEST_TYPES.get(name) if isinstance(name, str) else None
+    if cls is None:
+        raise BadRequestError("bad_message", f"unknown type {name!r:.80}; known: {', '.join(REQUEST_TYPES)}")
+    known = [field.name for field in fields(cls)]
+    for field in body:
+        if field not in known and field not in _ENVELOPE:
+            known_fields = ", ".join(known)
+            raise BadRequestError("bad_message", f"{name}: unknown field {field!r:.80}; known: {known_fields}")
+    encoding = body.get("encoding")
+    if isinstance(encoding, str) and cls is Say and encoding not in ENCODINGS:
+        raise BadRequestError("bad_parameter", f"encoding is {encoding!r:.80}; known: {', '.join(ENCODINGS)}")
+    try:
+        # bytes among the built-in types: msgspec would else read a text as base64
+        return msgspec.convert(body, cls, strict=True, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise BadRequestError("bad_message", f"{name}: {error}") from None
+
+
+def _check_say(say: Say) -> None:
+    _check_text(say.text)
+    _check_reference(say)
+    for name in (*_PARAMETERS, "timeout_s", "priority"):
+        value = getattr(say, name)
+        if value is not None and not BOUNDS[name].admits(value):
+            raise BadRequestError("bad_parameter", f"{name} is {value:g}; the limit is {BOUNDS[name]}")
+    _check_name("voice", say.voice)
+    _check_name("recording", say.label)
+    if say.language is not None and not LANGUAGE_PATTERN.fullmatch(say.language):
+        raise BadRequestError("bad_parameter", f"language is {say.language!r:.80}; it can be {LANGUAGE_WORDS}")
+
+
+def _check_text(text: str) -> None:
+    size = len(text.encode())
+    if size > MAX_TEXT_BYTES:
+        raise BadRequestError("bad_text", f"text is {size} bytes; the limit is {MAX_TEXT_BYTES}")
+    if not text.strip():
+        raise BadRequestError("bad_text", "text is empty")
+    if not any(character.isalnum() for character in text):
+        raise BadRequestError("bad_text", "text has no letter or digit; there is nothing to speak")
+
+
+def _check_reference(say: Say) -> None:
+    if say.ref_audio is None:
+        for name in ("ref_text", "label"):
+            if getattr(say, name) is not None:
+                raise BadRequestError("bad_parameter", f"{name} is given without ref_audio")
+        return
+    if say.voice is not None:
+        raise BadRequestError("bad_parameter", "voice and ref_audio are both given; choose one")
+    if not say.ref_audio:
+        raise BadRequestError("bad_audio", "ref_audio is empty")
+    if len(say.ref_audio) > MAX_REF_AUDIO_BYTES:
+        line = f"ref_audio is {len(say.ref_audio)} bytes; the limit is {MAX_REF_AUDIO_BYTES}"
+        raise BadRequestError("bad_audio", line)
+    if say.ref_text is not None:
+        size = len(say.ref_text.encode())
+        if size > MAX_REF_TEXT_BYTES:
+            raise BadRequestError("bad_text", f"ref_text is {size} bytes; the limit is {MAX_REF_TEXT_BYTES}")
+        if not say.ref_text.strip():
+            raise BadRequestError("bad_text", "ref_text is empty; leave it out to have it transcribed")
+
+
+def _check_name(what: str, name: str | None) -> None:
+    if name is None:
+        return
+    size = len(name.encode())
+    if not 1 <= size <= MAX_NAME_BYTES:
+        line = f"the {what}'s name is {size} bytes; the limit is 1 to {MAX_NAME_BYTES}"
+        raise BadRequestError("bad_parameter", line)
+
+
+def own_reference(say: Say) -> Reference | None:
+    """Return the recording that the request brings along, or None."""
+    return None if say.ref_audio is None else Reference(audio=say.ref_audio, text=say.ref_text)

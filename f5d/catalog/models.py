@@ -1,0 +1,194 @@
+"""The models that can be asked for by name, and whether their files are here.
+
+Imports neither torch nor huggingface_hub: the broker answers `f5ctl models` from this file.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from f5ctl.errors import BadRequestError, ConfigError
+from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
+from f5d.catalog.hub import HUB_SCHEME, LocalModel, check_vocoder_place, fetch, is_installed, split_hub_place
+from f5d.catalog.spec import TOKENIZERS, UPSTREAM_GAP, Architecture, ModelSpec, read_architecture
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = ["LocalModel", "catalog", "fetch", "is_installed", "model_spec_from_table", "resolve"]
+
+STARTER: Final = "starter"
+AUTO: Final = "auto"
+VOCOS_HUB: Final = "hf://charactr/vocos-mel-24khz"
+PUBLISHED: Final[dict[str, str]] = {
+    "F5TTS_v1_Base": "hf://SWivid/F5-TTS/F5TTS_v1_Base/model_1250000.safetensors",
+    "F5TTS_Base": "hf://SWivid/F5-TTS/F5TTS_Base/model_1200000.safetensors",
+    "E2TTS_Base": "hf://SWivid/E2-TTS/E2TTS_Base/model_1200000.safetensors",
+}
+AUTO_ORDER: Final = ("F5TTS_v1_Base", "F5TTS_Base")
+
+_STARTER_DIR: Final = Path(__file__).resolve().parents[1] / "starter"
+_TABLE_KEYS: Final = (
+    "checkpoint",
+    "vocab",
+    "vocoder",
+    "architecture",
+    "reference_gap",
+    "default_voice",
+    "tokenizer",
+    "language",
+)
+
+
+def catalog(
+    custom: Mapping[str, ModelSpec] | None = None, *, published: Collection[str] = tuple(PUBLISHED)
+) -> dict[str, ModelSpec]:
+    """Return every model by name: the bundled starter, upstream's `published` ones, then `custom`.
+
+    A custom model may take the place of a built-in one. Raises ConfigError when the f5-tts
+    package's files are missing.
+    """
+    specs = {STARTER: _starter()}
+    for name in published:
+        specs[name] = ModelSpec(
+            name=name,
+            architecture=_published_architecture(name),
+            checkpoint=PUBLISHED[name],
+            vocab=str(_package_file("infer/examples/vocab.txt")),
+            vocoder=VOCOS_HUB,
+        )
+    specs.update(custom or {})
+    return specs
+
+
+def resolve(name: str, specs: Mapping[str, ModelSpec]) -> ModelSpec:
+    """Return the model called `name`: exactly, else whatever the case; `auto` is the best installed one.
+
+    Raises BadRequestError (unknown_model) with one line that lists the known names.
+    """
+    if name in specs:
+        return specs[name]
+    if name.lower() == AUTO:
+        return _best_installed(specs)
+    matches = [spec for known, spec in specs.items() if known.lower() == name.lower()]
+    if len(matches) == 1:
+        return matches[0]
+    known = ", ".join([AUTO, *specs])
+    raise BadRequestError("unknown_model", f"unknown model {name!r}; known models: {known}")
+
+
+def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -> ModelSpec:
+    """Return the model that a `[models.NAME]` table of the daemon's configuration describes.
+
+    Relative paths count from `base_dir`; `~` is the home folder. Raises ConfigError with key and value.
+    """
+    where = f"[models.{name}]"
+    if name.lower() == AUTO:
+        raise ConfigError(f"{where}: {AUTO!r} is reserved for the best installed model")
+    _check_table(where, table)
+    architecture = str(table.get("architecture", "F5TTS_v1_Base"))
+    vocab = table.get("vocab")
+    vocoder = str(table.get("vocoder", VOCOS_HUB))
+    check_vocoder_place(vocoder)
+    return ModelSpec(
+        name=name,
+        architecture=_architecture(where, architecture, base_dir),
+        checkpoint=_file_place(str(table["checkpoint"]), base_dir),
+        vocab=_file_place(str(vocab), base_dir) if vocab else str(_package_file("infer/examples/vocab.txt")),
+        vocoder=_place(vocoder, base_dir),
+        reference_gap=str(table.get("reference_gap", UPSTREAM_GAP)),
+        default_voice=str(table.get("default_voice", "basic_en")),
+        tokenizer=table.get("tokenizer", "pinyin"),
+        language=str(table.get("language", "none")),
+    )
+
+
+def named_architectures() -> dict[str, Architecture]:
+    """Return every architecture that has a name: the starter's and those of the f5-tts package."""
+    names = sorted(path.stem for path in _package_file("configs").glob("*.yaml"))
+    return {STARTER: _starter().architecture} | {name: _published_architecture(name) for name in names}
+
+
+def _starter() -> ModelSpec:
+    return ModelSpec(
+        name=STARTER,
+        architecture=read_architecture(_STARTER_DIR / "dit.json"),
+        checkpoint=str(_STARTER_DIR / "model.safetensors"),
+        vocab=str(_STARTER_DIR / "vocab.txt"),
+        vocoder=str(_STARTER_DIR / "vocoder"),
+        reference_gap=" ",  # it was trained so; upstream's two spaces shift its alignment
+        default_voice="rms",
+        max_segment_bytes=70,  # it was trained on at most 126 characters, reference included
+        short_text_extra_s=0.0,  # and at an even rate
+        nfe_step=7,  # as well understood as with 16 (starter/README.md), in less than half the time
+        frames_per_byte=6,  # it was trained at 5 to 7, and is clearest in the middle
+        tokenizer="char",
+        language="en",
+    )
+
+
+def _best_installed(specs: Mapping[str, ModelSpec]) -> ModelSpec:
+    for name in AUTO_ORDER:
+        spec = specs.get(name)
+        if spec is not None and is_installed(spec):
+            return spec
+    return specs[STARTER]
+
+
+def _check_table(where: str, table: Mapping[str, Any]) -> None:
+    for key, value in table.items():
+        if key not in _TABLE_KEYS:
+            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(_TABLE_KEYS)}")
+        if not isinstance(value, str) or (not value and key != "reference_gap"):
+            raise ConfigError(f"{where}: {key} = {value!r} is not a text")
+    if "checkpoint" not in table:
+        raise ConfigError(f"{where}: checkpoint is missing")
+    if table.get("tokenizer", "pinyin") not in TOKENIZERS:
+        raise ConfigError(f"{where}: tokenizer = {table['tokenizer']!r}; known: {', '.join(TOKENIZERS)}")
+    if not LANGUAGE_PATTERN.fullmatch(table.get("language", "none")):
+        raise ConfigError(f"{where}: language = {table['language']!r}; it can be {LANGUAGE_WORDS}")
+    if table.get("reference_gap", "").strip():
+        raise ConfigError(f"{where}: reference_gap = {table['reference_gap']!r} is not made of spaces")
+
+
+def _architecture(where: str, value: str, base_dir: Path) -> Architecture:
+    if value == STARTER:
+        return _starter().architecture
+    if value.endswith((".yaml", ".yml", ".json")):
+        return read_architecture(Path(_place(value, base_dir)))
+    names = sorted(path.stem for path in _package_file("configs").glob("*.yaml"))
+    if value not in names:
+        known = ", ".join([STARTER, *names])
+        raise ConfigError(
+            f"{where}: architecture = {value!r} is neither a .yaml or .json path nor one of {known}"
+        )
+    return _published_architecture(value)
+
+
+def _published_architecture(name: str) -> Architecture:
+    return read_architecture(_package_file(f"configs/{name}.yaml"))
+
+
+def _place(value: str, base_dir: Path) -> str:
+    if value.startswith(HUB_SCHEME):
+        return value
+    return str((base_dir / Path(value).expanduser()).absolute())
+
+
+def _file_place(value: str, base_dir: Path) -> str:
+    if value.startswith(HUB_SCHEME):
+        split_hub_place(value)
+    return _place(value, base_dir)
+
+
+def _package_file(relative: str) -> Path:
+    """Return a data file of the installed f5-tts package, found without importing it (that takes 7 s)."""
+    found = find_spec("f5_tts")
+    locations = found.submodule_search_locations if found is not None else None
+    for location in locations or ():
+        path = Path(location) / relative
+        if path.exists():
+            return path
+    raise ConfigError(f"the f5-tts package's file {relative} is missing; run `pip install f5-tts`")

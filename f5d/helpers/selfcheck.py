@@ -1,0 +1,75 @@
+"""`python -m f5d.helpers.selfcheck`: what the engine would find on this machine, as one line of JSON.
+
+Imports torch, which the caller (`f5ctl doctor`) must not.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, Final
+
+from f5ctl.errors import F5Error
+
+PACKAGES: Final = ("f5-tts", "torch", "torchaudio", "vocos", "pyzmq", "msgpack", "soundfile", "transformers")
+
+
+def versions() -> dict[str, str | None]:
+    """Return the version of each package that f5d stands on; None for one that is not installed."""
+    installed = {entry.name.lower(): entry.version for entry in importlib.metadata.distributions()}
+    return {package: installed.get(package) for package in PACKAGES}
+
+
+def check() -> dict[str, Any]:
+    """Return versions, device, number format, torchaudio's state and the audio formats; errors as text."""
+    state: dict[str, Any] = {"versions": versions(), "python": sys.version.split()[0], "errors": {}}
+    for name, find in (("torch", _torch), ("torchaudio", _torchaudio), ("formats", _formats)):
+        state |= _found(find, name, state["errors"])
+    return state
+
+
+def _found(find: Callable[[], dict[str, Any]], name: str, errors: dict[str, str]) -> dict[str, Any]:
+    try:
+        return find()
+    except (F5Error, ImportError, OSError, RuntimeError) as error:
+        errors[name] = " ".join(str(error).split())[:200]
+        return {}
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
+    from f5d.model.load import pick_device, pick_dtype
+
+    device = pick_device("auto")
+    return {
+        "device": device,
+        "dtype": pick_dtype("auto", device),
+        "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "cuda_build": torch.version.cuda,
+    }
+
+
+def _torchaudio() -> dict[str, Any]:
+    from f5d.model.torchaudio_compat import import_torchaudio, stand_in_active
+
+    import_torchaudio()
+    return {"torchaudio_stand_in": stand_in_active()}
+
+
+def _formats() -> dict[str, Any]:
+    import soundfile
+
+    known = soundfile.available_formats()
+    subtypes = soundfile.available_subtypes("OGG")
+    missing = [name for name in ("WAV", "FLAC", "OGG", "MP3") if name not in known]
+    return {"missing_formats": missing + ([] if "OPUS" in subtypes else ["OPUS"])}
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    sys.stdout.write(json.dumps(check()) + "\n")
