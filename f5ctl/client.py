@@ -78,6 +78,7 @@ class Client:
         self._live: dict[str, int] = {}  # id -> chunks of audio received
         self._sent: dict[str, bytes] = {}  # until the daemon's version is known, for another daemon
         self._early: deque[Reply] = deque()  # came while something else was waited for
+        self._heard_at = 0.0  # when the last reply was read
         self._gone = False
         self._context = zmq.Context()
         try:
@@ -101,6 +102,8 @@ class Client:
     def send(self, request: Request) -> str:
         """Send `request` and return its id; read what comes back with `replies`."""
         frame = encode(request)
+        if not self._live:
+            self._heard_at = time.monotonic()  # an idle connection is no silent one
         self._live[request.id] = 0
         if self._meet:
             self._sent[request.id] = frame
@@ -115,11 +118,29 @@ class Client:
             SynthesisError: a chunk of audio is missing.
         """
         while request_id in self._live:
-            reply = self.wait(silence_s)
-            if reply is None:
-                raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
-            if reply.id == request_id:
+            reply = self.hear(silence_s=silence_s)
+            if reply is not None and reply.id == request_id:
                 yield reply
+
+    def hear(
+        self,
+        until: float | None = None,
+        sources: Sequence[tuple[int, int]] = (),
+        *,
+        silence_s: float | None = SILENCE_S,
+    ) -> Reply | None:
+        """Return the next reply to any request; None at the time `until`, or when one of `sources` is ready.
+
+        Raises:
+            NoDaemonError: the daemon went away, or a request is open and nothing came for `silence_s`.
+            SynthesisError: a chunk of audio is missing.
+        """
+        silent_at = self._heard_at + silence_s if silence_s is not None and self._live else None
+        times = [at for at in (until, silent_at) if at is not None]
+        reply = self.wait(max(0.0, min(times) - time.monotonic()) if times else None, sources)
+        if reply is None and silent_at is not None and time.monotonic() >= silent_at:
+            raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
+        return reply
 
     def wait(self, timeout_s: float | None, sources: Sequence[tuple[int, int]] = ()) -> Reply | None:
         """Return the next reply to any request; None when `timeout_s` passed or one of `sources` is ready.
@@ -248,6 +269,7 @@ class Client:
         return replaced
 
     def _noted(self, reply: Reply) -> Reply:
+        self._heard_at = time.monotonic()
         if isinstance(reply, Failed) and not reply.id and reply.code == "unsupported_version":
             theirs = f"f5d {reply.version}" if reply.version else "the daemon"
             line = f"f5ctl {__version__} and {theirs} on {self.socket_path} are of different versions"

@@ -1,6 +1,7 @@
 """The wire between a client and f5d: messages, codec, version and limits.
 
-Pure: no sockets, no clock, nothing imported but msgpack. docs/protocol.md is this file in prose.
+Pure: no sockets, no clock, nothing imported but msgpack. docs/protocol.md is this file in prose; what the
+fields of a `say` mean and admit is the table of parameters.py.
 
 A message is one ZeroMQ frame that holds one msgpack map with string keys. Every map carries
 `v` (the protocol version), `type` and `id`; `id` is chosen by the client, and every reply to a
@@ -23,6 +24,7 @@ PROTOCOL_VERSION: Final = 1
 Encoding = Literal["pcm", "wav", "flac", "ogg", "opus", "mp3"]
 ENCODINGS: Final[tuple[str, ...]] = get_args(Encoding)
 SAMPLE_RATE_HZ: Final = 24_000
+SAMPLE_BYTES: Final = 2
 
 MAX_TEXT_BYTES: Final = 65_536
 MAX_REF_TEXT_BYTES: Final = 4_096
@@ -34,38 +36,6 @@ MAX_REQUEST_ITEMS: Final = 64  # fields of a request; it holds no other maps or 
 LANGUAGE_PATTERN: Final = re.compile(r"none|[a-z]{2,3}([-_][A-Za-z0-9]{2,8})?")
 LANGUAGE_WORDS: Final = "a language such as en or pt-BR, or none"
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The closed range of a numeric parameter; `or_zero` also allows exactly 0."""
-
-    low: float
-    high: float
-    unit: str = ""
-    or_zero: bool = False
-
-    def admits(self, value: float) -> bool:
-        """Return True for a value in the range; NaN is in no range."""
-        return self.low <= value <= self.high or (self.or_zero and value == 0)
-
-    def __str__(self) -> str:
-        zero = "0 or " if self.or_zero else ""
-        return f"{zero}{self.low:g} to {self.high:g}{' ' + self.unit if self.unit else ''}"
-
-
-BOUNDS: Final[dict[str, Bound]] = {
-    "nfe_step": Bound(1, 128),
-    "cfg_strength": Bound(1, 3, or_zero=True),
-    "sway_sampling_coef": Bound(-1, 1),
-    "speed": Bound(0.5, 2),
-    "seed": Bound(0, 2**63 - 1),
-    "fix_duration": Bound(0.1, 3600, "s"),
-    "cross_fade_duration": Bound(0, 1, "s"),
-    "target_rms": Bound(0.001, 0.5),
-    "timeout_s": Bound(0.01, 86_400, "s"),
-    "priority": Bound(-1, 1),
-}
 
 
 # Requests: client to daemon.

@@ -18,14 +18,8 @@ from typing import Any, Final, Literal, TypeAlias
 import msgpack
 
 from f5ctl.errors import BadRequestError, OutputError
-from f5ctl.protocol import (
-    BOUNDS,
-    LANGUAGE_PATTERN,
-    MAX_NAME_BYTES,
-    MAX_REF_AUDIO_BYTES,
-    MAX_REF_TEXT_BYTES,
-    Say,
-)
+from f5ctl.parameters import PARAMETERS, named
+from f5ctl.protocol import MAX_NAME_BYTES, MAX_REF_AUDIO_BYTES, MAX_REF_TEXT_BYTES, Say
 
 FORMAT: Final = 1
 SUFFIX: Final = ".voice"
@@ -33,15 +27,7 @@ SHARED_FOLDER: Final = "/usr/local/share/f5d/voices"
 MAX_PREVIEW_BYTES: Final = 4 * 2**20  # 87 s
 MAX_FILE_BYTES: Final = MAX_REF_AUDIO_BYTES + MAX_PREVIEW_BYTES + 2**16
 NAME: Final = re.compile(r"\w[\w.-]*")
-PARAMETERS: Final = (
-    "nfe_step",
-    "cfg_strength",
-    "sway_sampling_coef",
-    "speed",
-    "seed",
-    "cross_fade_duration",
-    "target_rms",
-)
+DEFAULTS: Final = named("voice")  # what a voice can say for the requests that name it
 Source: TypeAlias = Literal["private", "shared"]
 Default: TypeAlias = str | int | float
 
@@ -50,7 +36,7 @@ Default: TypeAlias = str | int | float
 class StoredVoice:
     """A recording, what it says, and what a request that names the voice takes where it says nothing.
 
-    `defaults` has keys of `PARAMETERS`, `model` and `language`.
+    `defaults` has keys of `DEFAULTS`.
     """
 
     audio: bytes
@@ -257,19 +243,12 @@ def check_defaults(defaults: Any, name: str) -> dict[str, Default]:
     if not isinstance(defaults, dict):
         raise _damaged(name, "defaults")
     for key, value in defaults.items():
-        if not _admits(key, value):
-            raise _damaged(name, f"default {key!r:.40}")
+        fault = PARAMETERS[key].fault(value) if key in DEFAULTS else "no parameter of a voice"
+        if fault:
+            raise BadRequestError(
+                "bad_audio", f"the voice in {name} is damaged: its default {key!s:.40} is {fault}"
+            )
     return defaults
-
-
-def _admits(key: object, value: Any) -> bool:
-    if key == "model":
-        return isinstance(value, str) and 0 < len(value.encode()) <= MAX_NAME_BYTES
-    if key == "language":
-        return isinstance(value, str) and LANGUAGE_PATTERN.fullmatch(value) is not None
-    kind: Any = int if key in ("nfe_step", "seed") else (int, float)
-    is_number = isinstance(value, kind) and not isinstance(value, bool)
-    return key in PARAMETERS and is_number and BOUNDS[str(key)].admits(value)
 
 
 def _damaged(name: str, what: str) -> BadRequestError:

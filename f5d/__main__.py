@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from f5ctl import __version__
 from f5ctl.errors import F5Error
 from f5d.infer import infer
+from f5d.keys import KEYS
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,16 +22,17 @@ def main() -> None:
     """Keep an F5-TTS model warm and serve f5ctl over a Unix socket."""
 
 
+def settings(function: Decorated) -> Decorated:
+    """Add the flag of each key of the configuration that has one."""
+    for name in reversed([name for name, key in KEYS.items() if key.metavar]):
+        key = KEYS[name]
+        function = click.option(f"--{name.replace('_', '-')}", metavar=key.metavar, help=key.phrase)(function)
+    return function
+
+
 @main.command()
 @click.option("--config", "config_file", metavar="FILE", help="Configuration file (TOML); must exist.")
-@click.option("--socket", metavar="PATH", help="Socket to serve on.")
-@click.option("--model", metavar="NAME", help="Model for requests that name none.")
-@click.option("--device", metavar="D", help="auto, cpu, cuda or cuda:N.")
-@click.option("--dtype", metavar="D", help="auto, float32, bfloat16, float16 or int8.")
-@click.option("--keep-alive", metavar="DUR", help="Unload a model idle for so long: 10m, 300, 0, -1 (never).")
-@click.option("--max-jobs", metavar="N", help="Jobs that may wait or run at once.")
-@click.option("--threads", metavar="N", help="CPU threads of an engine; 0 for all cores.")
-@click.option("--log-level", metavar="L", help="debug, info, warning or error.")
+@settings
 @click.option("--on-demand", is_flag=True, help="An f5ctl of another version may replace this daemon.")
 def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
     """Run the daemon in the foreground until SIGTERM, Ctrl-C or `f5ctl stop`.

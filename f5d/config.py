@@ -1,7 +1,8 @@
 """The daemon's configuration: built-in defaults < TOML file < F5D_* environment < flags.
 
 Pure but for reading the one file. Every wrong value ends in a ConfigError of one line that names
-where it came from, the key, the value and what is possible. systemd/f5d.toml documents each key.
+where it came from, the key, the value and what is possible. f5d/keys.py has
+each key, systemd/f5d.toml explains it.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from f5ctl.bounds import Rule
 from f5ctl.errors import ConfigError
-from f5ctl.protocol import BOUNDS, LANGUAGE_PATTERN, LANGUAGE_WORDS, MAX_NAME_BYTES, Bound
+from f5ctl.parameters import PARAMETERS, named
+from f5ctl.protocol import MAX_NAME_BYTES
 from f5ctl.socketpath import default_socket_path
 from f5d.catalog.models import model_spec_from_table
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice
-from f5d.system.journal import LOG_LEVELS
+from f5d.keys import FILLED, FILLED_WORDS, KEYS, Key
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,75 +37,29 @@ SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of the file's top level: its default, and the values it admits."""
-
-    default: str | int | float
-    kind: type = str
-    bound: Bound | None = None
-    pattern: str | None = None
-    possible: str = "a text that is not empty"
-
-    @property
-    def limits(self) -> str:
-        """What the key admits, in words."""
-        return f"the limit is {self.bound}" if self.bound else f"it can be {self.possible}"
-
-
-KEYS: Final[dict[str, Key]] = {
-    "socket": Key("", pattern=r"[^\0]+", possible="a path"),
-    "model": Key("auto"),
-    "device": Key("auto", pattern=r"auto|cpu|cuda(:\d{1,3})?", possible="auto, cpu, cuda or cuda:N"),
-    "dtype": Key(
-        "auto",
-        pattern=r"auto|float32|bfloat16|float16|int8",
-        possible="auto, float32, bfloat16, float16 or int8",
-    ),
-    "threads": Key(0, int, Bound(0, 1024)),
-    "keep_alive": Key(
-        "5m", pattern=r".*", possible="a duration such as 10m, 1h30m or 300 (seconds), 0, or -1 for ever"
-    ),
-    "max_jobs": Key(64, int, Bound(1, 1_000)),
-    "max_loaded_models": Key(1, int, Bound(1, 16)),
-    "max_batch_frames": Key(0, int, Bound(256, 1_000_000, or_zero=True)),
-    "asr_model": Key("openai/whisper-large-v3-turbo"),
-    "language": Key("auto", pattern=rf"auto|{LANGUAGE_PATTERN.pattern}", possible=f"auto, {LANGUAGE_WORDS}"),
-    "allowed_models": Key("all", pattern="all|configured", possible="all or configured"),
-    "core_dumps": Key("off", pattern="on|off", possible="on or off"),
-    "metrics_address": Key(
-        "off",
-        pattern=r"off|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}",
-        possible="off or a port of this machine such as 127.0.0.1:9105",
-    ),
-    "drain_timeout_s": Key(90.0, float, Bound(0, 86_400, "s")),
-    "log_level": Key("info", pattern="|".join(LOG_LEVELS), possible=", ".join(LOG_LEVELS)),
+_OF_VOICE: Final = {
+    "audio": Rule(pattern=FILLED, words=FILLED_WORDS),
+    "text": Rule(pattern=FILLED, words=FILLED_WORDS),
+    "prepared": Rule(kind=bool),
+    "language": PARAMETERS["language"],
 }
 TABLES: Final = ("defaults", "pronunciation", "models", "voices")
-DEFAULT_PARAMETERS: Final = (
-    "nfe_step",
-    "cfg_strength",
-    "sway_sampling_coef",
-    "speed",
-    "cross_fade_duration",
-    "target_rms",
-)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What a daemon runs with. `keep_alive_s` None keeps engines for ever."""
+    """What a daemon runs with: a field for each of `KEYS`, then the tables."""
 
     socket: str
     model: str = "auto"
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
-    keep_alive_s: float | None = 300.0
+    keep_alive: str | float = "5m"
     max_jobs: int = 64
     max_loaded_models: int = 1
     max_batch_frames: int = 0
     asr_model: str = "openai/whisper-large-v3-turbo"
-    language: str = ""  # none: the model's
+    language: str = "auto"
     allowed_models: str = "all"
     core_dumps: str = "off"
     metrics_address: str = "off"
@@ -113,6 +69,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     pronunciation: dict[str, str] = {}  # what is said for a word
     models: tuple[ModelSpec, ...] = ()
     voices: tuple[Voice, ...] = ()
+
+    @property
+    def keep_alive_s(self) -> float | None:
+        """How long an idle model stays loaded, None for ever."""
+        return duration_s(self.keep_alive)
 
 
 def load_config(
@@ -128,8 +89,7 @@ def load_config(
     Raises:
         ConfigError: a file that cannot be read, an unknown key, a wrong value.
     """
-    values: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
-    values["socket"] = default_socket_path()
+    values: dict[str, Any] = {"socket": default_socket_path()}
     document: dict[str, Any] = {}
     path = config_path(file, environ)
     if path is not None:
@@ -139,18 +99,19 @@ def load_config(
     for name in KEYS:
         text = environ.get(f"F5D_{name.upper()}")
         if text:
-            values[name] = _checked(f"F5D_{name.upper()}", name, _from_text(KEYS[name], text))
+            values[name] = _checked(f"F5D_{name.upper()}", name, KEYS[name].read(text))
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name] = _checked(f"--{name.replace('_', '-')}", name, _from_text(KEYS[name], value))
-    values["language"] = "" if values["language"] == "auto" else values["language"]
-    values["keep_alive_s"] = duration_s(values.pop("keep_alive"))
+            given = KEYS[name].read(value) if isinstance(value, str) else value
+            values[name] = _checked(f"--{name.replace('_', '-')}", name, given)
     return Config(**values, **_tables(path, document))
 
 
 def unchangeable(old: Config, new: Config) -> list[str]:
     """Return the keys that differ and that a running daemon cannot take."""
-    return [key for key in ("socket", "metrics_address") if getattr(old, key) != getattr(new, key)]
+    return [
+        name for name, key in KEYS.items() if key.needs_restart and getattr(old, name) != getattr(new, name)
+    ]
 
 
 def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:
@@ -197,33 +158,20 @@ def _checked(source: str, name: str, value: Any) -> Any:
     key = KEYS.get(name)
     if key is None:
         raise ConfigError(f"{source}: unknown key {name!r}; known: {', '.join([*KEYS, *TABLES])}")
-    if name == "keep_alive" and not isinstance(value, bool) and isinstance(value, str | int | float):
-        try:
-            duration_s(value)
-        except ValueError:
-            raise ConfigError(f"{source}: keep_alive is {value!r}; {key.limits}") from None
-        return value
-    if key.kind is str:
-        good = isinstance(value, str) and re.fullmatch(key.pattern or r"\S.*", value) is not None
-    else:
-        good = _is_number(value, key.kind) and (key.bound is None or key.bound.admits(value))
-    if not good:
-        raise ConfigError(f"{source}: {name} is {value!r}; {key.limits}")
-    return key.kind(value)
+    fault = _keep_alive_fault(key, value) if name == "keep_alive" else key.fault(value)
+    if fault:
+        raise ConfigError(f"{source}: {name} is {fault}")
+    return value if name == "keep_alive" else key.kind(value)
 
 
-def _is_number(value: Any, kind: type) -> bool:
-    return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-
-
-def _from_text(key: Key, value: str | float) -> Any:
-    """Return what an environment variable or a flag means; what is no number stays for the check."""
-    if key.kind is str or not isinstance(value, str):
-        return value
+def _keep_alive_fault(key: Key, value: Any) -> str | None:
     try:
-        return int(value) if key.kind is int else float(value)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            duration_s(value)
+            return None
     except ValueError:
-        return value
+        pass
+    return f"{value!r:.80}; it can be {key.words}"
 
 
 def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,12 +193,11 @@ def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _defaults(path: Path, table: Mapping[str, Any]) -> dict[str, float]:
     for name, value in table.items():
-        where = f"{path}: [defaults] {name}"
-        if name not in DEFAULT_PARAMETERS:
-            raise ConfigError(f"{where} is not a known key; known: {', '.join(DEFAULT_PARAMETERS)}")
-        kind = int if name == "nfe_step" else float
-        if not _is_number(value, kind) or not BOUNDS[name].admits(value):
-            raise ConfigError(f"{where} is {value!r}; the limit is {BOUNDS[name]}")
+        where = f"{path}: [defaults] {name} is"
+        if name not in named("config"):
+            raise ConfigError(f"{where} not a known key; known: {', '.join(named('config'))}")
+        if fault := PARAMETERS[name].fault(value):
+            raise ConfigError(f"{where} {fault}")
     return dict(table)
 
 
@@ -272,27 +219,19 @@ def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:
 
 def _voice(path: Path, name: str, table: Any, base_dir: Path) -> Voice:
     where = f"{path}: [voices.{name}]"
-    kinds: dict[str, type] = {"audio": str, "text": str, "prepared": bool, "language": str}
     if not isinstance(table, dict):
         raise ConfigError(f"{where} is {table!r}; it can be a table")
     if not name.strip() or len(name.encode()) > MAX_NAME_BYTES:
         raise ConfigError(f"{where}: the limit of a voice's name is 1 to {MAX_NAME_BYTES} bytes")
     for key, value in table.items():
-        if key not in kinds:
-            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(kinds)}")
-        if not isinstance(value, kinds[key]) or value == "":
-            raise ConfigError(f"{where}: {key} is {value!r}; it can be {_words(kinds[key])}")
+        if key not in _OF_VOICE:
+            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(_OF_VOICE)}")
+        if fault := _OF_VOICE[key].fault(value):
+            raise ConfigError(f"{where}: {key} is {fault}")
     if "audio" not in table:
         raise ConfigError(f"{where}: audio is missing; it can be a path")
     audio = base_dir / Path(table["audio"]).expanduser()
     if not audio.is_file():
         raise ConfigError(f"{where}: audio is {table['audio']!r}; there is no such file: {audio}")
-    language = table.get("language")
-    if language is not None and not LANGUAGE_PATTERN.fullmatch(language):
-        raise ConfigError(f"{where}: language is {language!r}; it can be {LANGUAGE_WORDS}")
     prepared = table.get("prepared", False)
-    return Voice(name, audio, table.get("text"), prepared, source="config", language=language)
-
-
-def _words(kind: type) -> str:
-    return "true or false" if kind is bool else "a text that is not empty"
+    return Voice(name, audio, table.get("text"), prepared, source="config", language=table.get("language"))

@@ -16,8 +16,22 @@ from typing import Any, Final
 import click
 
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
+from f5ctl.parameters import PARAMETERS, named
 
-_PARAMETERS: Final = ("nfe_step", "cfg_strength", "sway_sampling_coef", "speed", "fix_duration", "seed")
+_NUMBERS: Final = named("infer", numbers=True)
+_SHORT: Final = {"nfe_step": "-n", "speed": "-s"}  # the earlier tool's
+
+
+def _numbers(function: Any) -> Any:
+    """Add an option for each number of the table that this command takes."""
+    for name in reversed(_NUMBERS):
+        parameter = PARAMETERS[name]
+        flags = [_SHORT[name]] if name in _SHORT else []
+        meaning = f"{parameter.help[0].upper()}{parameter.help[1:]}."
+        metavar = "N" if parameter.kind is int else "X"
+        flags.append(f"--{name.replace('_', '-')}")
+        function = click.option(*flags, type=parameter.kind, metavar=metavar, help=meaning)(function)
+    return function
 
 
 @click.group(invoke_without_command=True)
@@ -30,12 +44,7 @@ _PARAMETERS: Final = ("nfe_step", "cfg_strength", "sway_sampling_coef", "speed",
 @click.option("-t", "--text", metavar="TEXT", help="What to say.")
 @click.option("-r", "--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
 @click.option("--ref-text", metavar="TEXT", default="", help="What it says; transcribed when left out.")
-@click.option("-n", "--nfe-step", type=int, metavar="N", help="ODE steps.")
-@click.option("--cfg-strength", type=float, metavar="C", help="Guidance.")
-@click.option("--sway-sampling-coef", type=float, metavar="C", help="Sway.")
-@click.option("-s", "--speed", type=float, metavar="X", help="Tempo.")
-@click.option("--fix-duration", type=float, metavar="S", help="Length with the recording's, in seconds.")
-@click.option("--seed", type=int, metavar="N", help="Same seed, same audio.")
+@_numbers
 @click.option("--remove-silence", is_flag=True, help="Cut long pauses.")
 @click.option("-o", "--output", metavar="FILE", help="Where the audio goes, in the format of its suffix.")
 @click.option("-d", "--device", metavar="D", default="auto", show_default=True, help="cpu, cuda or cuda:N.")
@@ -81,7 +90,7 @@ def _in_process(given: dict[str, Any]) -> float:
     config = {"architecture": given["architecture"], "dtype": given["dtype"]}
     if given["vocoder"]:
         config["vocoder"] = given["vocoder"]
-    parameters = {name: given[name] for name in _PARAMETERS if given[name] is not None}
+    parameters = {name: given[name] for name in _NUMBERS if given[name] is not None}
     with _errors(), _spinner("loading the model") as say:
         from f5d.inference import F5TTSInference
 
@@ -109,16 +118,15 @@ def _through_daemon(given: dict[str, Any]) -> float:
     from f5ctl.cli.base.settings import Settings
     from f5ctl.client import new_id
     from f5ctl.progress import StatusLine
-    from f5ctl.protocol import BOUNDS, Say
+    from f5ctl.protocol import Say
     from f5ctl.speech.inputs import read_recording
     from f5ctl.speech.output import choose_output
     from f5ctl.speech.say import speak
     from f5ctl.speech.texts import checked_text
 
-    for name in _PARAMETERS:
-        value = given[name]
-        if value is not None and not BOUNDS[name].admits(value):
-            raise click.UsageError(f"--{name.replace('_', '-')}: {value} is out of range: {BOUNDS[name]}")
+    for name in _NUMBERS:
+        if given[name] is not None and (fault := PARAMETERS[name].fault(given[name])):
+            raise click.UsageError(f"--{name.replace('_', '-')}: {fault}")
     target = choose_output(given["output"], None, raw=False, play=False)
     settings = Settings()
     settings.socket = given["socket"] or settings.socket
@@ -130,7 +138,7 @@ def _through_daemon(given: dict[str, Any]) -> float:
         ref_text=given["ref_text"] or None,
         remove_silence=given["remove_silence"],
         encoding=target.encoding,
-        **{name: given[name] for name in _PARAMETERS},
+        **{name: given[name] for name in _NUMBERS},
     )
     line = StatusLine(quiet=False)
     try:

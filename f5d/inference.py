@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from f5ctl.errors import BadRequestError, ConfigError, F5Error
-from f5ctl.protocol import BOUNDS, MAX_REF_AUDIO_BYTES
+from f5ctl.parameters import PARAMETERS
+from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5d.catalog.models import fetch, model_spec_from_table
 from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ
 from f5d.catalog.voices import Reference
@@ -127,8 +128,8 @@ class F5TTSInference:
             "target_rms": self._target_rms,
         }
         for name, value in numbers.items():
-            if value is not None and not BOUNDS[name].admits(value):
-                raise ValueError(f"{name} is {value}; the limit is {BOUNDS[name]}")
+            if value is not None and (fault := PARAMETERS[name].fault(value)):
+                raise ValueError(f"{name} is {fault}")
         reference = Reference(Path(ref_audio).read_bytes(), ref_text.strip() or None)
         with _python_errors():
             language = self._synthesizer.spec.language

@@ -25,7 +25,8 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("f5d.system", ("f5d", *HEAVY), ("f5d.system",)),
     ("f5d.model", ("f5d",), ("f5d.model", "f5d.catalog")),
     ("f5d.engine", ("f5d",), ("f5d.engine", "f5d.model", "f5d.catalog", "f5d.system")),
-    ("f5d.config", ("f5d", *HEAVY), ("f5d.catalog", "f5d.system")),
+    ("f5d.config", ("f5d", *HEAVY), ("f5d.keys", "f5d.catalog", "f5d.system")),
+    ("f5d.keys", ("f5d", *HEAVY), ("f5d.system",)),
     ("f5d.daemon", HEAVY, ()),
 )
 # What is imported by its own kind and by these alone.
@@ -38,13 +39,9 @@ RESERVED: Mapping[str, tuple[str, ...]] = {
     "f5ctl.batch": ("f5ctl.cli.batch",),
 }
 # Of f5ctl the daemon's side takes what both sides are made of; `infer` is a command line itself.
-SHARED = (
-    "f5ctl.errors",
-    "f5ctl.protocol",
-    "f5ctl.socketpath",
-    "f5ctl.receipts",
-    "f5ctl.voicebox",
-    "f5ctl.places",
+SHARED = tuple(
+    f"f5ctl.{name}"
+    for name in ("errors", "bounds", "parameters", "protocol", "socketpath", "receipts", "voicebox")
 )
 LISTENER = ("f5ctl.client", "f5ctl.metrics")
 

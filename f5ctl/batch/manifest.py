@@ -6,7 +6,6 @@ Knows nothing of sockets or of what has been made already.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
 import io
@@ -18,8 +17,9 @@ from typing import Any, Final
 
 import click
 
+from f5ctl.bounds import Rule
 from f5ctl.errors import BadRequestError
-from f5ctl.protocol import BOUNDS, MAX_NAME_BYTES, MAX_REF_TEXT_BYTES, MAX_TEXT_BYTES
+from f5ctl.parameters import PARAMETERS, named
 from f5ctl.speech.inputs import read_recording
 from f5ctl.speech.output import Format, format_of
 from f5ctl.speech.texts import unreadable
@@ -27,23 +27,11 @@ from f5ctl.voicebox import pack, private_store
 
 STYLES: Final = ("jsonl", "csv", "lines")
 MAX_MANIFEST_BYTES: Final = 256 * 2**20
-NUMBERS: Final[dict[str, type[int | float]]] = {
-    "seed": int,
-    "nfe_step": int,
-    "speed": float,
-    "cfg_strength": float,
-    "sway_sampling_coef": float,
-    "fix_duration": float,
-    "cross_fade_duration": float,
-    "target_rms": float,
-}
-TEXTS: Final = ("text", "voice", "model", "ref_audio", "ref_text", "output")
-FLAGS: Final = ("remove_silence",)
-FIELDS: Final = (*TEXTS, *NUMBERS, *FLAGS)
+FIELDS: Final = (*named("manifest"), "output")
 NOTES: Final = frozenset({"line", "code", "error"})  # what the list of failed lines adds
 
 _SUFFIXES: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
-_BOOLS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_PATHS: Final = {"ref_audio": Rule(), "output": Rule()}
 _OWN_VOICE: Final = ("ref_audio", "ref_text")
 _SEED_BYTES: Final = 4  # drawn seeds are as short as the daemon's
 
@@ -268,41 +256,13 @@ def _checked(name: str, value: Any) -> Any:
     """Return the value of a field in its own type; the words of CSV are read."""
     if name not in FIELDS:
         raise click.UsageError(f"unknown field {name!r}; known: {', '.join(FIELDS)}")
-    if name in NUMBERS:
-        return _number(name, value)
-    if name in FLAGS:
-        flag = _BOOLS.get(str(value).strip().lower())
-        if flag is None:
-            raise click.UsageError(f"{name} is {value!r:.80}; it can be true or false")
-        return flag
-    if not isinstance(value, str):
-        raise click.UsageError(f"{name} is {value!r:.80}; it must be a text")
-    if "\0" in value:
+    rule = _PATHS.get(name) or PARAMETERS[name]
+    read = rule.read(str(value)) if isinstance(value, str) or rule.kind is bool else value
+    if rule.fault(read):
+        raise click.UsageError(f"{name} is {rule.fault(value)}")
+    if isinstance(read, str) and "\0" in read:
         raise click.UsageError(f"{name} holds a NUL byte")
-    limit = {
-        "text": MAX_TEXT_BYTES,
-        "ref_text": MAX_REF_TEXT_BYTES,
-        "voice": MAX_NAME_BYTES,
-        "model": MAX_NAME_BYTES,
-    }
-    size = len(value.encode(errors="replace"))
-    if name in limit and size > limit[name]:
-        raise click.UsageError(f"{name} is {size} bytes; the limit is {limit[name]}")
-    return value
-
-
-def _number(name: str, value: Any) -> int | float:
-    kind, bound = NUMBERS[name], BOUNDS[name]
-    number: float | None = None
-    if not (isinstance(value, bool) or (kind is int and isinstance(value, float))):
-        with contextlib.suppress(TypeError, ValueError):
-            number = kind(value)
-    if number is None:
-        what = "a whole number" if kind is int else "a number"
-        raise click.UsageError(f"{name} is {value!r:.80}; it must be {what}")
-    if not bound.admits(number):
-        raise click.UsageError(f"{name} is {value}; the limit is {bound}")
-    return number
+    return rule.kind(read)  # a number without a fraction as well: it is part of the line's key
 
 
 def _check_text(text: str) -> None:

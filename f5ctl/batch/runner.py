@@ -11,16 +11,17 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from f5ctl.batch.manifest import Line
 from f5ctl.batch.store import Store
-from f5ctl.client import SILENCE_S, Client, answer, new_id
+from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, SynthesisError, TryAgainError
-from f5ctl.protocol import BOUNDS, TERMINAL_TYPES, Audio, Encoding, Progress, Reply, Say
+from f5ctl.parameters import seed_after
+from f5ctl.protocol import Encoding, Progress, Reply, Say
+from f5ctl.speech.conversation import Conversation, Part
 from f5ctl.speech.inputs import read_recording
-from f5ctl.speech.output import check_complete
 from f5ctl.voicebox import with_private_voice
 
 PATIENCE_S: Final = 60.0  # for a daemon that was there and is gone
@@ -29,8 +30,6 @@ LONGEST_WAIT_S: Final = 2.0
 MAX_LOSSES: Final = 5  # connections in a row that brought no line
 OVERLOADED_WAIT_S: Final = 1.0
 CURABLE: Final = frozenset({"synthesis_failed", "engine_error", "internal_error", "deadline_exceeded"})
-SEED_STRIDE: Final = 1000  # the next try's seed, where the audio of this one did not pass its checks
-SEEDS: Final = int(BOUNDS["seed"].high) + 1
 
 
 class Report(Protocol):
@@ -58,13 +57,11 @@ class Policy:
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A line that is not made yet; `live` once its request is on the way."""
+    """A line that is not made yet."""
 
     line: Line
     tries: int = 0  # that failed
     doubted: int = 0  # of those, audio that did not pass its checks
-    request: Say | None = None
-    chunks: list[bytes] = field(default_factory=list)
 
 
 class Runner:
@@ -82,14 +79,13 @@ class Runner:
         report: Report,
     ) -> None:
         self._todo = deque(_Task(line) for line in lines)
-        self._live: dict[str, _Task] = {}
+        self._live: dict[str, _Task] = {}  # on the way, by the id of the request
         self._store = store
         self._policy = policy
         self._connect = connect
         self._report = report
         self._window = policy.jobs
         self._hold_until = 0.0
-        self._heard_at = 0.0
         self._losses = 0
         self._met = False  # a daemon has answered
         self._stopped = False
@@ -112,7 +108,7 @@ class Runner:
             self._losses += 1
             if not self._met or self._losses > MAX_LOSSES:
                 raise
-            self._requeue(list(self._live.values()))
+            self._requeue(*self._live.values())
             self._live.clear()
 
     def _connected(self) -> Client:
@@ -135,49 +131,33 @@ class Runner:
                 raise
             return None
 
-    def _requeue(self, tasks: list[_Task]) -> None:
-        for task in reversed(tasks):
-            task.request = None
-            task.chunks = []
-            self._todo.appendleft(task)
+    def _requeue(self, *tasks: _Task) -> None:
+        self._todo.extendleft(reversed(tasks))
 
     def _serve(self, client: Client) -> None:
         """Work through one connection until all is done or the daemon is lost."""
-        try:
-            self._heard_at = time.monotonic()
+        with Conversation(client, self._tell) as talk:
             while (self._todo or self._live) and not self._stopped:
-                self._ask(client)
-                self._hear(client)
-        except NoDaemonError:
-            raise
-        except BaseException:
-            client.cancel(*self._live)
-            raise
-        client.cancel(*self._live)  # after a failure that ends the batch
+                self._ask(talk)
+                self._hear(talk)
+            talk.cancel()  # after a failure that ends the batch
 
-    def _hear(self, client: Client) -> None:
+    def _tell(self, reply: Reply) -> None:
+        if isinstance(reply, Progress):
+            self._report.waits(f"loading {reply.model}" if reply.state == "loading" else "")
+
+    def _hear(self, talk: Conversation) -> None:
         """Wait until there is something to do, and take what the daemon says."""
-        if not self._live:
-            self._heard_at = time.monotonic()
+        waits = self._todo and len(self._live) < self._window
         try:
-            reply = client.wait(self._wait_s())
+            part = talk.hear(self._hold_until if waits else None)
         except SynthesisError as error:  # a chunk is missing: nothing on this connection can be trusted
             raise NoDaemonError(error.message) from None
-        now = time.monotonic()
-        if reply is not None:
-            self._heard_at = now
-            self._take(reply)
-        elif self._live and now - self._heard_at >= SILENCE_S:
-            raise NoDaemonError(f"the daemon has not answered for {SILENCE_S:.0f} s")
+        if part is not None and part.last is not None:
+            talk.drop(part)
+            self._conclude(self._live.pop(part.request.id), part)
 
-    def _wait_s(self) -> float:
-        now = time.monotonic()
-        wait_s = SILENCE_S - (now - self._heard_at) if self._live else SILENCE_S
-        if self._todo and len(self._live) < self._window:
-            wait_s = min(wait_s, self._hold_until - now)
-        return max(0.0, wait_s)
-
-    def _ask(self, client: Client) -> None:
+    def _ask(self, talk: Conversation) -> None:
         while self._todo and len(self._live) < self._window and time.monotonic() >= self._hold_until:
             task = self._todo.popleft()
             try:
@@ -187,9 +167,8 @@ class Runner:
                 if self._stopped:
                     return
                 continue
-            task.request = request
             self._live[request.id] = task
-            client.send(request)
+            talk.ask(request)
 
     def _request(self, task: _Task) -> Say:
         line = task.line
@@ -200,34 +179,20 @@ class Runner:
             voice=line.voice,
             ref_audio=_recording(line),
             ref_text=line.ref_text,
-            seed=(line.seed + SEED_STRIDE * task.doubted) % SEEDS,
+            seed=seed_after(line.seed, task.doubted),
             encoding=encoding,
             priority=self._policy.priority,
             **line.parameters,
         )
         return with_private_voice(request)
 
-    def _take(self, reply: Reply) -> None:
-        task = self._live.get(reply.id)
-        if task is None:
-            return
-        if isinstance(reply, Audio):
-            task.chunks.append(reply.data)
-        elif isinstance(reply, Progress):
-            self._report.waits(f"loading {reply.model}" if reply.state == "loading" else "")
-        elif isinstance(reply, TERMINAL_TYPES):
-            del self._live[reply.id]
-            self._conclude(task, reply)
-
-    def _conclude(self, task: _Task, reply: Reply) -> None:
-        audio = b"".join(task.chunks)
+    def _conclude(self, task: _Task, part: Part) -> None:
         try:
-            made = answer(reply)
-            if task.request is not None:
-                check_complete(made, task.request, len(audio))
+            made = part.receipt()
         except F5Error as error:
             self._retry(task, error)
             return
+        audio = b"".join(part.take())
         receipt = self._store.keep(task.line, audio, made)
         self._losses = 0
         self._window = min(self._window + 1, self._policy.jobs)
@@ -239,10 +204,10 @@ class Runner:
             # others fill the queue: no failure of the line, and no reason to stand in the way
             self._window = max(1, len(self._live))
             self._hold_until = time.monotonic() + (error.retry_after_s or OVERLOADED_WAIT_S)
-            self._requeue([task])
+            self._requeue(task)
             return
         if error.code == "shutting_down":
-            self._requeue([task])
+            self._requeue(task)
             self._hold_until = time.monotonic() + OVERLOADED_WAIT_S  # until it is gone
             return
         if error.code not in CURABLE or task.tries >= self._policy.retry:
@@ -251,7 +216,7 @@ class Runner:
         task.tries += 1
         if error.code == "synthesis_failed" and not task.line.own_seed:
             task.doubted += 1
-        self._requeue([task])
+        self._requeue(task)
 
     def _give_up(self, task: _Task, error: F5Error) -> None:
         self._report.failed(task.line, error)

@@ -13,14 +13,16 @@ from f5ctl.batch.runner import Policy, Runner
 from f5ctl.batch.store import Store
 from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.parameters import PRIORITIES, QUALITIES, Number
+from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.client import Client
 from f5ctl.errors import OutputError
+from f5ctl.parameters import PRIORITIES
 from f5ctl.progress import StatusLine
 from f5ctl.speech.output import FORMATS, Format
 
 EXIT_FAILED_LINES: Final = 1
+_OF_LINES: Final = "Lines that do not say it"
 
 
 @click.command(
@@ -66,61 +68,30 @@ EXIT_FAILED_LINES: Final = 1
     section="Work",
     help="Tries after a failure that may pass (2).",
 )
-@option(
-    "--priority",
-    metavar="NAME",
-    type=click.Choice(list(PRIORITIES)),
-    default="low",
-    section="Work",
-    rare=True,
-    help="low (the default), normal or high.",
-)
+@priority("Work", "low")
 @option(
     "-v",
     "--voice",
     metavar="NAME",
-    section="Lines that do not say it",
+    section=_OF_LINES,
     shell_complete=offer("voices"),
     help="A voice of `f5ctl voices`.",
 )
-@option("--ref-audio", metavar="FILE", section="Lines that do not say it", help="A recording of the voice.")
-@option("--ref-text", metavar="TEXT", section="Lines that do not say it", help="What the recording says.")
+@option("--ref-audio", metavar="FILE", section=_OF_LINES, help="A recording of the voice.")
+@option("--ref-text", metavar="TEXT", section=_OF_LINES, help="What the recording says.")
 @option(
     "-m",
     "--model",
     metavar="NAME",
-    section="Lines that do not say it",
+    section=_OF_LINES,
     shell_complete=offer("models"),
     help="The model.",
 )
-@option(
-    "--quality",
-    metavar="NAME",
-    type=click.Choice(list(QUALITIES)),
-    section="Lines that do not say it",
-    help=f"One of {' '.join(QUALITIES)}.",
-)
-@option(
-    "--nfe-step",
-    type=Number("nfe_step", int),
-    section="Lines that do not say it",
-    rare=True,
-    help="ODE steps.",
-)
-@option(
-    "--cfg-strength",
-    type=Number("cfg_strength", float),
-    section="Lines that do not say it",
-    rare=True,
-    help="Guidance.",
-)
-@option("--speed", type=Number("speed", float), section="Lines that do not say it", help="Tempo.")
-@option(
-    "--seed",
-    type=Number("seed", int),
-    section="Lines that do not say it",
-    help="The root of the lines' own seeds.",
-)
+@quality(_OF_LINES)
+@parameter("nfe_step", section=_OF_LINES, rare=True)
+@parameter("cfg_strength", section=_OF_LINES, rare=True)
+@parameter("speed", section=_OF_LINES)
+@parameter("seed", section=_OF_LINES, told="The root of the lines' own seeds.")
 @common_options
 @click.pass_obj
 def batch(
@@ -145,14 +116,8 @@ def batch(
     MANIFEST holds JSON objects, CSV with a header, or one text a line (- is stdin). What is complete
     and unchanged is skipped, so the same command goes on after an interruption.
     """
-    if quality is not None:
-        if fields["nfe_step"] is not None:
-            raise click.UsageError("--quality and --nfe-step exclude each other")
-        fields["nfe_step"] = QUALITIES[quality]
-    if fields["voice"] and fields["ref_audio"]:
-        raise click.UsageError("--voice and --ref-audio exclude each other")
-    if fields["ref_text"] and not fields["ref_audio"]:
-        raise click.UsageError("--ref-text belongs to --ref-audio")
+    fields["nfe_step"] = steps(quality, fields["nfe_step"])
+    check_voice(fields["voice"], fields["ref_audio"], fields["ref_text"])
     lines = read_manifest(manifest, style, Defaults(format_, fields, seed))
     policy = Policy(jobs=jobs, retry=retry, keep_going=keep_going, priority=PRIORITIES[priority])
     with Store(folder) as store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,86 @@ import click
 
 from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.parameters import PRIORITIES, QUALITIES, Number, _listed
+from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
-from f5ctl.client import new_id
+from f5ctl.client import Client, new_id
+from f5ctl.parameters import PRIORITIES
 from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import BOUNDS, Say
+from f5ctl.protocol import Say
 from f5ctl.speech.inputs import read_recording, read_text
 from f5ctl.speech.output import FORMATS, Format, Output, choose_output
 from f5ctl.speech.say import speak
 
 if TYPE_CHECKING:
-    from f5ctl.cli.base.script import Reading
     from f5ctl.speech.pieces import Pieces
+    from f5ctl.speech.script import Reading
+    from f5ctl.speech.speaker import Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What the options of a `say` ask for."""
+
+    words: tuple[str, ...]
+    file: str | None
+    config: str | None
+    paragraph_pause: str | None
+    subtitles: str | None
+    output: str | None
+    format_: Format | None
+    output_raw: bool
+    play: bool
+    as_json: bool
+    dry_run: bool
+    quality: str | None
+    priority: str | None
+    no_receipt_text: bool
+    ref_audio: str | None
+    remove_silence: bool | None
+    retry: bool
+
+    def reading(self) -> Reading | None:
+        """Return how to read a text of several requests; None when no option asks for that."""
+        is_srt = (self.file or "").lower().endswith(".srt")
+        if not (is_srt or self.config or self.subtitles or self.paragraph_pause):
+            return None
+        from f5ctl.speech.script import read_options
+
+        return read_options(self.config, self.subtitles, self.paragraph_pause, is_srt=is_srt)
+
+    def target(self, reading: Reading | None) -> Output:
+        """Return where the audio goes."""
+        output = self.output
+        if reading and output is None and not (self.output_raw or self.play):
+            output = reading.output
+        if self.dry_run and output is None and not self.output_raw:
+            output = os.devnull
+        return choose_output(output, self.format_, raw=self.output_raw, play=self.play)
+
+    def text(self, reading: Reading | None, *, as_it_comes: bool) -> str | Pieces:
+        """Return the text, or the beginning of one that is still being written."""
+        own = reading.text if reading and not (self.words or self.file) else None
+        return own or read_text(self.words, self.file, as_it_comes=as_it_comes)
+
+    def request(self, text: str, target: Output, fields: dict[str, Any]) -> Say:
+        """Return the request, with the recording of its voice if that is one of the user's own."""
+        request = Say(
+            new_id(),
+            text,
+            ref_audio=read_recording(self.ref_audio) if self.ref_audio else None,
+            priority=None if self.priority is None else PRIORITIES[self.priority],
+            remove_silence=bool(self.remove_silence),
+            receipt_text=False if self.no_receipt_text else None,
+            encoding=target.encoding,
+            stream=target.is_stream,
+            **fields,
+        )
+        if request.voice is None:
+            return request
+        from f5ctl.voicebox import with_private_voice
+
+        return with_private_voice(request)
 
 
 @click.command(
@@ -89,57 +156,15 @@ if TYPE_CHECKING:
     shell_complete=offer("models"),
     help="The model, if not the default.",
 )
-@option("--speed", type=Number("speed", float), section="Speech", help=f"Tempo, {BOUNDS['speed']}.")
-@option("--seed", type=Number("seed", int), section="Speech", help="Same seed, same audio.")
-@option(
-    "--quality",
-    metavar="NAME",
-    type=click.Choice(list(QUALITIES)),
-    section="Speech",
-    help=f"{_listed(QUALITIES)}: {_listed(QUALITIES.values())} ODE steps.",
-)
-@option(
-    "--nfe-step",
-    type=Number("nfe_step", int),
-    section="Fine tuning",
-    rare=True,
-    help=f"ODE steps, {BOUNDS['nfe_step']}.",
-)
-@option(
-    "--cfg-strength",
-    type=Number("cfg_strength", float),
-    section="Fine tuning",
-    rare=True,
-    help=f"Guidance, {BOUNDS['cfg_strength']}.",
-)
-@option(
-    "--sway-sampling-coef",
-    type=Number("sway_sampling_coef", float),
-    section="Fine tuning",
-    rare=True,
-    help=f"Sway, {BOUNDS['sway_sampling_coef']}.",
-)
-@option(
-    "--fix-duration",
-    type=Number("fix_duration", float),
-    section="Fine tuning",
-    rare=True,
-    help="Length with the recording's, in seconds.",
-)
-@option(
-    "--cross-fade-duration",
-    type=Number("cross_fade_duration", float),
-    section="Fine tuning",
-    rare=True,
-    help="Overlap of segments, in seconds.",
-)
-@option(
-    "--target-rms",
-    type=Number("target_rms", float),
-    section="Fine tuning",
-    rare=True,
-    help=f"Loudness, {BOUNDS['target_rms']}.",
-)
+@parameter("speed", section="Speech")
+@parameter("seed", section="Speech", told="Same seed, same audio.")
+@quality("Speech")
+@parameter("nfe_step", section="Fine tuning", rare=True)
+@parameter("cfg_strength", section="Fine tuning", rare=True)
+@parameter("sway_sampling_coef", section="Fine tuning", rare=True)
+@parameter("fix_duration", section="Fine tuning", rare=True)
+@parameter("cross_fade_duration", section="Fine tuning", rare=True)
+@parameter("target_rms", section="Fine tuning", rare=True)
 @option(
     "--language",
     metavar="CODE",
@@ -151,164 +176,131 @@ if TYPE_CHECKING:
     default=None,
     section="Fine tuning",
     rare=True,
-    help="Cut long pauses.",
+    help="Shorten long pauses.",
 )
-@option(
-    "--priority",
-    metavar="NAME",
-    type=click.Choice(list(PRIORITIES)),
-    rare=True,
-    help=f"{_listed(PRIORITIES)}: whose turn it is while others speak too.",
-)
-@option(
-    "--timeout", "timeout_s", type=Number("timeout_s", float), rare=True, help="Give up after so many seconds."
-)
+@priority("Options")
+@parameter("timeout_s", flag="--timeout", rare=True)
 @option("--retry", is_flag=True, help="Go on when the daemon dies or is full.")
 @common_options
 @click.pass_obj
-def say(
-    settings: Settings,
-    /,
-    *,
-    words: tuple[str, ...],
-    file: str | None,
-    config: str | None,
-    paragraph_pause: str | None,
-    subtitles: str | None,
-    output: str | None,
-    format_: Format | None,
-    output_raw: bool,
-    play: bool,
-    as_json: bool,
-    dry_run: bool,
-    quality: str | None,
-    priority: str | None,
-    no_receipt_text: bool,
-    ref_audio: str | None,
-    remove_silence: bool | None,
-    retry: bool,
-    **fields: Any,
-) -> None:
+def say(settings: Settings, /, **given: Any) -> None:
     """Speak TEXT, or the text on stdin; [town] in it changes the voice, [pause 800ms] is a pause.
 
     The audio goes to -o FILE, else to stdout as WAV, on a terminal to a player. Text that is
     still being written to a pipe is spoken sentence by sentence.
     """
-    reading = _reading(file, config, subtitles, paragraph_pause)
-    if reading and output is None and not (output_raw or play):
-        output = reading.output
-    if dry_run and output is None and not output_raw:
-        output = os.devnull
-    target = choose_output(output, format_, raw=output_raw, play=play)
-    _check_voice(fields, ref_audio)
-    fields["nfe_step"] = _steps(quality, fields["nfe_step"])
-    as_it_comes = target.is_stream and fields["fix_duration"] is None and not (reading or retry or dry_run)
-    own = reading.text if reading and not (words or file) else None
-    text = own or read_text(words, file, as_it_comes=as_it_comes)
-    request = Say(
-        new_id(),
-        text if isinstance(text, str) else "",
-        ref_audio=read_recording(ref_audio) if ref_audio else None,
-        priority=None if priority is None else PRIORITIES[priority],
-        remove_silence=bool(remove_silence),
-        receipt_text=False if no_receipt_text else None,
-        encoding=target.encoding,
-        stream=target.is_stream,
-        **fields,
-    )
-    request = _with_recording(request)
-    if dry_run:
-        from f5ctl.cli.base.script import Reading
-
-        (reading or Reading()).preview(settings, request, remove_silence=remove_silence, as_json=as_json)
-        return
-    line = StatusLine(quiet=settings.quiet)
-
-    def report(receipt: dict[str, Any]) -> None:
-        line.clear()
-        if not settings.quiet:
-            for warning in receipt.get("warnings") or []:
-                emit(f"f5ctl: warning: {warning}", to_stderr=True)
-        if as_json:
-            emit_json(receipt, to_stderr=target.is_stdout)
-
-    reading = reading or _reading_of_marks(text)
-    if reading:
-        if retry:
-            raise click.UsageError("--retry is for a text that is one request, without tags, pauses or cues")
-        reading.speak(settings, request, target, report, remove_silence=remove_silence)
-    else:
-        _speak_plainly(settings, request, text, target, retry=retry, line=line, report=report)
-
-
-def _reading(
-    file: str | None, config: str | None, subtitles: str | None, paragraph_pause: str | None
-) -> Reading | None:
-    """Return how to read a text of several requests; None when no option asks for that."""
-    is_srt = (file or "").lower().endswith(".srt")
-    if not (is_srt or config or subtitles or paragraph_pause):
-        return None
-    from f5ctl.cli.base.script import read_options
-
-    return read_options(config, subtitles, paragraph_pause, is_srt=is_srt)
-
-
-def _reading_of_marks(text: str | Pieces) -> Reading | None:
-    """Return how to read a text with voice tags or pauses in it, None for any other."""
-    if not isinstance(text, str) or "[" not in text:
-        return None
-    from f5ctl.cli.base.script import Reading, is_plain
-
-    return None if is_plain(text) else Reading()
-
-
-def _check_voice(fields: dict[str, Any], ref_audio: str | None) -> None:
-    if ref_audio and fields["voice"]:
-        raise click.UsageError("--voice and --ref-audio exclude each other")
-    if fields["ref_text"] and not ref_audio:
-        raise click.UsageError("--ref-text belongs to --ref-audio")
-
-
-def _steps(quality: str | None, nfe_step: int | None) -> int | None:
-    if quality is None:
-        return nfe_step
-    if nfe_step is not None:
-        raise click.UsageError("--quality and --nfe-step exclude each other")
-    return QUALITIES[quality]
-
-
-def _speak_plainly(
-    settings: Settings,
-    request: Say,
-    text: str | Pieces,
-    target: Output,
-    *,
-    retry: bool,
-    line: StatusLine,
-    report: Callable[[dict[str, Any]], None],
-) -> None:
-    """Speak a text that is one request, or one that is still being written."""
+    call = Call(**{name: given.pop(name) for name in Call.__dataclass_fields__})
+    fields = given  # those of the protocol
+    reading = call.reading()
+    target = call.target(reading)
+    check_voice(fields["voice"], call.ref_audio, fields["ref_text"])
+    fields["nfe_step"] = steps(call.quality, fields["nfe_step"])
+    whole = reading or call.retry or call.dry_run or fields["fix_duration"] is not None
+    text = call.text(reading, as_it_comes=target.is_stream and not whole)
+    request = call.request(text if isinstance(text, str) else "", target, fields)
+    reading = reading or _reading_of_marks(text, call)
+    performance = _Performance(settings, call, request, target, StatusLine(quiet=settings.quiet))
     try:
-        with target.open() as sink, connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
-            if retry:
+        if reading is None:
+            performance.speak(text)
+        elif call.dry_run:
+            performance.preview(reading)
+        elif call.retry:
+            line = "--retry is for a text that is one request, without tags, pauses or cues"
+            raise click.UsageError(line)
+        else:
+            performance.speak_parts(reading)
+    finally:
+        performance.line.clear()
+
+
+def _reading_of_marks(text: str | Pieces, call: Call) -> Reading | None:
+    """Return how to read a text with voice tags or pauses in it, None for one that is spoken as it is."""
+    if not isinstance(text, str) or not ("[" in text or call.dry_run):
+        return None
+    from f5ctl.speech.script import Reading, is_plain
+
+    return None if is_plain(text) and not call.dry_run else Reading()
+
+
+@dataclass(frozen=True, slots=True)
+class _Performance:
+    """Speaks, or shows, what a call asks for; `request` has what is the same for all parts of a text."""
+
+    settings: Settings
+    call: Call
+    request: Say
+    target: Output
+    line: StatusLine
+
+    def speak(self, text: str | Pieces) -> None:
+        """Speak a text that is one request, or one that is still being written."""
+        with self.target.open() as sink, self._connected() as client:
+            if self.call.retry:
                 from f5ctl.speech.retry import Retry
 
-                again = partial(connect, settings, line, start=True)
-                report(Retry(client, request, again).speak(sink, line))
+                again = partial(connect, self.settings, self.line, start=True)
+                self._report(Retry(client, self.request, again).speak(sink, self.line))
             elif isinstance(text, str):
-                report(speak(client, request, sink, line))
+                self._report(speak(client, self.request, sink, self.line))
             else:
                 from f5ctl.speech.feed import Feed
 
-                Feed(client, request, text, sink, line=line, report=report).speak()
-    finally:
-        line.clear()
+                Feed(client, self.request, text, sink, line=self.line, report=self._report).speak()
 
+    def speak_parts(self, reading: Reading) -> None:
+        """Speak a text of several requests, then write its subtitles."""
+        from f5ctl.speech.script import Encoded, make_folder, write_subtitles
+        from f5ctl.speech.speaker import Speaker
 
-def _with_recording(request: Say) -> Say:
-    """Return the request with the recording of its voice if that is one of the user's own."""
-    if request.voice is None:
-        return request
-    from f5ctl.voicebox import with_private_voice
+        parts = self._parts(reading)
+        if self.target.path is not None and self.target.path == reading.output:
+            make_folder(self.target.path)
+        with self.target.open() as sink, self._connected() as client:
+            reading.check_voices(client, parts)
+            out = sink if self.target.encoding == "pcm" else Encoded(sink, self.target.encoding)
+            speaker = Speaker(client, parts, out, line=self.line, report=self._report, warn=self._warn)
+            speaker.speak()
+            self.line.show("playing")
+            out.finish()
+        if reading.subtitles is not None:
+            write_subtitles(reading.subtitles, speaker.cues, split=not reading.is_srt)
 
-    return with_private_voice(request)
+    def preview(self, reading: Reading) -> None:
+        """Print how the text would be spoken, with --json the daemon's answers line by line."""
+        from f5ctl.speech.preview import ask, table, warnings
+
+        parts = self._parts(reading)
+        with self._connected() as client:
+            reading.check_voices(client, parts)
+            answers = ask(client, parts, self.line)
+        self.line.clear()
+        for warning in warnings(answers):
+            self._warn(warning)
+        if self.call.as_json:
+            for found in filter(None, answers):
+                emit_json(found)
+        else:
+            emit("\n".join(table(parts, answers)))
+
+    def _connected(self) -> Client:
+        return connect(self.settings, self.line, start=True, timeout_s=self.request.timeout_s)
+
+    def _parts(self, reading: Reading) -> list[Part]:
+        parts = reading.parts(self.request, remove_silence=self.call.remove_silence)
+        for warning in reading.warnings:
+            self._warn(warning)
+        return parts
+
+    def _report(self, receipt: dict[str, Any]) -> None:
+        """Tell what a receipt says."""
+        self.line.clear()
+        for warning in receipt.get("warnings") or []:
+            self._warn(warning)
+        if self.call.as_json:
+            emit_json(receipt, to_stderr=self.target.is_stdout)
+
+    def _warn(self, text: str) -> None:
+        self.line.clear()
+        if not self.settings.quiet:
+            emit(f"f5ctl: warning: {text}", to_stderr=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.parameters import Number
-from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.parameters import parameter
+from f5ctl.cli.base.settings import Decorated, Settings, Verb, common_options, option
 from f5ctl.cli.voices import shared_option, store_of
 from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError, F5Error, InterruptedRequest
@@ -18,8 +17,6 @@ from f5ctl.helper import VOICE_CHECK, ask_once
 from f5ctl.printing import emit
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import (
-    BOUNDS,
-    LANGUAGE_PATTERN,
     LANGUAGE_WORDS,
     MAX_REF_TEXT_BYTES,
     SAMPLE_RATE_HZ,
@@ -29,32 +26,19 @@ from f5ctl.protocol import (
 from f5ctl.speech.inputs import read_recording, read_text
 from f5ctl.speech.say import speak
 from f5ctl.speech.sinks import Sink, wav_header
-from f5ctl.voicebox import PARAMETERS, Default, StoredVoice, check_name
+from f5ctl.voicebox import DEFAULTS, Default, StoredVoice, check_name
 
 PREVIEW_CHARACTERS: Final = 160
-_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
-def _default_options(function: _Decorated) -> _Decorated:
+def _default_options(function: Decorated) -> Decorated:
     """Add an option for each default parameter of a voice."""
-    for name in reversed(PARAMETERS):
-        kind = int if name in ("nfe_step", "seed") else float
-        function = option(
-            f"--{name.replace('_', '-')}",
-            name,
-            type=Number(name, kind),
-            section="Defaults of the voice",
-            help=f"{BOUNDS[name]}." if name != "seed" else "Same seed, same audio.",
-        )(function)
-    function = option(
-        "--language",
-        metavar="L",
-        section="Defaults of the voice",
-        help=f"Numbers are read out in it: {LANGUAGE_WORDS}.",
-    )(function)
-    return option(
-        "-m", "--model", metavar="NAME", section="Defaults of the voice", help="The model that it is for."
-    )(function)
+    of_voice = "Defaults of the voice"
+    texts = {"seed": "Same seed, same audio.", "language": f"Numbers are read out in it: {LANGUAGE_WORDS}."}
+    for name in reversed(DEFAULTS):
+        if name != "model":
+            function = parameter(name, section=of_voice, told=texts.get(name, ""))(function)
+    return option("-m", "--model", metavar="NAME", section=of_voice, help="The model that it is for.")(function)
 
 
 @click.command(
@@ -118,7 +102,7 @@ def add(
     "--unset",
     metavar="PARAMETER",
     multiple=True,
-    type=click.Choice(["model", "language", *PARAMETERS]),
+    type=click.Choice(DEFAULTS),
     help="Forget a default; may be repeated.",
 )
 @shared_option
@@ -169,11 +153,7 @@ def _transcript(text: str | None, file: str | None) -> str | None:
 
 
 def _given(defaults: dict[str, Any]) -> dict[str, Default]:
-    given = {key: value for key, value in defaults.items() if value is not None}
-    language = given.get("language")
-    if language is not None and not LANGUAGE_PATTERN.fullmatch(str(language)):
-        raise click.UsageError(f"language is {language!r:.80}; it can be {LANGUAGE_WORDS}")
-    return given
+    return {key: value for key, value in defaults.items() if value is not None}
 
 
 class _Memory(Sink):

@@ -8,9 +8,8 @@ from typing import Any, Final, Literal
 
 import click
 
-from f5ctl.errors import SynthesisError
 from f5ctl.protocol import Encoding, Say
-from f5ctl.speech.sinks import SAMPLE_BYTES, STDOUT_NAMES, Sink, open_file, open_stdout
+from f5ctl.speech.sinks import STDOUT_NAMES, Sink, open_file, open_stdout
 
 Format = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]
 FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")
@@ -105,11 +104,3 @@ def file_tag(receipt: dict[str, Any], request: Say) -> str:
     from f5ctl.receipts import tag_of
 
     return tag_of(receipt, None if request.receipt_text is False else request.text)
-
-
-def check_complete(receipt: dict[str, Any], request: Say, audio_bytes: int) -> None:
-    """Refuse audio that is not as long as its receipt says (SynthesisError)."""
-    samples = receipt.get("samples")
-    if request.encoding == "pcm" and isinstance(samples, int) and samples * SAMPLE_BYTES != audio_bytes:
-        came = audio_bytes // SAMPLE_BYTES
-        raise SynthesisError("internal_error", f"{came} samples came; the receipt says {samples}")

@@ -12,15 +12,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from f5ctl.client import Client, answer
+from f5ctl.client import Client
 from f5ctl.errors import F5Error, NoDaemonError, TryAgainError
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Audio, Reply, Say
-from f5ctl.speech.output import check_complete, file_tag
+from f5ctl.protocol import Say
+from f5ctl.speech.conversation import Conversation
+from f5ctl.speech.output import file_tag
 from f5ctl.speech.sinks import Sink
 
 PATIENCE_S: Final = 300.0  # since a daemon last answered
 WAIT_S: Final = 0.5
+CURABLE: Final = (NoDaemonError, TryAgainError)
 MAX_LOSSES: Final = 10  # daemons that went away under the request: it may be to blame
 
 
@@ -34,48 +36,46 @@ class Retry:
         self._reconnect = reconnect
         self._began_at = self._heard_at = time.monotonic()
         self._losses = 0
-        self._held: list[Audio] = []  # of a file, whose bytes may differ the next time
 
     def speak(self, sink: Sink, line: StatusLine) -> dict[str, Any]:
         """Feed the audio to `sink` and return the receipt; what cannot be helped raises as without --retry."""
         try:
-            while True:
-                try:
-                    receipt = self._once(sink, line)
-                    break
-                except (NoDaemonError, TryAgainError) as error:
-                    line.show("trying again")
-                    self._wait(error)
-            for chunk in self._held:
-                sink.add(chunk.data, chunk.sample_rate_hz)
-            check_complete(receipt, self._request, sink.audio_bytes)
+            while (receipt := self._try(sink, line)) is None:
+                pass
             sink.note(file_tag(receipt, self._request))
             line.show("playing")
             sink.finish()
-        except BaseException:
-            sink.abort()
-            self._client.cancel(self._request.id)
-            raise
         finally:
+            sink.abort()  # nothing, once it is finished
             self._client.close()
         return receipt
 
+    def _try(self, sink: Sink, line: StatusLine) -> dict[str, Any] | None:
+        """Return the receipt; None when it is to be tried again, on a new connection."""
+        try:
+            return self._once(sink, line)
+        except CURABLE as error:
+            line.show("trying again")
+            self._wait(error)
+            return None
+
     def _once(self, sink: Sink, line: StatusLine) -> dict[str, Any]:
-        self._held.clear()
         skip = sink.audio_bytes
-        last: Reply | None = None
-        for last in self._client.replies(self._client.send(self._timely())):
-            self._heard_at = time.monotonic()
-            if not isinstance(last, Audio):
-                line.report(last)
-            elif self._request.encoding != "pcm":
-                self._held.append(last)
-            else:
-                new = last.data[skip:]
-                skip = max(0, skip - len(last.data))
-                if new:
-                    sink.add(new, last.sample_rate_hz)
-        return answer(last)
+        with Conversation(self._client, line.report) as talk, sink.silenced_by_errors(but=CURABLE):
+            part = talk.ask(self._timely())
+            while part.last is None:
+                talk.hear()
+                self._heard_at = time.monotonic()
+                if self._request.encoding != "pcm":
+                    continue  # the bytes of a file may differ the next time: it is written when it is whole
+                for chunk in part.take():
+                    if new := chunk[skip:]:
+                        sink.add(new, part.rate_hz)
+                    skip = max(0, skip - len(chunk))
+            receipt = part.receipt()
+            for chunk in part.take():
+                sink.add(chunk, part.rate_hz)
+        return receipt
 
     def _timely(self) -> Say:
         """Return the request with what is left of its time."""

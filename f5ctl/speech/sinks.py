@@ -15,12 +15,13 @@ import select
 import stat
 import struct
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
 from f5ctl.errors import OutputError
+from f5ctl.protocol import SAMPLE_BYTES
 
-SAMPLE_BYTES: Final = 2
 UNKNOWN_SIZE: Final = 0xFFFFFFFF
 STDOUT_NAMES: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
@@ -97,6 +98,17 @@ class Sink(ABC):
             self._put(tail)
         self._complete(wav_header(self._rate_hz, self.audio_bytes, len(tail)) if self._wav else b"")
         self._settled = True
+
+    @contextlib.contextmanager
+    def silenced_by_errors(self, *, but: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
+        """Abort when the block raises anything `but` these: silence first, whatever else is to be tidied up."""
+        try:
+            yield
+        except but:
+            raise
+        except BaseException:
+            self.abort()
+            raise
 
     def abort(self) -> None:
         """Give the output up, leaving nothing half-made behind; nothing happens after `finish`."""

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeAlias
 
-from f5ctl.client import SILENCE_S, Client, answer, new_id
-from f5ctl.errors import NoDaemonError
+from f5ctl.client import Client, new_id
+from f5ctl.parameters import SPEED_BOUND
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import BOUNDS, SAMPLE_RATE_HZ, TERMINAL_TYPES, Audio, Reply, Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import silence_tag
-from f5ctl.speech.output import check_complete, file_tag
-from f5ctl.speech.sinks import SAMPLE_BYTES
+from f5ctl.speech import conversation
+from f5ctl.speech.conversation import Conversation
+from f5ctl.speech.output import file_tag
 from f5ctl.speech.srt import Cue
 
 IN_FLIGHT: Final = 4
 FIT_MARGIN_S: Final = 0.02  # two frames: lengths are whole frames
-MOST_SPEED: Final = BOUNDS["speed"].high
+MOST_SPEED: Final = SPEED_BOUND.high
 LATE_S: Final = 0.05  # what nobody notices
 
 
@@ -64,16 +65,13 @@ class Taker(Protocol):
         """Take the receipt of the samples since the last one."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Take:
-    """A part on its way: its request as sent, and the audio that came and is not yet written."""
+    """A part of the script on its way; `first_try` is what a slot was too short for."""
 
     part: Part
-    request: Say | None = None
-    chunks: list[bytes] = field(default_factory=list)
-    size_bytes: int = 0
-    last: Reply | None = None
-    first_try: tuple[bytes, dict[str, Any]] | None = None  # of a slot that it was too long for
+    asked: conversation.Part | None = None
+    first_try: tuple[bytes, dict[str, Any]] | None = None
 
 
 class Speaker:
@@ -93,11 +91,10 @@ class Speaker:
         warn: Callable[[str], None],
     ) -> None:
         self.cues: list[Cue] = []
-        self._client = client
+        self._talk = Conversation(client, line.report)
         self._todo = deque(parts)
         self._takes: deque[_Take] = deque()
         self._out = out
-        self._line = line
         self._report = report
         self._warn = warn
         self._samples = 0  # written
@@ -109,87 +106,63 @@ class Speaker:
         Raises:
             F5Error: what the daemon answered, or that it is gone.
         """
-        try:
+        with self._talk:
             while self._todo or self._takes:
                 self._ask()
                 while self._takes and self._write(self._takes[0]):
                     self._takes.popleft()
                     self._ask()
                 if self._takes:
-                    self._hear()
+                    self._talk.hear()
             self._put_silence(self._end_s - self._now_s)
-        except BaseException:
-            self._client.cancel(*(take.request.id for take in self._takes if take.request))
-            raise
 
     @property
     def _now_s(self) -> float:
         return self._samples / SAMPLE_RATE_HZ
 
     def _ask(self) -> None:
-        while self._todo and sum(take.last is None for take in self._takes if take.request) < IN_FLIGHT:
+        while self._todo and self._talk.unfinished < IN_FLIGHT:
             part = self._todo.popleft()
-            take = _Take(part)
-            if not isinstance(part, Silence):
-                take.request = part.request
-                self._client.send(part.request)
-            self._takes.append(take)
-
-    def _hear(self) -> None:
-        reply = self._client.wait(SILENCE_S)
-        if reply is None:
-            raise NoDaemonError(f"the daemon has not answered for {SILENCE_S:.0f} s")
-        take = next((take for take in self._takes if take.request and take.request.id == reply.id), None)
-        if take is None:
-            return
-        if isinstance(reply, Audio):
-            take.chunks.append(reply.data)
-            take.size_bytes += len(reply.data)
-        elif isinstance(reply, TERMINAL_TYPES):
-            take.last = reply
-        elif take is self._takes[0]:
-            self._line.report(reply)
+            asked = None if isinstance(part, Silence) else self._talk.ask(part.request)
+            self._takes.append(_Take(part, asked))
 
     def _write(self, take: _Take) -> bool:
         """Write what there is of the first part; return whether that is all of it."""
-        if isinstance(take.part, Silence):
-            self._put_silence(take.part.duration_s)
+        if isinstance(take.part, Silence) or take.asked is None:
+            self._put_silence(take.part.duration_s if isinstance(take.part, Silence) else 0.0)
             return True
+        asked = take.asked
         if isinstance(take.part, Speech):
-            for chunk in take.chunks:
+            for chunk in asked.take():
                 self._put(chunk)
-            take.chunks = []
-        if take.last is None or take.request is None:
+        if asked.last is None:
             return False
-        receipt = answer(take.last)
-        check_complete(receipt, take.request, take.size_bytes)
+        receipt = asked.receipt()
+        self._talk.drop(asked)
         if isinstance(take.part, Slot):
-            return self._fit(take, take.part, receipt)
-        began_s = self._now_s - take.size_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
-        self.cues.extend(_cues(receipt, take.request.text, began_s, self._now_s))
-        self._out.note(file_tag(receipt, take.request))
+            return self._fit(take, take.part, asked, receipt)
+        began_s = self._now_s - asked.came_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
+        self.cues.extend(_cues(receipt, asked.request.text, began_s, self._now_s))
+        self._out.note(file_tag(receipt, asked.request))
         self._report(receipt)
         return True
 
-    def _fit(self, take: _Take, slot: Slot, receipt: dict[str, Any]) -> bool:
+    def _fit(self, take: _Take, slot: Slot, asked: conversation.Part, receipt: dict[str, Any]) -> bool:
         """Write the slot's audio when it fits or cannot be made to; else ask for a faster one."""
-        audio = b"".join(take.chunks)
+        audio = b"".join(asked.take())
         room_s = slot.cue.end_s - max(slot.cue.start_s, self._now_s)
         length_s = len(audio) / SAMPLE_BYTES / SAMPLE_RATE_HZ
         if take.first_try and len(take.first_try[0]) <= len(audio):
             audio, receipt = take.first_try  # a text so short that its tempo is fixed
-        elif length_s > room_s and not take.first_try and take.request is not None:
-            speed = (take.request.speed or 1.0) * length_s / max(room_s - FIT_MARGIN_S, FIT_MARGIN_S)
+        elif length_s > room_s and not take.first_try:
+            speed = (asked.request.speed or 1.0) * length_s / max(room_s - FIT_MARGIN_S, FIT_MARGIN_S)
             take.first_try = (audio, receipt)
-            take.request = replace(take.request, id=new_id(), speed=min(speed, MOST_SPEED))
-            take.chunks, take.size_bytes, take.last = [], 0, None
-            self._client.send(take.request)
+            take.asked = self._talk.ask(replace(asked.request, id=new_id(), speed=min(speed, MOST_SPEED)))
             return False
         self._put_silence(slot.cue.start_s - self._now_s)
         began_s = self._now_s
         self._put(audio)
-        if take.request is not None:
-            self._out.note(file_tag(receipt, take.request))
+        self._out.note(file_tag(receipt, asked.request))
         self._end_s = max(self._end_s, slot.cue.end_s)
         if self._now_s > slot.cue.end_s + LATE_S:
             where = f"the cue at {slot.cue.start_s:g} s ({slot.cue.text[:30]!r})"

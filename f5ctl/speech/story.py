@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from f5ctl.errors import BadRequestError
-from f5ctl.protocol import BOUNDS
+from f5ctl.parameters import PARAMETERS, named
 from f5ctl.speech.inputs import read_recording
 from f5ctl.speech.marks import MAIN
 from f5ctl.speech.texts import checked_text, unreadable
@@ -22,15 +22,7 @@ from f5ctl.speech.texts import checked_text, unreadable
 EXAMPLES: Final = "infer/examples/"
 MAX_FILE_BYTES: Final = 2**20
 
-PARAMETERS: Final[tuple[str, ...]] = (
-    "nfe_step",
-    "cfg_strength",
-    "sway_sampling_coef",
-    "speed",
-    "fix_duration",
-    "cross_fade_duration",
-    "target_rms",
-)
+_NUMBERS: Final = named("story", numbers=True)
 _TEXTS: Final = ("model", "ref_audio", "ref_text", "gen_text", "gen_file", "output_dir", "output_file")
 _OF_VOICE: Final = frozenset({"ref_audio", "ref_text", "speed"})
 # What upstream loads besides its released models: here a table of the daemon's configuration.
@@ -111,21 +103,20 @@ class _Reader:
                 raise BadRequestError("bad_parameter", line)
         if document.get("vocoder_name", "vocos") != "vocos":
             raise self._wrong("vocoder_name", document["vocoder_name"], "only vocos is served")
-        known = {*_TEXTS, *PARAMETERS, *_CHECKPOINT, *_NO_MATTER, "remove_silence", "vocoder_name", "voices"}
+        known = {*_TEXTS, *_NUMBERS, *_CHECKPOINT, *_NO_MATTER, "remove_silence", "vocoder_name", "voices"}
         ignored = sorted(
             name for name in document if name not in known or (name in _NO_MATTER and document[name])
         )
         parameters: dict[str, float] = {
-            name: self._number(name, document[name]) for name in PARAMETERS if name in document
+            name: self._value(name, document[name]) for name in _NUMBERS if name in document
         }
-        if not isinstance(document.get("remove_silence", False), bool):
-            raise self._wrong("remove_silence", document["remove_silence"], "it must be true or false")
+        remove_silence = self._value("remove_silence", document.get("remove_silence", False))
         return Story(
             voices=self._voices(),
             model=document.get("model") or None,
             text=self._text(),
             output=self._output(),
-            remove_silence=document.get("remove_silence", False),
+            remove_silence=remove_silence,
             parameters=parameters,
             warnings=tuple(f"{self._path}: {name} is ignored" for name in ignored),
         )
@@ -150,15 +141,13 @@ class _Reader:
             raise BadRequestError("bad_parameter", f"{self._path}: {prefix}ref_audio is missing")
         audio = read_recording(self._find(table["ref_audio"]))
         text = table.get("ref_text", "").strip() or _KNOWN_TEXTS.get(hashlib.sha256(audio).hexdigest())
-        speed = float(self._number("speed", table["speed"])) if "speed" in table else None
+        speed = float(self._value("speed", table["speed"])) if "speed" in table else None
         return StoryVoice(audio, text, speed)
 
-    def _number(self, name: str, value: Any) -> float:
-        bound = BOUNDS[name]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._wrong(name, value, "it must be a number")
-        if not bound.admits(value) or (name == "nfe_step" and not isinstance(value, int)):
-            raise self._wrong(name, value, f"the limit is {bound}")
+    def _value(self, name: str, value: Any) -> Any:
+        """Return the value of parameter `name`, or raise BadRequestError."""
+        if fault := PARAMETERS[name].fault(value):
+            raise BadRequestError("bad_parameter", f"{self._path}: {name} is {fault}")
         return value
 
     def _text(self) -> str | None:

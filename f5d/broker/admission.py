@@ -13,17 +13,10 @@ from typing import Any, Final
 import msgspec
 
 from f5ctl.errors import BadRequestError, F5Error
+from f5ctl.parameters import PARAMETERS, check
 from f5ctl.protocol import (
-    BOUNDS,
-    ENCODINGS,
     ID_PATTERN,
-    LANGUAGE_PATTERN,
-    LANGUAGE_WORDS,
-    MAX_NAME_BYTES,
-    MAX_REF_AUDIO_BYTES,
-    MAX_REF_TEXT_BYTES,
     MAX_REQUEST_ITEMS,
-    MAX_TEXT_BYTES,
     REQUEST_TYPES,
     Cancel,
     Request,
@@ -35,15 +28,8 @@ from f5d.catalog.voices import Reference
 from f5d.engine.types import Parameters
 
 _ENVELOPE: Final = frozenset({"v", "type"})
-_PARAMETERS: Final = (
-    "nfe_step",
-    "cfg_strength",
-    "sway_sampling_coef",
-    "speed",
-    "seed",
-    "fix_duration",
-    "cross_fade_duration",
-    "target_rms",
+_NUMBERS: Final = tuple(
+    name for name, parameter in PARAMETERS.items() if parameter.bound and name in Parameters.__struct_fields__
 )
 
 
@@ -80,7 +66,8 @@ def parse_request(frame: bytes) -> Request:
             _check_say(request)
         elif isinstance(request, Cancel) and (request.job is None) == (request.request is None):
             raise BadRequestError("bad_parameter", "cancel needs either job or request")
-        _check_name("model", getattr(request, "model", None))
+        elif (model := getattr(request, "model", None)) is not None:
+            check("model", model)
     except F5Error as error:
         raise Refusal(request_id, error) from None
     return request
@@ -90,7 +77,7 @@ def fill_parameters(
     say: Say, configured: Mapping[str, float], spec: ModelSpec, *, language: str, seed: int
 ) -> Parameters:
     """Return `say`'s parameters: its own, else the daemon's, else the model's; `seed` when it names none."""
-    own = {name: value for name in _PARAMETERS if (value := getattr(say, name)) is not None}
+    own = {name: value for name in _NUMBERS if (value := getattr(say, name)) is not None}
     defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, "seed": seed, **configured}
     return Parameters(
         **(defaults | own), language=language, remove_silence=say.remove_silence, stream=say.stream
@@ -115,8 +102,8 @@ def _convert(body: dict[str, Any]) -> Request:
             known_fields = ", ".join(known)
             raise BadRequestError("bad_message", f"{name}: unknown field {field!r:.80}; known: {known_fields}")
     encoding = body.get("encoding")
-    if isinstance(encoding, str) and cls is Say and encoding not in ENCODINGS:
-        raise BadRequestError("bad_parameter", f"encoding is {encoding!r:.80}; known: {', '.join(ENCODINGS)}")
+    if isinstance(encoding, str) and cls is Say:
+        check("encoding", encoding)
     try:
         # bytes among the built-in types: msgspec would else read a text as base64
         return msgspec.convert(body, cls, strict=True, builtin_types=(bytes,))
@@ -125,56 +112,22 @@ def _convert(body: dict[str, Any]) -> Request:
 
 
 def _check_say(say: Say) -> None:
-    _check_text(say.text)
-    _check_reference(say)
-    for name in (*_PARAMETERS, "timeout_s", "priority"):
+    for name in PARAMETERS:
         value = getattr(say, name)
-        if value is not None and not BOUNDS[name].admits(value):
-            raise BadRequestError("bad_parameter", f"{name} is {value:g}; the limit is {BOUNDS[name]}")
-    _check_name("voice", say.voice)
-    _check_name("recording", say.label)
-    if say.language is not None and not LANGUAGE_PATTERN.fullmatch(say.language):
-        raise BadRequestError("bad_parameter", f"language is {say.language!r:.80}; it can be {LANGUAGE_WORDS}")
-
-
-def _check_text(text: str) -> None:
-    size = len(text.encode())
-    if size > MAX_TEXT_BYTES:
-        raise BadRequestError("bad_text", f"text is {size} bytes; the limit is {MAX_TEXT_BYTES}")
-    if not text.strip():
+        if value is not None:
+            check(name, value)
+    if not say.text.strip():
         raise BadRequestError("bad_text", "text is empty")
-    if not any(character.isalnum() for character in text):
+    if not any(character.isalnum() for character in say.text):
         raise BadRequestError("bad_text", "text has no letter or digit; there is nothing to speak")
-
-
-def _check_reference(say: Say) -> None:
     if say.ref_audio is None:
         for name in ("ref_text", "label"):
             if getattr(say, name) is not None:
                 raise BadRequestError("bad_parameter", f"{name} is given without ref_audio")
-        return
-    if say.voice is not None:
+    elif say.voice is not None:
         raise BadRequestError("bad_parameter", "voice and ref_audio are both given; choose one")
-    if not say.ref_audio:
-        raise BadRequestError("bad_audio", "ref_audio is empty")
-    if len(say.ref_audio) > MAX_REF_AUDIO_BYTES:
-        line = f"ref_audio is {len(say.ref_audio)} bytes; the limit is {MAX_REF_AUDIO_BYTES}"
-        raise BadRequestError("bad_audio", line)
-    if say.ref_text is not None:
-        size = len(say.ref_text.encode())
-        if size > MAX_REF_TEXT_BYTES:
-            raise BadRequestError("bad_text", f"ref_text is {size} bytes; the limit is {MAX_REF_TEXT_BYTES}")
-        if not say.ref_text.strip():
-            raise BadRequestError("bad_text", "ref_text is empty; leave it out to have it transcribed")
-
-
-def _check_name(what: str, name: str | None) -> None:
-    if name is None:
-        return
-    size = len(name.encode())
-    if not 1 <= size <= MAX_NAME_BYTES:
-        line = f"the {what}'s name is {size} bytes; the limit is 1 to {MAX_NAME_BYTES}"
-        raise BadRequestError("bad_parameter", line)
+    if say.ref_text is not None and not say.ref_text.strip():
+        raise BadRequestError("bad_text", "ref_text is empty; leave it out to have it transcribed")
 
 
 def own_reference(say: Say) -> Reference | None:

@@ -125,7 +125,7 @@ class Requests:
             say,
             defaults,
             spec,
-            language=say.language or language or self._config.language or spec.language,
+            language=say.language or language or self._configured_language or spec.language,
             seed=secrets.randbelow(SEEDS),
         )
         job = self._jobs.admit(
@@ -147,6 +147,10 @@ class Requests:
         )
         self._accept(job, now)
         log.debug("job %s says %r", job.id, say.text)
+
+    @property
+    def _configured_language(self) -> str | None:
+        return None if self._config.language == "auto" else self._config.language
 
     def _load(self, client: Client, load: Load, now: float) -> None:
         self._refuse_when_draining()

@@ -7,28 +7,33 @@ broker can see: a job that was cut off is taken up again from (`first_segment`, 
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from f5ctl.parameters import PARAMETERS
 from f5d.catalog.spec import SAMPLE_RATE_HZ, ModelSpec
 from f5d.catalog.voices import Reference
+
+
+def _default(name: str) -> Any:
+    return PARAMETERS[name].default
 
 
 class Parameters(msgspec.Struct, frozen=True):
     """Everything besides text, model and voice that decides the audio of a job."""
 
-    nfe_step: int = 32
-    cfg_strength: float = 2.0
-    sway_sampling_coef: float = -1.0
-    speed: float = 1.0
+    nfe_step: int = _default("nfe_step")
+    cfg_strength: float = _default("cfg_strength")
+    sway_sampling_coef: float = _default("sway_sampling_coef")
+    speed: float = _default("speed")
     seed: int = 0
     fix_duration: float | None = None  # s, reference included, as upstream counts it
     remove_silence: bool = False
     stream: bool = False  # somebody listens already: a short first segment
     language: str = "none"  # whose words numbers are read out in
-    cross_fade_duration: float = 0.15  # s
-    target_rms: float = 0.1
+    cross_fade_duration: float = _default("cross_fade_duration")  # s
+    target_rms: float = _default("target_rms")
 
     @property
     def cross_fade_samples(self) -> int:

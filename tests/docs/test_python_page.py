@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from f5ctl.protocol import BOUNDS
+from f5ctl.parameters import PARAMETERS
 from f5d import F5TTSInference, F5TTSInferenceService
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
@@ -36,8 +36,8 @@ def test_every_parameter_has_its_default_and_range(heading: str) -> None:
     for name, parameter in parameters.items():
         default, limits = table[name]
         assert default == ("" if parameter.default is parameter.empty else repr(parameter.default)), name
-        if name in BOUNDS:
-            assert limits == str(BOUNDS[name]), name
+        if name in PARAMETERS and PARAMETERS[name].bound:
+            assert limits == str(PARAMETERS[name].bound), name
 
 
 def test_the_service_has_its_methods() -> None:

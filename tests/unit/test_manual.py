@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from f5ctl.cli import VERBS
-from f5d.config import KEYS
+from f5d.keys import KEYS
 
 MANUAL = Path(__file__).parents[2] / "docs" / "manual.py"
 

@@ -112,11 +112,11 @@ GOOD: dict[str, Any] = msgpack.unpackb(pack(VOICE))
         (GOOD | {"text": 5}, "its text is missing"),
         (GOOD | {"preview": "x"}, "its preview is missing"),
         (GOOD | {"defaults": []}, "its defaults is missing"),
-        (GOOD | {"defaults": {"speed": 9}}, "its default 'speed' is missing or wrong"),
-        (GOOD | {"defaults": {"speed": True}}, "its default 'speed'"),
-        (GOOD | {"defaults": {"nfe_step": 1.5}}, "its default 'nfe_step'"),
-        (GOOD | {"defaults": {"timeout_s": 1}}, "its default 'timeout_s'"),
-        (GOOD | {"defaults": {"language": "../x"}}, "its default 'language'"),
+        (GOOD | {"defaults": {"speed": 9}}, "its default speed is 9; the limit is 0.5 to 2"),
+        (GOOD | {"defaults": {"speed": True}}, "its default speed is True; it must be a number"),
+        (GOOD | {"defaults": {"nfe_step": 1.5}}, "its default nfe_step is 1.5; it must be a whole number"),
+        (GOOD | {"defaults": {"timeout_s": 1}}, "its default timeout_s is no parameter of a voice"),
+        (GOOD | {"defaults": {"language": "../x"}}, "its default language is '../x'; it can be a language"),
     ],
 )
 def test_a_file_that_is_no_good_voice(body: bytes | dict[str, Any], line: str) -> None:

@@ -1,41 +1,90 @@
-"""The options of the parameters, from the protocol's table."""
+"""The options that set a parameter, from the table (f5ctl/parameters.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
-from f5ctl.protocol import BOUNDS, Bound
-
-if TYPE_CHECKING:
-    pass
+from f5ctl.cli.base.settings import Decorated, option
+from f5ctl.parameters import PARAMETERS, PRIORITIES, QUALITIES
 
 
-QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
+class Value(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A value that parameter `name` may have."""
+
+    def __init__(self, name: str) -> None:
+        self._parameter = PARAMETERS[name]
+        self.name = {int: "n", float: "x"}.get(self._parameter.kind, "text")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value, or fail with it and the limit."""
+        value = self._parameter.read(str(value))
+        if fault := self._parameter.fault(value):
+            self.fail(fault, param, ctx)
+        return value
 
 
-PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
+def parameter(
+    name: str,
+    *,
+    flag: str = "",
+    told: str = "",
+    section: str = "Options",
+    rare: bool = False,
+) -> Callable[[Decorated], Decorated]:
+    """Return the option that sets parameter `name`, as click's decorator."""
+    meaning = PARAMETERS[name].meaning
+    return option(
+        flag or f"--{name.replace('_', '-')}",
+        name,
+        type=Value(name),
+        section=section,
+        rare=rare,
+        help=told or f"{meaning[0].upper()}{meaning[1:]}.",
+    )
 
 
-class Number(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
-    """A number inside the protocol's bounds for `field`."""
+def quality(section: str) -> Callable[[Decorated], Decorated]:
+    """Return the option that names a number of ODE steps."""
+    return option(
+        "--quality",
+        metavar="NAME",
+        type=click.Choice(list(QUALITIES)),
+        section=section,
+        help=f"{_listed(QUALITIES)}: {_listed(QUALITIES.values())} ODE steps.",
+    )
 
-    def __init__(self, field: str, kind: type[int | float]) -> None:
-        self.name = "n" if kind is int else "x"
-        self._bound: Bound = BOUNDS[field]
-        self._kind = kind
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number, or fail with the value and the limit."""
-        try:
-            number = self._kind(value)
-        except ValueError:
-            self.fail(f"{value!r} is not {'a whole number' if self._kind is int else 'a number'}", param, ctx)
-        if not self._bound.admits(number):
-            self.fail(f"{value} is out of range: {self._bound}", param, ctx)
-        return number
+def priority(section: str, default: str | None = None) -> Callable[[Decorated], Decorated]:
+    """Return the option that names whose turn it is."""
+    return option(
+        "--priority",
+        metavar="NAME",
+        type=click.Choice(list(PRIORITIES)),
+        default=default,
+        section=section,
+        rare=True,
+        help=f"{_listed(PRIORITIES)}: whose turn it is while others speak too.",
+    )
+
+
+def steps(quality: str | None, nfe_step: int | None) -> int | None:
+    """Return the ODE steps that the two options ask for together, None for the model's."""
+    if quality is None:
+        return nfe_step
+    if nfe_step is not None:
+        raise click.UsageError("--quality and --nfe-step exclude each other")
+    return QUALITIES[quality]
+
+
+def check_voice(voice: str | None, ref_audio: str | None, ref_text: str | None) -> None:
+    """Raise click.UsageError unless the options name one voice at most."""
+    if ref_audio and voice:
+        raise click.UsageError("--voice and --ref-audio exclude each other")
+    if ref_text and not ref_audio:
+        raise click.UsageError("--ref-text belongs to --ref-audio")
 
 
 def _listed(words: Iterable[object]) -> str:

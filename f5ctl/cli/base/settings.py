@@ -10,7 +10,7 @@ import click
 
 from f5ctl.socketpath import client_socket_path
 
-_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _HELP_ALL: Final = "f5ctl.help_all"  # key of the context's notes
 
 
@@ -24,7 +24,7 @@ class Settings:
         self.quiet = False
 
 
-def common_options(function: _Decorated) -> _Decorated:
+def common_options(function: Decorated) -> Decorated:
     """Add the options that stand before or after any verb."""
 
     def note(
@@ -80,7 +80,7 @@ class SectionOption(click.Option):
 
 def option(
     *declarations: str, section: str = "Options", rare: bool = False, **attributes: Any
-) -> Callable[[_Decorated], _Decorated]:
+) -> Callable[[Decorated], Decorated]:
     """Return click's decorator for an option that is listed under `section`."""
     return click.option(*declarations, cls=SectionOption, section=section, rare=rare, **attributes)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from types import NoneType
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
 
 from f5ctl import errors
 from f5ctl.errors import error_from_wire
+from f5ctl.parameters import PARAMETERS
 from f5ctl.protocol import (
-    BOUNDS,
     ENCODINGS,
     ID_PATTERN,
     MAX_MESSAGE_BYTES,
@@ -82,16 +84,23 @@ def test_the_limits_are_the_code_s() -> None:
     assert f"`{ID_PATTERN.pattern}`" in PAGE
 
 
-@pytest.mark.parametrize("name", BOUNDS)
-def test_bounds_and_defaults_of_parameters(name: str) -> None:
-    """Each parameter's row has its bound and its default."""
-    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
-    bound = BOUNDS[name]
-    assert f"{int(bound.low) if bound.low == int(bound.low) else bound.low} to " in row
-    assert f" to {int(bound.high) if bound.high == int(bound.high) else bound.high}" in row
-    default = getattr(Parameters(), name, None)
-    if default is not None and name != "seed":
-        assert row.rstrip(" |").endswith(f"| {default:g}")
+def test_the_fields_of_a_say_are_the_table_s() -> None:
+    """Each field of `say` is one row of the table of parameters, in the same order and of the same type."""
+    assert list(PARAMETERS) == [field.name for field in fields(Say) if field.name != "id"]
+    hints = get_type_hints(Say)
+    for name, parameter in PARAMETERS.items():
+        kinds = set(get_args(hints[name])) or {hints[name]}
+        kind = str if name == "encoding" else next(iter(kinds - {NoneType}))
+        assert parameter.kind is kind, name
+
+
+def test_defaults_are_the_engine_s() -> None:
+    """What holds when nobody sets a parameter is what the engine's message has, and the page says it."""
+    for name in Parameters.__struct_fields__:
+        parameter, default = PARAMETERS[name], getattr(Parameters(), name)
+        if parameter.default is not None:
+            assert parameter.default == default
+            assert parameter.default_words.startswith(f"{default:g}")
 
 
 def test_exit_statuses_and_retryable_of_codes() -> None:

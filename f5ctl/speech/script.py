@@ -1,4 +1,4 @@
-"""The rest of `f5ctl say` for texts of several requests: tags, pauses, stories, subtitles."""
+"""A text of several requests: from tags, pauses, stories and cues to the parts that speaker.py speaks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,14 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.settings import Settings
 from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, OutputError
-from f5ctl.printing import emit, emit_json
-from f5ctl.progress import StatusLine
+from f5ctl.parameters import seed_after
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say, Status
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags
-from f5ctl.speech.feed import SEED_STRIDE, SEEDS
 from f5ctl.speech.marks import MAIN, Words, parse_script, pause_s
-from f5ctl.speech.output import Output
 from f5ctl.speech.sinks import FileSink, Sink
-from f5ctl.speech.speaker import Part, Silence, Slot, Speaker, Speech
+from f5ctl.speech.speaker import Part, Silence, Slot, Speech
 from f5ctl.speech.srt import Cue, format_srt, format_vtt, parse_srt, short_cues
 from f5ctl.speech.story import Story, read_story
 from f5ctl.speech.texts import nothing_to_speak
@@ -52,72 +47,27 @@ class Reading:
         """The file that the story asks for."""
         return self.story.output if self.story else None
 
-    def speak(
-        self,
-        settings: Settings,
-        request: Say,
-        target: Output,
-        report: Callable[[dict[str, Any]], None],
-        *,
-        remove_silence: bool | None,
-    ) -> None:
-        """Speak `request`'s text into `target`, then write the subtitles; `report` gets each receipt.
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the story says that is not heeded."""
+        return self.story.warnings if self.story else ()
 
-        `request` has what is the same for all parts. `remove_silence` None leaves that to the story.
+    def parts(self, request: Say, *, remove_silence: bool | None) -> list[Part]:
+        """Return the parts of `request`'s text; `request` has what is the same for all of them.
+
+        `remove_silence` None leaves that to the story.
+
+        Raises:
+            BadRequestError: there is nothing to speak, or a mark or a cue is wrong.
         """
-        line = StatusLine(quiet=settings.quiet)
-
-        def warn(text: str) -> None:
-            line.clear()
-            _warn(settings, text)
-
-        parts = self._all_parts(settings, request, remove_silence=remove_silence)
-        if target.path is not None and target.path == self.output:
-            _make_folder(target.path)
-        try:
-            with target.open() as sink, connect(settings, line, start=True) as client:
-                self._check_voices(client, parts)
-                out = sink if target.encoding == "pcm" else _Encoded(sink, target.encoding)
-                speaker = Speaker(client, parts, out, line=line, report=report, warn=warn)
-                speaker.speak()
-                line.show("playing")
-                out.finish()
-        finally:
-            line.clear()
-        if self.subtitles is not None:
-            _write_subtitles(self.subtitles, speaker.cues, split=not self.is_srt)
-
-    def preview(self, settings: Settings, request: Say, *, remove_silence: bool | None, as_json: bool) -> None:
-        """Print how `request`'s text would be spoken, with `as_json` the daemon's answers line by line."""
-        from f5ctl.speech.preview import ask, table, warnings
-
-        line = StatusLine(quiet=settings.quiet)
-        parts = self._all_parts(settings, request, remove_silence=remove_silence)
-        try:
-            with connect(settings, line, start=True, timeout_s=request.timeout_s) as client:
-                self._check_voices(client, parts)
-                answers = ask(client, parts, line)
-        finally:
-            line.clear()
-        for warning in warnings(answers):
-            _warn(settings, warning)
-        if as_json:
-            for found in filter(None, answers):
-                emit_json(found)
-        else:
-            emit("\n".join(table(parts, answers)))
-
-    def _all_parts(self, settings: Settings, request: Say, *, remove_silence: bool | None) -> list[Part]:
         if self.story is not None:
             request = _with_story(request, self.story, remove_silence=remove_silence)
-            for warning in self.story.warnings:
-                _warn(settings, warning)
-        parts = self._slots(request) if self.is_srt else self._parts(request)
+        parts = self._slots(request) if self.is_srt else self._marked(request)
         if all(isinstance(part, Silence) for part in parts):
             raise nothing_to_speak()
         return parts
 
-    def _parts(self, request: Say) -> list[Part]:
+    def _marked(self, request: Say) -> list[Part]:
         parts: list[Part] = []
         spoken = 0
         for part in parse_script(request.text, paragraph_pause_s=self.paragraph_pause_s):
@@ -141,7 +91,7 @@ class Reading:
 
     def _request(self, template: Say, words: Words, number: int) -> Say:
         """Return the request for text number `number`, in the voice that it names."""
-        seed = None if template.seed is None else (template.seed + SEED_STRIDE * number) % SEEDS
+        seed = None if template.seed is None else seed_after(template.seed, number)
         request = replace(
             template,
             id=new_id(),
@@ -167,8 +117,8 @@ class Reading:
             return with_private_voice(named)
         return request
 
-    def _check_voices(self, client: Client, parts: Sequence[Part]) -> None:
-        """Refuse a tag that names no voice, before anything is spoken."""
+    def check_voices(self, client: Client, parts: Sequence[Part]) -> None:
+        """Refuse a tag that names no voice (BadRequestError), before anything is spoken."""
         wanted = [part.request.voice for part in parts if not isinstance(part, Silence) and part.request.voice]
         if not wanted:
             return
@@ -197,17 +147,12 @@ def read_options(
     return Reading(read_story(config) if config else None, is_srt, subtitles, seconds)
 
 
-def _warn(settings: Settings, text: str) -> None:
-    if not settings.quiet:
-        emit(f"f5ctl: warning: {text}", to_stderr=True)
-
-
 def is_plain(text: str) -> bool:
     """Return True when a text that holds a bracket is one request all the same."""
     return parse_script(text) == [Words(MAIN, text.strip())]
 
 
-class _Encoded:
+class Encoded:
     """Keeps samples until the end and hands the sink a file of them."""
 
     def __init__(self, sink: Sink, encoding: str) -> None:
@@ -236,7 +181,8 @@ class _Encoded:
         self._sink.finish()
 
 
-def _write_subtitles(path: str, cues: Sequence[Cue], *, split: bool) -> None:
+def write_subtitles(path: str, cues: Sequence[Cue], *, split: bool) -> None:
+    """Write subtitles in the format of the suffix; with `split` long cues become short ones."""
     short = [piece for cue in cues for piece in short_cues(cue)] if split else list(cues)
     text = SUBTITLES[os.path.splitext(path)[1].lower()](short)
     with FileSink(path, wav=False) as sink:
@@ -244,7 +190,8 @@ def _write_subtitles(path: str, cues: Sequence[Cue], *, split: bool) -> None:
         sink.finish()
 
 
-def _make_folder(path: str) -> None:
+def make_folder(path: str) -> None:
+    """Make the folder of a file (OutputError when it cannot be made)."""
     try:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     except OSError as error:

@@ -1,0 +1,132 @@
+"""The keys of f5d.toml's top level: what each admits, what it is for, and which flag sets it.
+
+The one table of settings: from it come the checks of the file, the environment and the flags, the options of
+`f5d serve`, and systemd/f5d.toml with its comments (`make pages`). The defaults are those of `config.Config`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from f5ctl.bounds import Bound, Rule
+from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
+from f5d.system.journal import LOG_LEVELS
+
+FILLED: Final = r"\S.*"
+FILLED_WORDS: Final = "a text that is not empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(Rule):
+    """One key of the file's top level: what it admits, and its comment in systemd/f5d.toml.
+
+    `{limits}` in the comment stands for what is admitted. `metavar` is that of its flag of `f5d serve`, for the
+    keys that have one.
+    """
+
+    comment: str
+    metavar: str = ""
+    needs_restart: bool = False
+
+    @property
+    def told(self) -> str:
+        """The comment, with the limits in it."""
+        return self.comment.format(limits=self.limits)
+
+    @property
+    def phrase(self) -> str:
+        """The comment's first sentence, for the flag's help."""
+        return f"{re.split(r'[.;] |[.;]$', ' '.join(self.told.split()), maxsplit=1)[0]}."
+
+
+KEYS: Final[dict[str, Key]] = {
+    "socket": Key(
+        comment="Where clients connect. Default: $XDG_RUNTIME_DIR/f5d/f5d.sock, else /tmp/f5d-UID/f5d.sock.\n"
+        "At most 99 bytes. The folder is made with mode 0700, the socket with 0600. Under systemd the socket\n"
+        "unit says where it is.",
+        pattern=r"[^\0]+",
+        words="a path",
+        metavar="PATH",
+        needs_restart=True,
+    ),
+    "model": Key(
+        comment='Model for requests that name none; "auto" is the best one installed.',
+        metavar="NAME",
+        pattern=FILLED,
+        words=FILLED_WORDS,
+    ),
+    "device": Key(
+        comment="{limits}.",
+        pattern=r"auto|cpu|cuda(:\d{1,3})?",
+        words="auto, cpu, cuda or cuda:N",
+        metavar="D",
+    ),
+    "dtype": Key(
+        comment="{limits} (a CPU only: a third faster than bfloat16, less exact).",
+        metavar="D",
+        choices=("auto", "float32", "bfloat16", "float16", "int8"),
+    ),
+    "threads": Key(
+        comment="CPU threads of an engine, {limits}; 0 takes all cores.",
+        kind=int,
+        bound=Bound(0, 1024),
+        metavar="N",
+    ),
+    "keep_alive": Key(
+        comment='How long an idle model stays loaded: "10m", "1h30m", "300" or 300 (seconds);\n'
+        "0 unloads as soon as nothing is to be done, a negative number keeps it for ever.",
+        words="a duration such as 10m, 1h30m or 300 (seconds), 0, or -1 for ever",
+        metavar="DUR",
+    ),
+    "max_jobs": Key(
+        comment="Jobs that may wait or run at once, {limits}; more are refused with `overloaded`. Clients\n"
+        "without any job (a client: a user's process group, such as a whole xargs) have an eighth more.",
+        kind=int,
+        bound=Bound(1, 1_000),
+        metavar="N",
+    ),
+    "max_loaded_models": Key(
+        comment="Models that may be loaded at once, {limits}; the one idle longest makes room for another.",
+        kind=int,
+        bound=Bound(1, 16),
+    ),
+    "max_batch_frames": Key(
+        comment="Mel frames (10.67 ms each) in one batch, {limits}; 0 takes what suits the device.",
+        kind=int,
+        bound=Bound(256, 1_000_000, or_zero=True),
+    ),
+    "asr_model": Key(
+        comment="Model that transcribes a recording without ref_text.", pattern=FILLED, words=FILLED_WORDS
+    ),
+    "language": Key(
+        comment="Language that numbers, dates and units are read out in: en, pt, or longer (pt-BR);\n"
+        "none leaves them. auto: the voice's, else the model's.",
+        pattern=rf"auto|{LANGUAGE_PATTERN.pattern}",
+        words=f"auto, {LANGUAGE_WORDS}",
+    ),
+    "allowed_models": Key(
+        comment="{limits}: only `model` above, the [models] below and the bundled starter. The system's\n"
+        "units say configured, in an Environment= line, which counts more than this file\n"
+        "(systemctl edit f5d.service).",
+        choices=("all", "configured"),
+    ),
+    "core_dumps": Key(
+        comment="{limits}: whether an engine that crashes may leave a core dump,\n"
+        "with users' texts and voices in it.",
+        choices=("off", "on"),
+    ),
+    "metrics_address": Key(
+        comment="{limits}, where Prometheus may read what\n`f5ctl metrics` prints.",
+        pattern=r"off|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}",
+        words="off or a port of this machine such as 127.0.0.1:9105",
+        needs_restart=True,
+    ),
+    "drain_timeout_s": Key(
+        comment="Seconds that accepted jobs get to finish after SIGTERM or `f5ctl stop`, {limits}.",
+        kind=float,
+        bound=Bound(0, 86_400, "s"),
+    ),
+    "log_level": Key(comment="{limits}; debug also logs texts.", metavar="L", choices=tuple(LOG_LEVELS)),
+}
