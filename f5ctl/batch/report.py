@@ -1,7 +1,7 @@
 """How a batch goes: for a person on stderr, for a script as lines of JSON on stdout.
 
-On a terminal a bar of rich, which is imported here and nowhere else in the client; elsewhere a line
-now and then. Failures and warnings get a line of their own at once.
+On a terminal a bar of rich, which is imported only to draw one; elsewhere a line now and then.
+Failures and warnings get a line of their own at once.
 """
 
 from __future__ import annotations

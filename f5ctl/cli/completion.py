@@ -1,4 +1,4 @@
-"""`f5ctl completion`, and what the shell offers for an option's value."""
+"""`f5ctl completion`: the script that a shell completes verbs and options with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`f5ctl models` and `f5ctl info`: which models there are, fetching and choosing them, what a file holds."""
+"""`f5ctl models`: which models there are, fetching, removing and choosing them."""
 
 from __future__ import annotations
 

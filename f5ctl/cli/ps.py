@@ -1,4 +1,4 @@
-"""`f5ctl ps`, `load` and `unload`: which models are in memory."""
+"""`f5ctl ps`: which models are in memory."""
 
 from __future__ import annotations
 

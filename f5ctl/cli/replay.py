@@ -1,4 +1,4 @@
-"""`f5ctl inspect` and `replay`: what a produced file says about itself, and making it again."""
+"""`f5ctl replay`: making the audio of a file again from its receipt, and comparing the two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`f5ctl status`, `stop` and `version`: the daemon itself."""
+"""`f5ctl status`: what the daemon is doing."""
 
 from __future__ import annotations
 

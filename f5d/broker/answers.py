@@ -1,6 +1,7 @@
 """What the broker tells about itself: the receipt of a job, the answers to `load` and `status`.
 
-Pure functions from the broker's state to plain maps; docs/protocol.md describes every key.
+From the broker's state to plain maps; docs/protocol.md describes every key. `receipt` also closes the account
+of the time in the job's present state, `prediction` notes in the job what the engine found of its recording.
 """
 
 from __future__ import annotations

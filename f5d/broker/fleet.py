@@ -2,6 +2,10 @@
 
 Pure: no sockets, no processes; time is an argument. A `Slot` is one model's place among the loaded
 ones and outlives the processes that fill it. `Fleet` owns the slots.
+
+Jobs that were in an engine when it died are suspects: each goes alone until it delivers a segment. One that
+is alone in two that die is convicted. A kill from outside makes no suspect before the sixth, no culprit
+before the twelfth.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The live jobs: who asked for what, where each stands, when something is due.
 
-Pure: no sockets, no processes; time is an argument. `JobTable` owns every `Job` from its admission
-to its one terminal message; `fleet` decides which engine gets it, `broker` speaks to the client.
+No sockets, no processes; time is an argument. Only `Client.share` looks outside: it reads /proc (peers.py).
+`JobTable` keeps every `Job` from its admission to its one terminal message; fleet.py decides which engine gets
+it, dispatcher.py speaks of it to its client.
 """
 
 from __future__ import annotations

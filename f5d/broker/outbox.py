@@ -1,7 +1,7 @@
 """The sending side of the public socket: ordered, bounded, never blocking.
 
 `Outbox` owns what could not be sent yet. It knows clients, not jobs: it names the clients that are
-gone or do not read, and the broker ends their jobs.
+gone or do not read, and `Requests` ends their jobs.
 """
 
 from __future__ import annotations

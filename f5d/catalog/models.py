@@ -1,6 +1,6 @@
 """The models that can be asked for by name, and whether their files are here.
 
-Imports neither torch nor huggingface_hub: the broker answers `f5ctl models` from this file.
+Imports neither torch nor huggingface_hub: the broker says from this file which models there are.
 """
 
 from __future__ import annotations

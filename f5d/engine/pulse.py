@@ -26,7 +26,7 @@ class Pulse:
         threading.Thread(target=self._beat, name="pulse", daemon=True).start()
 
     def work(self) -> None:
-        """StepReport: there is something to do."""
+        """Beat: there is something to do."""
         self._working.set()
 
     def rest(self) -> None:

@@ -14,7 +14,11 @@ from f5ctl.cli import cli
 from f5d.__main__ import main as daemon
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES: Final = [
+    *sorted(ROOT.glob("README*.md")),
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 FENCED: Final = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 SYSTEMCTL: Final = frozenset({"--now", "--user"})
 

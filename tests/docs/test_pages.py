@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from .conftest import Machine
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES: Final = [
+    *sorted(ROOT.glob("README*.md")),
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 COMMANDS: Final[dict[str, click.Group]] = {"f5ctl": cli, "f5d": daemon}
 STARTER: Final = ROOT / "f5d" / "starter"
 

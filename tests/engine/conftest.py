@@ -48,7 +48,7 @@ class Engine:
         self.socket.send(types.pack(message))
 
     def receive(self, timeout_s: float = 60.0) -> types.FromEngine:
-        """Return the engine's next message that is no heartbeat."""
+        """Return the engine's next message that is no step report."""
         while True:
             assert self.socket.poll(int(timeout_s * 1000)), "the engine said nothing"
             message = types.unpack_from_engine(self.socket.recv())

@@ -1,0 +1,1 @@
+"""What verbs share. Knows no verb."""
