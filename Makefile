@@ -3,14 +3,14 @@
 #   make test    every check but one:
 #   make test-systemd    the units, on a machine with a real systemd (as root; Debian or Ubuntu)
 #   make man     the manual pages in man/
-#   make commands    docs/commands.md
+#   make pages     docs/commands.md, the tables of the other pages, systemd/f5d.toml
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SENTENCE ?= This is the first day of the rest of your life.
 
-.PHONY: demo test test-systemd lint man commands clean
+.PHONY: demo test test-systemd lint man pages clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
@@ -35,8 +35,9 @@ lint: $(VENV)/installed-test
 man: $(VENV)/installed
 	$(BIN)/python docs/manual.py man
 
-commands: $(VENV)/installed
+pages: $(VENV)/installed
 	$(BIN)/python docs/manual.py docs/commands.md
+	$(BIN)/python docs/tables.py
 
 clean:
 	rm -rf $(VENV) hello.wav man

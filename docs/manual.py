@@ -24,7 +24,7 @@ _SETTING: Final = re.compile(r"\[[\w.]+\]|\w+ = ")
 _HEADER: Final = """# Commands
 
 Every command with all of its options, rare ones included. The options of `f5ctl` itself stand before or after
-any of its verbs. `make commands` writes this page from the commands, as `make man` does f5ctl(1) and f5d(8).
+any of its verbs. `make pages` writes this page from the commands, as `make man` does f5ctl(1) and f5d(8).
 """
 _EXIT_STATUS: Final = {
     "0": "Done.",

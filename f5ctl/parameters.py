@@ -114,11 +114,12 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     ),
     "cfg_strength": Parameter(
         kind=float,
-        help="guidance, 0 for none",
+        help="guidance",
         places=_at(_EVERYWHERE),
         bound=Bound(1, 3, or_zero=True),
         default=2.0,
         default_words="2",
+        note="0 is none, and twice as fast",
         more="closer to text and voice",
         less="freer; 0 (off) is twice as fast and less faithful",
     ),

@@ -58,13 +58,14 @@ KEYS: Final[dict[str, Key]] = {
         words=FILLED_WORDS,
     ),
     "device": Key(
-        comment="{limits}.",
+        comment="Where engines run: {limits}.",
         pattern=r"auto|cpu|cuda(:\d{1,3})?",
         words="auto, cpu, cuda or cuda:N",
         metavar="D",
     ),
     "dtype": Key(
-        comment="{limits} (a CPU only: a third faster than bfloat16, less exact).",
+        comment="Their number format: {limits}; int8 is for a CPU alone, a\n"
+        "third faster than bfloat16 there and less exact.",
         metavar="D",
         choices=("auto", "float32", "bfloat16", "float16", "int8"),
     ),
@@ -124,9 +125,11 @@ KEYS: Final[dict[str, Key]] = {
         needs_restart=True,
     ),
     "drain_timeout_s": Key(
-        comment="Seconds that accepted jobs get to finish after SIGTERM or `f5ctl stop`, {limits}.",
+        comment="How long accepted jobs may still take after SIGTERM or `f5ctl stop`, {limits}.",
         kind=float,
         bound=Bound(0, 86_400, "s"),
     ),
-    "log_level": Key(comment="{limits}; debug also logs texts.", metavar="L", choices=tuple(LOG_LEVELS)),
+    "log_level": Key(
+        comment="What is logged: {limits}; debug also logs texts.", metavar="L", choices=tuple(LOG_LEVELS)
+    ),
 }

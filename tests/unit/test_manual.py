@@ -39,9 +39,18 @@ def test_every_setting_is_there(pages: Path) -> None:
 
 
 def test_the_command_reference_is_up_to_date(pages: Path) -> None:
-    """docs/commands.md is what `make commands` writes today."""
+    """docs/commands.md is what `make pages` writes today."""
     page = Path(__file__).parents[2] / "docs" / "commands.md"
-    assert page.read_text() == (pages / "commands.md").read_text(), "run `make commands`"
+    assert page.read_text() == (pages / "commands.md").read_text(), "run `make pages`"
+
+
+def test_the_tables_of_the_pages_are_up_to_date() -> None:
+    """The tables of parameters and systemd/f5d.toml are what `make pages` writes today."""
+    tables = MANUAL.with_name("tables.py")
+    done = subprocess.run(
+        [sys.executable, str(tables), "--check"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_command_reference_is_complete(pages: Path) -> None:
