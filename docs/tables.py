@@ -24,7 +24,17 @@ SETTINGS: Final = ROOT / "systemd" / "f5d.toml"
 _TYPES: Final[dict[type, str]] = {int: "int", float: "float", str: "str", bool: "bool", bytes: "bin"}
 _TABLE: Final = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _LAST_KEYS: Final = "# What is said for a word, whatever its case.\n"
-_OF_SOUND: Final = (*named("config"), "seed", "fix_duration", "remove_silence")
+_MORE_AND_LESS: Final = {  # what a larger and a smaller value do to the sound
+    "nfe_step": ("finer, slower: the time grows with it", "faster, rougher"),
+    "cfg_strength": ("closer to text and voice", "freer; 0 (off) is less faithful"),
+    "sway_sampling_coef": ("more steps late", "more steps early, where words are decided"),
+    "speed": ("faster; above 1.3 words suffer", "slower; below 0.8 it drags"),
+    "seed": ("another take", "another take"),
+    "cross_fade_duration": ("softer joins of segments", "0: they stand edge to edge"),
+    "target_rms": ("quiet recordings are raised further", "they stay quieter"),
+    "fix_duration": ("slower", "faster"),
+    "remove_silence": ("", ""),
+}
 _WIDTH: Final = 28  # of a setting in [defaults], before its comment
 
 
@@ -34,15 +44,15 @@ def say_fields() -> Iterator[str]:
     for name, one in PARAMETERS.items():
         limits = " ".join(f"`{choice}`" for choice in one.choices) or one.limits
         meaning = "; ".join(filter(None, (", ".join(filter(None, (one.help, limits))), one.note)))
-        yield f"| `{name}` | {_TYPES[one.kind]} | {meaning} | {one.default_words} |"
+        yield f"| `{name}` | {_TYPES[one.kind]} | {meaning} | {one.told} |"
 
 
 def sound() -> Iterator[str]:
     """Yield the rows of docs/quality.md: what a parameter does to the sound."""
     yield from ("| parameter | what | default | range | more | less |", "|---|---|---|---|---|---|")
-    for name in _OF_SOUND:
-        one = PARAMETERS[name]
-        yield f"| `{name}` | {one.help} | {one.default_words} | {one.limits} | {one.more} | {one.less} |"
+    for name in _MORE_AND_LESS:
+        one, (more, less) = PARAMETERS[name], _MORE_AND_LESS[name]
+        yield f"| `{name}` | {one.help} | {one.told} | {one.limits} | {more} | {less} |"
 
 
 def generate() -> Iterator[str]:
@@ -82,7 +92,7 @@ def manifest() -> Iterator[str]:
     yield from ("| field | meaning | left out |", "|---|---|---|")
     for name in named("manifest"):
         one = PARAMETERS[name]
-        option = f"`--{name.replace('_', '-')}`" if "batch" in one.places else one.default_words
+        option = f"`--{name.replace('_', '-')}`" if "batch" in one.places else one.told
         yield f"| `{name}` | {files.get(name, one.meaning)} | {own.get(name, option)} |"
         if name == "text":
             formats = "a file in DIR, in its suffix's format: wav flac ogg opus mp3 pcm"
@@ -134,7 +144,7 @@ def _setting(name: str) -> str:
 def _default(name: str, one: Parameter) -> str:
     told = "; ".join(filter(None, (one.meaning, one.note)))
     if name == "nfe_step":  # the model's own counts where this is left out
-        return f"{f'# {name} = {one.default}':<{_WIDTH}}# {told}; default: the model's, {one.default_words}"
+        return f"{f'# {name} = {one.default}':<{_WIDTH}}# {told}; default: the model's, {one.told}"
     return f"{f'{name} = {one.default}':<{_WIDTH}}# {told}"
 
 

@@ -14,7 +14,6 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
 from typing import Any, Final, TypeAlias
 
 import zmq
@@ -90,9 +89,7 @@ class Client:
     def __enter__(self) -> Client:  # noqa: PYI034 - typing.Self is of Python 3.11
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -179,13 +176,21 @@ class Client:
         for frame in self._sent.values():
             self._socket.send(frame)
 
-    def call(self, request: Request, *, silence_s: float | None = SILENCE_S) -> dict[str, Any]:
-        """Send `request`, wait for its end and return the answer.
+    def call(
+        self,
+        request: Request,
+        *,
+        silence_s: float | None = SILENCE_S,
+        tell: Callable[[Reply], None] = lambda _reply: None,
+    ) -> dict[str, Any]:
+        """Send `request`, wait for its end and return the answer; `tell` gets every reply.
 
         Raises:
             F5Error: what the daemon answered, as the class that its code stands for.
         """
-        *_earlier, last = self.replies(self.send(request), silence_s=silence_s)
+        last: Reply | None = None
+        for last in self.replies(self.send(request), silence_s=silence_s):
+            tell(last)
         return answer(last)
 
     def cancel(self, *request_ids: str, wait_s: float = CANCEL_WAIT_S) -> None:

@@ -36,18 +36,15 @@ SEED_STRIDE: Final = 1000  # between requests that share a seed; the segments of
 class Parameter(Rule):
     """A field of a `say`.
 
-    `help` is a phrase for option pages, `note` what the protocol's page adds to it. `default` is what holds
-    when nobody sets it, `default_words` how pages tell it. `more` and `less` say what a larger and a smaller
-    value do to the sound. `code` is the error's when a request has a wrong value.
+    `help` is a phrase for option pages, `note` what other pages add to it. `default` is what holds when nobody
+    sets it, `told` how pages tell it. `code` is the error's when a request has a wrong value.
     """
 
     help: str
     places: frozenset[Place]
     default: float | None = None
-    default_words: str = "none"
+    told: str = "none"
     note: str = ""
-    more: str = ""
-    less: str = ""
     code: BadRequestCode = "bad_parameter"
 
     @property
@@ -56,182 +53,61 @@ class Parameter(Rule):
         return ", ".join(filter(None, (self.help, self.limits)))
 
 
-def _at(places: str) -> frozenset[Place]:
-    return frozenset(places.split())  # type: ignore[arg-type] # a test holds every word to be a Place
+def _row(kind: type, help_: str, places: str, told: str, **more: Any) -> Parameter:
+    # a test holds every word of `places` to be a Place
+    return Parameter(kind=kind, help=help_, places=frozenset(places.split()), told=told, **more)  # type: ignore[arg-type]
 
 
 SEED_BOUND: Final = Bound(0, 2**63 - 1)
 SPEED_BOUND: Final = Bound(0.5, 2)
-_EVERYWHERE: Final = "say batch infer manifest story voice config python"
+_ALL: Final = "say batch infer manifest story voice config python"
+_MOST: Final = "say manifest story voice config"
+_OPTIONS: Final = "say batch manifest"
+_NAME: Final = {"most_bytes": MAX_NAME_BYTES}
+_OF_TEXT: Final = (
+    "with a letter or digit; `[name]` is refused (one `say` has one voice), `\\[` and `\\]` are brackets"
+)
+_LANGUAGE: Final = {"pattern": LANGUAGE_PATTERN.pattern, "words": LANGUAGE_WORDS}
 
+# fmt: off
 PARAMETERS: Final[Mapping[str, Parameter]] = {
-    "text": Parameter(
-        help="what to say",
-        places=_at("manifest"),
-        most_bytes=MAX_TEXT_BYTES,
-        default_words="required",
-        note="with a letter or digit; `[name]` is refused (one `say` has one voice), `\\[` and `\\]` are"
-        " brackets",
-        code="bad_text",
-    ),
-    "model": Parameter(
-        help="a name of `status.models`, or `auto`",
-        places=_at("say batch manifest voice"),
-        most_bytes=MAX_NAME_BYTES,
-        default_words="the daemon's",
-    ),
-    "voice": Parameter(
-        help="a name of `status.voices`",
-        places=_at("say batch manifest"),
-        most_bytes=MAX_NAME_BYTES,
-        default_words="the model's",
-        note="not with `ref_audio`",
-    ),
-    "ref_audio": Parameter(
-        kind=bytes,
-        help="a whole audio file in any format of libsndfile",
-        places=_at("say batch manifest"),
-        most_bytes=MAX_REF_AUDIO_BYTES,
-        code="bad_audio",
-    ),
-    "ref_text": Parameter(
-        help="what `ref_audio` says",
-        places=_at("say batch manifest"),
-        most_bytes=MAX_REF_TEXT_BYTES,
-        default_words="transcribed",
-        note="only with `ref_audio`",
-        code="bad_text",
-    ),
-    "nfe_step": Parameter(
-        kind=int,
-        help="ODE steps",
-        places=_at(_EVERYWHERE),
-        bound=Bound(1, 128),
-        default=32,
-        default_words="32 (`starter`: 7)",
-        more="finer, slower: the time grows with it",
-        less="faster, rougher",
-    ),
-    "cfg_strength": Parameter(
-        kind=float,
-        help="guidance",
-        places=_at(_EVERYWHERE),
-        bound=Bound(1, 3, or_zero=True),
-        default=2.0,
-        default_words="2",
-        note="0 is none, and twice as fast",
-        more="closer to text and voice",
-        less="freer; 0 (off) is twice as fast and less faithful",
-    ),
-    "sway_sampling_coef": Parameter(
-        kind=float,
-        help="where the steps are dense",
-        places=_at("say infer manifest story voice config python"),
-        bound=Bound(-1, 1),
-        default=-1.0,
-        default_words="-1",
-        more="more steps late",
-        less="more steps early, where words are decided",
-    ),
-    "speed": Parameter(
-        kind=float,
-        help="tempo",
-        places=_at(_EVERYWHERE),
-        bound=SPEED_BOUND,
-        default=1.0,
-        default_words="1",
-        more="faster; above 1.3 words suffer",
-        less="slower; below 0.8 it drags",
-    ),
-    "seed": Parameter(
-        kind=int,
-        help="the same seed, the same audio",
-        places=_at("say batch infer manifest voice python"),
-        bound=SEED_BOUND,
-        default_words="drawn, told in the receipt",
-        more="another take",
-    ),
-    "fix_duration": Parameter(
-        kind=float,
-        help="length, the recording's included",
-        places=_at("say infer manifest story python"),
-        bound=Bound(0.1, 3600, "s"),
-        default_words="from the text",
-        more="longer, slower",
-    ),
-    "language": Parameter(
-        help="whose words numbers, dates and units are read out in",
-        places=_at("say voice"),
-        pattern=LANGUAGE_PATTERN.pattern,
-        words=LANGUAGE_WORDS,
-        default_words="the voice's, else the daemon's, else the model's",
-        note="`en` and `pt` are read out, others left as they are",
-    ),
-    "remove_silence": Parameter(
-        kind=bool,
-        help="shorten pauses over a second",
-        places=_at("say infer manifest story python"),
-        default_words="false",
-    ),
-    "stream": Parameter(
-        kind=bool,
-        help="a short first segment, so that audio starts early",
-        places=_at(""),
-        default_words="false",
-    ),
-    "cross_fade_duration": Parameter(
-        kind=float,
-        help="overlap of segments",
-        places=_at("say manifest story voice config"),
-        bound=Bound(0, 1, "s"),
-        default=0.15,
-        default_words="0.15",
-        more="softer joins of segments",
-        less="0: they stand edge to edge",
-    ),
-    "target_rms": Parameter(
-        kind=float,
-        help="level that quiet recordings are raised to",
-        places=_at("say manifest story voice config"),
-        bound=Bound(0.001, 0.5),
-        default=0.1,
-        default_words="0.1",
-        more="quiet recordings are raised further",
-    ),
-    "timeout_s": Parameter(
-        kind=float,
-        help="give up after so long",
-        places=_at("say"),
-        bound=Bound(0.01, 86_400, "s"),
-        note="from acceptance; then `deadline_exceeded`",
-    ),
-    "priority": Parameter(
-        kind=int,
-        help="whose turn it is while others speak too",
-        places=_at(""),
-        bound=Bound(-1, 1),
-        default_words="0",
-        note="higher ones go first",
-    ),
-    "label": Parameter(
-        help="a name for `ref_audio` in receipts",
-        places=_at(""),
-        most_bytes=MAX_NAME_BYTES,
-        note="only with `ref_audio`",
-    ),
-    "receipt_text": Parameter(
-        kind=bool,
-        help="false keeps the texts out of a file's metadata",
-        places=_at(""),
-        default_words="true",
-    ),
-    "encoding": Parameter(
-        help="of the audio",
-        places=_at(""),
-        choices=ENCODINGS,
-        default_words="`pcm`",
-    ),
+    "text": _row(str, "what to say", "manifest", "required",
+                 most_bytes=MAX_TEXT_BYTES, code="bad_text", note=_OF_TEXT),
+    "model": _row(str, "a name of `status.models`, or `auto`", f"{_OPTIONS} voice", "the daemon's", **_NAME),
+    "voice": _row(str, "a name of `status.voices`", _OPTIONS, "the model's", **_NAME,
+                  note="not with `ref_audio`"),
+    "ref_audio": _row(bytes, "a whole audio file in any format of libsndfile", _OPTIONS, "none",
+                      most_bytes=MAX_REF_AUDIO_BYTES, code="bad_audio"),
+    "ref_text": _row(str, "what `ref_audio` says", _OPTIONS, "transcribed",
+                     most_bytes=MAX_REF_TEXT_BYTES, code="bad_text", note="only with `ref_audio`"),
+    "nfe_step": _row(int, "ODE steps", _ALL, "32 (`starter`: 7)", bound=Bound(1, 128), default=32),
+    "cfg_strength": _row(float, "guidance", _ALL, "2", bound=Bound(1, 3, or_zero=True), default=2.0,
+                         note="0 is none, and twice as fast"),
+    "sway_sampling_coef": _row(float, "where the steps are dense", f"{_MOST} infer python", "-1",
+                               bound=Bound(-1, 1), default=-1.0),
+    "speed": _row(float, "tempo", _ALL, "1", bound=SPEED_BOUND, default=1.0),
+    "seed": _row(int, "the same seed, the same audio", f"{_OPTIONS} infer voice python",
+                 "drawn, told in the receipt", bound=SEED_BOUND),
+    "fix_duration": _row(float, "length, the recording's included", "say infer manifest story python",
+                         "from the text", bound=Bound(0.1, 3600, "s")),
+    "language": _row(str, "whose words numbers, dates and units are read out in", "say voice",
+                     "the voice's, else the daemon's, else the model's", **_LANGUAGE,
+                     note="`en` and `pt` are read out, others left as they are"),
+    "remove_silence": _row(bool, "shorten pauses over a second", "say infer manifest story python", "false"),
+    "stream": _row(bool, "a short first segment, so that audio starts early", "", "false"),
+    "cross_fade_duration": _row(float, "overlap of segments", _MOST, "0.15",
+                                bound=Bound(0, 1, "s"), default=0.15),
+    "target_rms": _row(float, "level that quiet recordings are raised to", _MOST, "0.1",
+                       bound=Bound(0.001, 0.5), default=0.1),
+    "timeout_s": _row(float, "give up after so long", "say", "none", bound=Bound(0.01, 86_400, "s"),
+                      note="from acceptance; then `deadline_exceeded`"),
+    "priority": _row(int, "whose turn it is while others speak too", "", "0", bound=Bound(-1, 1),
+                     note="higher ones go first"),
+    "label": _row(str, "a name for `ref_audio` in receipts", "", "none", **_NAME, note="only with `ref_audio`"),
+    "receipt_text": _row(bool, "false keeps the texts out of a file's metadata", "", "true"),
+    "encoding": _row(str, "of the audio", "", "`pcm`", choices=ENCODINGS),
 }
+# fmt: on
 
 
 def named(place: Place, *, numbers: bool = False) -> tuple[str, ...]:

@@ -11,9 +11,8 @@ from f5ctl.batch.manifest import STYLES, Defaults, Line, read_manifest
 from f5ctl.batch.report import BatchReport
 from f5ctl.batch.runner import Policy, Runner
 from f5ctl.batch.store import Store
-from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps
+from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.client import Client
 from f5ctl.errors import OutputError
@@ -69,24 +68,7 @@ _OF_LINES: Final = "Lines that do not say it"
     help="Tries after a failure that may pass (2).",
 )
 @priority("Work", "low")
-@option(
-    "-v",
-    "--voice",
-    metavar="NAME",
-    section=_OF_LINES,
-    shell_complete=offer("voices"),
-    help="A voice of `f5ctl voices`.",
-)
-@option("--ref-audio", metavar="FILE", section=_OF_LINES, help="A recording of the voice.")
-@option("--ref-text", metavar="TEXT", section=_OF_LINES, help="What the recording says.")
-@option(
-    "-m",
-    "--model",
-    metavar="NAME",
-    section=_OF_LINES,
-    shell_complete=offer("models"),
-    help="The model.",
-)
+@voice_options(_OF_LINES)
 @quality(_OF_LINES)
 @parameter("nfe_step", section=_OF_LINES, rare=True)
 @parameter("cfg_strength", section=_OF_LINES, rare=True)

@@ -7,9 +7,9 @@ import click
 from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options
-from f5ctl.client import answer, new_id
+from f5ctl.client import new_id
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Load, Reply
+from f5ctl.protocol import Load
 
 
 @click.command(cls=Verb, examples="f5ctl load\nf5ctl load F5TTS_v1_Base")
@@ -19,12 +19,8 @@ from f5ctl.protocol import Load, Reply
 def load(settings: Settings, model: str | None) -> None:
     """Load MODEL (the default one when left out), so that the next say does not wait for it."""
     line = StatusLine(quiet=settings.quiet)
-    request = Load(new_id(), model)
     try:
         with connect(settings, line, start=True) as client:
-            last: Reply | None = None
-            for last in client.replies(client.send(request)):
-                line.report(last)
-            answer(last)
+            client.call(Load(new_id(), model), tell=line.report)
     finally:
         line.clear()

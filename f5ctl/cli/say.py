@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps
+from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.client import Client, new_id
 from f5ctl.parameters import PRIORITIES
@@ -138,24 +137,7 @@ class Call:
 @option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
 @option("--subtitles", metavar="FILE", section="Output", help="Write subtitles, .srt or .vtt.")
-@option(
-    "-v",
-    "--voice",
-    metavar="NAME",
-    section="Speech",
-    shell_complete=offer("voices"),
-    help="A voice of `f5ctl voices`.",
-)
-@option("--ref-audio", metavar="FILE", section="Speech", help="A recording of the voice to speak in.")
-@option("--ref-text", metavar="TEXT", section="Speech", help="What the recording says.")
-@option(
-    "-m",
-    "--model",
-    metavar="NAME",
-    section="Speech",
-    shell_complete=offer("models"),
-    help="The model, if not the default.",
-)
+@voice_options("Speech")
 @parameter("speed", section="Speech")
 @parameter("seed", section="Speech", told="Same seed, same audio.")
 @quality("Speech")

@@ -23,9 +23,9 @@ from f5ctl.protocol import (
     Say,
     Status,
 )
+from f5ctl.speech.conversation import Conversation
 from f5ctl.speech.inputs import read_recording, read_text
-from f5ctl.speech.say import speak
-from f5ctl.speech.sinks import Sink, wav_header
+from f5ctl.speech.sinks import wav_header
 from f5ctl.voicebox import DEFAULTS, Default, StoredVoice, check_name
 
 PREVIEW_CHARACTERS: Final = 160
@@ -156,27 +156,6 @@ def _given(defaults: dict[str, Any]) -> dict[str, Default]:
     return {key: value for key, value in defaults.items() if value is not None}
 
 
-class _Memory(Sink):
-    """Keeps the samples."""
-
-    def __init__(self) -> None:
-        super().__init__("memory", wav=False)
-        self.pcm = bytearray()
-
-    def fileno(self) -> int:
-        """Return no descriptor: nobody waits for memory."""
-        return -1
-
-    def _put(self, data: bytes) -> None:
-        self.pcm += data
-
-    def _complete(self, head: bytes) -> None:
-        pass
-
-    def _discard(self) -> None:
-        self.pcm.clear()
-
-
 def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVoice:
     """Return the voice with its own words spoken by the daemon, and with a transcript if it had none.
 
@@ -188,13 +167,13 @@ def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVo
             known = client.call(Status(new_id())).get("voices", [])
             if any(one.get("name") == name and one.get("source") == "built-in" for one in known):
                 raise BadRequestError("bad_parameter", f"{name} is a built-in voice; choose another name")
-            request = _preview_request(voice)
-            sink = _Memory()
-            with sink:
-                receipt = speak(client, request, sink, line)
-            text = voice.text or str(receipt.get("ref_text") or "")
-            preview = wav_header(SAMPLE_RATE_HZ, len(sink.pcm)) + bytes(sink.pcm)
-            return replace(voice, text=text, preview=preview)
+            with Conversation(client, line.report) as talk:
+                part = talk.ask(_preview_request(voice))
+                while part.last is None:
+                    talk.hear()
+            text = voice.text or str(part.receipt().get("ref_text") or "")
+            pcm = b"".join(part.take())
+            return replace(voice, text=text, preview=wav_header(SAMPLE_RATE_HZ, len(pcm)) + pcm)
     except InterruptedRequest:
         raise
     except F5Error as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from f5ctl.client import Client, answer
+from f5ctl.client import Client
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Plan, Say
 from f5ctl.speech.speaker import Part, Silence, Slot
@@ -21,10 +21,7 @@ def ask(client: Client, parts: Sequence[Part], line: StatusLine) -> list[Answer 
 
 def _ask(client: Client, say: Say, line: StatusLine) -> Answer:
     plan = Plan(**{each.name: getattr(say, each.name) for each in fields(say)})
-    reply = None
-    for reply in client.replies(client.send(plan)):
-        line.report(reply)
-    return answer(reply)
+    return client.call(plan, tell=line.report)
 
 
 def warnings(answers: Sequence[Answer | None]) -> list[str]:

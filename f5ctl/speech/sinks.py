@@ -16,7 +16,6 @@ import stat
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Final
 
 from f5ctl.errors import OutputError
@@ -65,9 +64,7 @@ class Sink(ABC):
     def __enter__(self) -> Sink:  # noqa: PYI034 - typing.Self is of Python 3.11
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.abort()
 
     def add(self, data: bytes, rate_hz: int) -> None:
@@ -274,9 +271,7 @@ class writing(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _tb: object) -> None:
         if isinstance(error, BrokenPipeError):
             raise ReaderGoneError from None
         if isinstance(error, OSError):

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.settings import Decorated, option
 from f5ctl.parameters import PARAMETERS, PRIORITIES, QUALITIES
 
@@ -44,6 +45,28 @@ def parameter(
         rare=rare,
         help=told or f"{meaning[0].upper()}{meaning[1:]}.",
     )
+
+
+def voice_options(section: str) -> Callable[[Decorated], Decorated]:
+    """Return the options that name the voice, by name or by a recording, and the model."""
+
+    def decorate(function: Decorated) -> Decorated:
+        model = option(
+            "-m", "--model", metavar="NAME", section=section, shell_complete=offer("models"), help="The model."
+        )
+        ref_text = option("--ref-text", metavar="TEXT", section=section, help="What the recording says.")
+        ref_audio = option("--ref-audio", metavar="FILE", section=section, help="A recording of the voice.")
+        voice = option(
+            "-v",
+            "--voice",
+            metavar="NAME",
+            section=section,
+            shell_complete=offer("voices"),
+            help="A voice of `f5ctl voices`.",
+        )
+        return voice(ref_audio(ref_text(model(function))))
+
+    return decorate
 
 
 def quality(section: str) -> Callable[[Decorated], Decorated]:

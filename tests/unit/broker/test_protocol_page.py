@@ -13,7 +13,7 @@ import pytest
 
 from f5ctl import errors
 from f5ctl.errors import error_from_wire
-from f5ctl.parameters import PARAMETERS
+from f5ctl.parameters import PARAMETERS, Place
 from f5ctl.protocol import (
     ENCODINGS,
     ID_PATTERN,
@@ -92,6 +92,7 @@ def test_the_fields_of_a_say_are_the_table_s() -> None:
         kinds = set(get_args(hints[name])) or {hints[name]}
         kind = str if name == "encoding" else next(iter(kinds - {NoneType}))
         assert parameter.kind is kind, name
+        assert parameter.places <= set(get_args(Place)), name
 
 
 def test_defaults_are_the_engine_s() -> None:
@@ -100,7 +101,7 @@ def test_defaults_are_the_engine_s() -> None:
         parameter, default = PARAMETERS[name], getattr(Parameters(), name)
         if parameter.default is not None:
             assert parameter.default == default
-            assert parameter.default_words.startswith(f"{default:g}")
+            assert parameter.told.startswith(f"{default:g}")
 
 
 def test_exit_statuses_and_retryable_of_codes() -> None:
