@@ -189,9 +189,9 @@ def test_the_catalogue_needs_neither_torch_nor_the_hub() -> None:
     """The broker reads the catalogue without torch, numpy, f5_tts or huggingface_hub in its memory."""
     probe = (
         "import sys\n"
-        "from f5d.model import catalog, config, hub, vocab\n"
-        "specs = catalog.catalog()\n"
-        "assert catalog.is_installed(specs['starter'])\n"
+        "from f5d.catalog import hub, models, spec, vocab\n"
+        "specs = models.catalog()\n"
+        "assert models.is_installed(specs['starter'])\n"
         "heavy = {'torch', 'numpy', 'f5_tts', 'huggingface_hub', 'torchaudio'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
