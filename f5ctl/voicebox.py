@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgpack
 
 from f5ctl.errors import BadRequestError, OutputError
+from f5ctl.places import data_home
 from f5ctl.protocol import (
     BOUNDS,
     LANGUAGE_PATTERN,
@@ -167,10 +168,7 @@ class Store:
 
 def private_store() -> Store:
     """Return this user's voices: $XDG_DATA_HOME/f5d/voices, else ~/.local/share/f5d/voices."""
-    data = os.environ.get("XDG_DATA_HOME") or ""
-    if not data.startswith("/"):
-        data = os.path.expanduser("~/.local/share")
-    return Store(f"{data}/f5d/voices", "private")
+    return Store(f"{data_home()}/f5d/voices", "private")
 
 
 def shared_store() -> Store:

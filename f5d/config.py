@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from f5ctl.errors import ConfigError
+from f5ctl.places import user_config
 from f5ctl.protocol import BOUNDS, LANGUAGE_PATTERN, LANGUAGE_WORDS, MAX_NAME_BYTES, Bound
 from f5ctl.socketpath import default_socket_path
 from f5d.catalog.models import model_spec_from_table
@@ -157,8 +158,7 @@ def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:
     """Return the file to read: `--config`, else F5D_CONFIG, else the user's, else the system's, else None."""
     if file or environ.get("F5D_CONFIG"):
         return Path(file or environ["F5D_CONFIG"])
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
-    candidates = (Path(home) / "f5d" / "f5d.toml", SYSTEM_FILE)
+    candidates = (Path(user_config(environ)), SYSTEM_FILE)
     return next((path for path in candidates if path.is_file()), None)
 
 

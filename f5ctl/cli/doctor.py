@@ -20,6 +20,7 @@ from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.cli.base.unit_findings import examine_units, is_asleep
 from f5ctl.client import Client, new_id
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
+from f5ctl.places import cache_home
 from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Status
@@ -166,8 +167,7 @@ def _player() -> Finding:
 
 
 def _disk() -> Iterator[Finding]:
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    cache = os.environ.get("HF_HOME") or os.path.join(caches, "huggingface")
+    cache = os.environ.get("HF_HOME") or f"{cache_home()}/huggingface"
     for what, path in (("logs", str(log_path().parent)), ("models", cache)):
         existing = path
         while not os.path.isdir(existing):

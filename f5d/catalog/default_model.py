@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from f5ctl.errors import ConfigError, OutputError
+from f5ctl.places import user_config
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,10 +25,7 @@ _TABLE: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
 def user_file(environ: Mapping[str, str]) -> Path:
     """Return the user's configuration: F5D_CONFIG, else f5d/f5d.toml in the user's configuration folder."""
-    if environ.get("F5D_CONFIG"):
-        return Path(environ["F5D_CONFIG"])
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
-    return Path(home) / "f5d" / "f5d.toml"
+    return Path(environ.get("F5D_CONFIG") or user_config(environ))
 
 
 def set_default(path: Path, name: str) -> None:
