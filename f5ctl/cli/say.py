@@ -14,7 +14,7 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.parameters import PRIORITIES, QUALITIES, Number, _listed
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.client import new_id
-from f5ctl.printing import emit, emit_json
+from f5ctl.printing import emit_json, warn
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import BOUNDS, Say
 from f5ctl.speech.inputs import read_recording, read_text
@@ -226,9 +226,8 @@ def say(
 
     def report(receipt: dict[str, Any]) -> None:
         line.clear()
-        if not settings.quiet:
-            for warning in receipt.get("warnings") or []:
-                emit(f"f5ctl: warning: {warning}", to_stderr=True)
+        for warning in receipt.get("warnings") or []:
+            warn(warning, quiet=settings.quiet)
         if as_json:
             emit_json(receipt, to_stderr=target.is_stdout)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from f5ctl.client import Client, answer
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Audio, Reply, Say
 from f5ctl.speech.output import check_complete, file_tag
 from f5ctl.speech.sinks import Sink
-
-if TYPE_CHECKING:
-    pass
 
 
 def speak(client: Client, request: Say, sink: Sink, line: StatusLine, *, last: bool = True) -> dict[str, Any]:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from f5ctl.protocol import BOUNDS, Bound
 
-if TYPE_CHECKING:
-    pass
-
-
 QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
-
-
 PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
 
 

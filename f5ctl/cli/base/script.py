@@ -15,9 +15,9 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings
 from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, OutputError
-from f5ctl.printing import emit, emit_json
+from f5ctl.printing import emit, emit_json, warn
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import SAMPLE_RATE_HZ, Say, Status
+from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags
 from f5ctl.speech.feed import SEED_STRIDE, SEEDS
 from f5ctl.speech.marks import MAIN, Words, parse_script, pause_s
@@ -67,9 +67,9 @@ class Reading:
         """
         line = StatusLine(quiet=settings.quiet)
 
-        def warn(text: str) -> None:
+        def warn_between(text: str) -> None:
             line.clear()
-            _warn(settings, text)
+            warn(text, quiet=settings.quiet)
 
         parts = self._all_parts(settings, request, remove_silence=remove_silence)
         if target.path is not None and target.path == self.output:
@@ -78,7 +78,7 @@ class Reading:
             with target.open() as sink, connect(settings, line, start=True) as client:
                 self._check_voices(client, parts)
                 out = sink if target.encoding == "pcm" else _Encoded(sink, target.encoding)
-                speaker = Speaker(client, parts, out, line=line, report=report, warn=warn)
+                speaker = Speaker(client, parts, out, line=line, report=report, warn=warn_between)
                 speaker.speak()
                 line.show("playing")
                 out.finish()
@@ -100,7 +100,7 @@ class Reading:
         finally:
             line.clear()
         for warning in warnings(answers):
-            _warn(settings, warning)
+            warn(warning, quiet=settings.quiet)
         if as_json:
             for found in filter(None, answers):
                 emit_json(found)
@@ -111,7 +111,7 @@ class Reading:
         if self.story is not None:
             request = _with_story(request, self.story, remove_silence=remove_silence)
             for warning in self.story.warnings:
-                _warn(settings, warning)
+                warn(warning, quiet=settings.quiet)
         parts = self._slots(request) if self.is_srt else self._parts(request)
         if all(isinstance(part, Silence) for part in parts):
             raise nothing_to_speak()
@@ -172,7 +172,7 @@ class Reading:
         wanted = [part.request.voice for part in parts if not isinstance(part, Silence) and part.request.voice]
         if not wanted:
             return
-        served = [str(voice.get("name")) for voice in client.call(Status(new_id())).get("voices", [])]
+        served = [str(voice.get("name")) for voice in client.status().get("voices", [])]
         known = ", ".join(dict.fromkeys([MAIN, *(self.story.voices if self.story else ()), *served]))
         for name in wanted:
             if name not in served:
@@ -195,11 +195,6 @@ def read_options(
     except BadRequestError as error:
         raise click.UsageError(error.message) from None
     return Reading(read_story(config) if config else None, is_srt, subtitles, seconds)
-
-
-def _warn(settings: Settings, text: str) -> None:
-    if not settings.quiet:
-        emit(f"f5ctl: warning: {text}", to_stderr=True)
 
 
 def is_plain(text: str) -> bool:
