@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from f5ctl.durations import parse_duration
 from f5ctl.errors import ConfigError
 from f5ctl.places import user_config
 from f5ctl.protocol import BOUNDS, LANGUAGE_PATTERN, LANGUAGE_WORDS, MAX_NAME_BYTES, Bound
@@ -32,8 +33,6 @@ else:
     import tomli as tomllib
 
 SYSTEM_FILE: Final = Path("/etc/f5d/f5d.toml")
-SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
-_DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +170,7 @@ def duration_s(value: str | float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        match = _DURATION.fullmatch(str(value).strip())
-        if match is None or not match[0]:
-            raise ValueError(f"{value!r} is not a duration") from None
-        seconds = sum(float(n) * unit for n, unit in zip(match.groups("0"), SECONDS.values(), strict=True))
+        seconds = parse_duration(str(value).strip())
     if not math.isfinite(seconds):
         raise ValueError(f"{value!r} is not a duration")
     return None if seconds < 0 else seconds
