@@ -32,7 +32,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Silence."""
+    """So many seconds in which nobody speaks."""
 
     duration_s: float
 

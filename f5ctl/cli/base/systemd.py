@@ -42,7 +42,7 @@ class Scope:
 
     @property
     def units(self) -> Path:
-        """The folder of the units."""
+        """Where the service manager looks for units."""
         if self.system:
             return Path("/etc/systemd/system")
         return Path(config_home()) / "systemd" / "user"
