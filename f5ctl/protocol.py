@@ -23,6 +23,7 @@ PROTOCOL_VERSION: Final = 1
 Encoding = Literal["pcm", "wav", "flac", "ogg", "opus", "mp3"]
 ENCODINGS: Final[tuple[str, ...]] = get_args(Encoding)
 SAMPLE_RATE_HZ: Final = 24_000
+SAMPLE_BYTES: Final = 2
 
 MAX_TEXT_BYTES: Final = 65_536
 MAX_REF_TEXT_BYTES: Final = 4_096

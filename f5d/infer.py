@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
+from f5ctl.protocol import SAMPLE_RATE_HZ
 
 _PARAMETERS: Final = ("nfe_step", "cfg_strength", "sway_sampling_coef", "speed", "fix_duration", "seed")
 
@@ -100,7 +101,7 @@ def _in_process(given: dict[str, Any]) -> float:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise OutputError(f"cannot write {given['output']}: {error.strerror}", while_writing=True) from None
-    return len(wave) / 24_000
+    return len(wave) / SAMPLE_RATE_HZ
 
 
 def _through_daemon(given: dict[str, Any]) -> float:

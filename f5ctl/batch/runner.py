@@ -18,7 +18,8 @@ from f5ctl.batch.manifest import Line
 from f5ctl.batch.store import Store
 from f5ctl.client import SILENCE_S, Client, answer, new_id
 from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, SynthesisError, TryAgainError
-from f5ctl.protocol import BOUNDS, TERMINAL_TYPES, Audio, Encoding, Progress, Reply, Say
+from f5ctl.protocol import TERMINAL_TYPES, Audio, Encoding, Progress, Reply, Say
+from f5ctl.speech.feed import SEEDS
 from f5ctl.speech.inputs import read_recording
 from f5ctl.speech.output import check_complete
 from f5ctl.voicebox import with_private_voice
@@ -29,8 +30,7 @@ LONGEST_WAIT_S: Final = 2.0
 MAX_LOSSES: Final = 5  # connections in a row that brought no line
 OVERLOADED_WAIT_S: Final = 1.0
 CURABLE: Final = frozenset({"synthesis_failed", "engine_error", "internal_error", "deadline_exceeded"})
-SEED_STRIDE: Final = 1000  # the next try's seed, where the audio of this one did not pass its checks
-SEEDS: Final = int(BOUNDS["seed"].high) + 1
+RETRY_STRIDE: Final = 1000  # the next try's seed, where the audio of this one did not pass its checks
 
 
 class Report(Protocol):
@@ -200,7 +200,7 @@ class Runner:
             voice=line.voice,
             ref_audio=_recording(line),
             ref_text=line.ref_text,
-            seed=(line.seed + SEED_STRIDE * task.doubted) % SEEDS,
+            seed=(line.seed + RETRY_STRIDE * task.doubted) % SEEDS,
             encoding=encoding,
             priority=self._policy.priority,
             **line.parameters,

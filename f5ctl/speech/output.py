@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 import click
 
 from f5ctl.errors import SynthesisError
-from f5ctl.protocol import Encoding, Say
-from f5ctl.speech.sinks import SAMPLE_BYTES, STDOUT_NAMES, Sink, open_file, open_stdout
+from f5ctl.protocol import SAMPLE_BYTES, Encoding, Say
+from f5ctl.speech.sinks import STDOUT_NAMES, Sink, open_file, open_stdout
 
 Format = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]
 FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Final
 
 from f5ctl.errors import OutputError
+from f5ctl.protocol import SAMPLE_BYTES
 
-SAMPLE_BYTES: Final = 2
 UNKNOWN_SIZE: Final = 0xFFFFFFFF
 STDOUT_NAMES: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 

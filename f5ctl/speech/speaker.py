@@ -14,10 +14,9 @@ from typing import Any, Final, Protocol, TypeAlias
 from f5ctl.client import SILENCE_S, Client, answer, new_id
 from f5ctl.errors import NoDaemonError
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import BOUNDS, SAMPLE_RATE_HZ, TERMINAL_TYPES, Audio, Reply, Say
+from f5ctl.protocol import BOUNDS, SAMPLE_BYTES, SAMPLE_RATE_HZ, TERMINAL_TYPES, Audio, Reply, Say
 from f5ctl.receipts import silence_tag
 from f5ctl.speech.output import check_complete, file_tag
-from f5ctl.speech.sinks import SAMPLE_BYTES
 from f5ctl.speech.srt import Cue
 
 IN_FLIGHT: Final = 4
