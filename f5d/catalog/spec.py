@@ -24,11 +24,9 @@ MEL_CHANNELS: Final = 100
 FRAMES_PER_SECOND: Final = SAMPLE_RATE_HZ / HOP_SAMPLES  # 93.75, one frame is 10.67 ms
 
 Backbone = Literal["DiT", "UNetT", "MMDiT"]
-Tokenizer = Literal["pinyin", "char"]
 SkipConnect = Literal["add", "concat", "none"]
 
 BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
-TOKENIZERS: Final[tuple[Tokenizer, ...]] = get_args(Tokenizer)
 
 POSITION_GROUPS: Final = 16  # of the position convolution
 
@@ -136,7 +134,6 @@ class ModelSpec:
     short_text_extra_s: float = 0.3
     nfe_step: int = 32
     frames_per_byte: int | None = None
-    tokenizer: Tokenizer = "pinyin"
     language: str = "none"
 
 
