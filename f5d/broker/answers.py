@@ -1,6 +1,7 @@
 """What the broker tells about itself: the receipt of a job, the answers to `load` and `status`.
 
-Pure functions from the broker's state to plain maps; docs/protocol.md describes every key.
+Functions from the broker's state to plain maps, which change nothing; only a status looks at the disk, for the
+models that are installed. docs/protocol.md describes every key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every verb shares: its settings, its options, its help page and how it prints."""
+"""What every verb shares: its settings, its options and its help page."""
 
 from __future__ import annotations
 
