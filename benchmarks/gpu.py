@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from flops import step_flops
 
 from f5d.catalog.models import catalog
 from f5d.catalog.spec import FRAMES_PER_SECOND, MEL_CHANNELS, Architecture
@@ -29,7 +30,6 @@ from f5d.engine.scheduler import Scheduler
 from f5d.model.buckets import bucket_for
 from f5d.model.dit import BatchModulation, DiT, ModulationPicks
 from f5d.model.dit_backend import DiTBackend, recorded_steps
-from f5d.model.flops import step_flops
 from f5d.model.packing import RowShape, copy_lengths, pack
 from f5d.model.sampler import RowSpec
 from f5d.model.static_step import StepBuffers

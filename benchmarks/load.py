@@ -18,7 +18,7 @@ import time
 
 from _support import UPSTREAM, head, table, timed, warm_daemon
 
-from f5ctl.bench import SENTENCES, Crowd, Spoken, crowd, percentile, speak
+from f5ctl.bench import SENTENCES, Crowd, Spoken, crowd, percentile, speak_timed
 from f5ctl.client import Client, new_id
 from f5ctl.protocol import TERMINAL_TYPES, Audio, Say
 
@@ -61,7 +61,7 @@ def probe(probes: int, nfe_step: int, seconds: float, beside: LongJob | None) ->
         for number in range(probes):
             if beside:
                 beside.keep_going()
-            spoken = speak(client, SHORT, voice=VOICE, nfe_step=nfe_step, seed=number)
+            spoken = speak_timed(client, SHORT, voice=VOICE, nfe_step=nfe_step, seed=number)
             times.append(spoken.first_audio_s)
             if time.perf_counter() > until_s:
                 break
@@ -69,7 +69,7 @@ def probe(probes: int, nfe_step: int, seconds: float, beside: LongJob | None) ->
 
 
 def peer(requests: int, nfe_step: int, threads: int, seconds: float) -> Crowd:
-    """Let the f5-tts package speak the same sentences, after one that warms it up."""
+    """Let the f5-tts package speak_timed the same sentences, after one that warms it up."""
     lines = [SENTENCES[0], *(SENTENCES[number % len(SENTENCES)] for number in range(requests))]
     command = (*UPSTREAM, "--nfe-step", str(nfe_step), "--threads", str(threads), "--seconds", str(seconds))
     _wall_s, out = timed(*command, text="\n".join(lines))

@@ -17,7 +17,7 @@ from pathlib import Path
 from _support import head, table, warm_daemon
 
 from f5ctl.client import Client, new_id
-from f5ctl.protocol import Say, Status
+from f5ctl.protocol import Say
 
 TEXTS = ("Yes.", "No, not now.", "Hello there, how are you?", "It is late.")
 ENCODINGS = ("pcm", "pcm", "pcm", "flac", "opus")
@@ -44,7 +44,7 @@ def speak(client: Client, number: int, nfe_step: int) -> None:
 def report(options: argparse.Namespace) -> int:
     print(head(), flush=True)
     with warm_daemon(options.threads), Client() as client:
-        state = client.call(Status(new_id()))
+        state = client.status()
         pids = {"broker": int(state["pid"]), "engine": int(state["engines"][0]["pid"])}
         settled = max(1, options.requests // 10)
         began_s = time.monotonic()

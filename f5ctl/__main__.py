@@ -54,10 +54,10 @@ def run(args: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    line = " ".join(message.split())
-    printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    from f5ctl.printing import printable
+
     if sys.stderr is not None:
-        sys.stderr.write(f"f5ctl: error: {printable}\n")
+        sys.stderr.write(f"f5ctl: error: {printable(' '.join(message.split()))}\n")
         sys.stderr.flush()
     return status
 

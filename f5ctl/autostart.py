@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError
+from f5ctl.places import config_home, state_home
 from f5ctl.socketpath import SYSTEM_SOCKET, check_socket_path
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ def refuse_for_systemd(path: str) -> None:
 
 def user_socket_unit() -> Path:
     """Return the link that `systemctl --user enable f5d.socket` makes."""
-    config = os.environ.get("XDG_CONFIG_HOME") or ""
-    folder = Path(config) if config.startswith("/") else Path.home() / ".config"
-    return folder / "systemd" / "user" / "sockets.target.wants" / "f5d.socket"
+    return Path(config_home()) / "systemd" / "user" / "sockets.target.wants" / "f5d.socket"
 
 
 class _Start:
@@ -136,9 +135,7 @@ def _listening(path: str) -> bool:
 
 def log_path() -> Path:
     """Return where a daemon that f5ctl starts writes its log."""
-    state = os.environ.get("XDG_STATE_HOME") or ""
-    folder = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return folder / "f5d" / "f5d.log"
+    return Path(state_home()) / "f5d" / "f5d.log"
 
 
 def _open_log(log: Path) -> BufferedWriter:

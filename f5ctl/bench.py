@@ -12,9 +12,8 @@ from typing import Any, Final
 
 from f5ctl.client import Client, answer, new_id
 from f5ctl.errors import F5Error
-from f5ctl.protocol import SAMPLE_RATE_HZ, Audio, Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Audio, Say
 
-SAMPLE_BYTES: Final = 2
 SENTENCES: Final = (
     "The quick brown fox jumps over the lazy dog.",
     "He stood on the right, and she told everyone of her troubles.",
@@ -58,7 +57,7 @@ class Crowd:
         return percentile([one.first_audio_s for one in self.spoken], percent)
 
 
-def speak(client: Client, text: str, **fields: Any) -> Spoken:
+def speak_timed(client: Client, text: str, **fields: Any) -> Spoken:
     """Send one request and take its audio. Raises F5Error when it fails."""
     began_s = time.perf_counter()
     first_s, size = None, 0
@@ -88,7 +87,7 @@ def crowd(socket: str | None, clients: int, requests: int, seconds: float, **fie
                 while time.perf_counter() - began_s < seconds and not failures:
                     number = work.get_nowait()
                     text = SENTENCES[number % len(SENTENCES)]
-                    spoken.append(speak(client, text, seed=number, **fields))
+                    spoken.append(speak_timed(client, text, seed=number, **fields))
         except queue.Empty:
             pass
         except F5Error as error:

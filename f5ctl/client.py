@@ -4,7 +4,7 @@ Usable as a small library. Knows the wire and nothing of command lines, audio fi
 daemon is started (f5ctl/autostart.py).
 
     with Client() as client:
-        status = client.call(Status(new_id()))
+        state = client.status()
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from f5ctl.protocol import (
     Failed,
     Reply,
     Request,
+    Status,
     encode,
     parse_reply,
 )
@@ -192,6 +193,10 @@ class Client:
         for last in self.replies(self.send(request), silence_s=silence_s):
             tell(last)
         return answer(last)
+
+    def status(self, *, silence_s: float | None = SILENCE_S) -> dict[str, Any]:
+        """Return the daemon's state, as docs/protocol.md describes it; raises as `call` does."""
+        return self.call(Status(new_id()), silence_s=silence_s)
 
     def cancel(self, *request_ids: str, wait_s: float = CANCEL_WAIT_S) -> None:
         """Cancel sent requests, waiting a moment for their end; those that have ended are left out."""

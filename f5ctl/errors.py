@@ -30,7 +30,6 @@ BadRequestCode = Literal[
 ]
 SynthesisCode = Literal["synthesis_failed", "engine_error", "model_error", "internal_error"]
 TryAgainCode = Literal["overloaded", "deadline_exceeded", "shutting_down"]
-ErrorCode = Literal[BadRequestCode, SynthesisCode, TryAgainCode]
 
 EXIT_OK: Final = 0
 EXIT_USAGE: Final = 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from f5ctl.errors import OutputError
@@ -27,6 +28,22 @@ def emit(text: str, *, to_stderr: bool = False) -> None:
         raise ReaderGoneError from None
     except OSError as error:
         raise OutputError(f"cannot write the answer: {error.strerror}", while_writing=True) from None
+
+
+def warn(text: str, *, quiet: bool = False, tell: Callable[[str], None] | None = None) -> None:
+    """Print a warning on stderr unless `quiet`; `tell` prints it where a plain line would be in the way."""
+    if quiet:
+        return
+    line = f"f5ctl: warning: {printable(text)}"
+    if tell:
+        tell(line)
+    else:
+        emit(line, to_stderr=True)
+
+
+def printable(text: str) -> str:
+    """Return a text that may come from anywhere without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def emit_json(answer: Any, *, to_stderr: bool = False) -> None:

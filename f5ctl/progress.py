@@ -1,10 +1,12 @@
-"""The one line on a terminal that says what is being waited for."""
+"""What a person sees on a terminal while something takes its time: a line, or a bar."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
+from f5ctl.printing import emit
 from f5ctl.protocol import Accepted, Progress, Reply
 
 _ERASE = "\r\x1b[K"
@@ -41,6 +43,57 @@ class StatusLine:
     def _write(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+class Bar:
+    """A bar on stderr, drawn by rich from a thread of its own; nothing unless stderr is a terminal that can.
+
+    rich is imported here, late, and nowhere else in the client.
+    """
+
+    def __init__(self, *, quiet: bool = False, of_bytes: bool = False) -> None:
+        self._progress: Any = None
+        if quiet or not _is_terminal():
+            return
+        from rich import progress
+        from rich.console import Console
+
+        text, bar = progress.TextColumn("{task.description}", markup=False), progress.BarColumn()
+        rate = (progress.DownloadColumn(), progress.TransferSpeedColumn(), progress.TimeRemainingColumn())
+        self._progress = progress.Progress(
+            *((text, bar, *rate) if of_bytes else (bar, text)),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> Bar:  # noqa: PYI034 - typing.Self is of Python 3.11
+        if self._progress:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    @property
+    def is_drawn(self) -> bool:
+        """True where somebody sees it."""
+        return self._progress is not None
+
+    def show(self, text: str, completed: float, total: float | None) -> None:
+        """Bring the bar up to date."""
+        if self._progress:
+            self._progress.update(self._task, description=text, completed=completed, total=total)
+
+    def print(self, text: str) -> None:
+        """Print a line on stderr, above the bar."""
+        if self._progress:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            emit(text, to_stderr=True)
 
 
 def describe(progress: Progress) -> str:

@@ -3,7 +3,7 @@
 A file carries the receipts of the requests that its audio was made by, in order: as a rule one, several
 when a text was spoken piece by piece. They stand as ASCII JSON in the comment of the container's
 metadata. The line depends on nothing but the request and its audio (no times, no job), so the same
-request gives the same file. Imports the standard library alone.
+request gives the same file.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from f5ctl.errors import BadRequestError
+from f5ctl.protocol import SAMPLE_RATE_HZ
 
 FORMAT: Final = 1
 MARK: Final = "f5d_receipt"  # its value is the format's number
 HASH_CHARS: Final = 16
 MAX_TAG_BYTES: Final = 32_768  # libsndfile breaks Opus files whose comment is beyond 55 kB
-MAX_SILENCE_SAMPLES: Final = 24_000 * 3_600
+MAX_SILENCE_SAMPLES: Final = 3_600 * SAMPLE_RATE_HZ
 _KEYS: Final = (
     "version",
     "model",

@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 from f5ctl.errors import ConfigError
+from f5ctl.places import runtime_folder
 
 MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un.sun_path is 108 bytes with its final NUL
 SYSTEM_SOCKET: Final = "/run/f5d/f5d.sock"  # of the system's units
@@ -18,8 +19,8 @@ def default_socket_path() -> str:
     """
     if path := os.environ.get("F5D_SOCKET"):
         return path
-    if runtime_dir := os.environ.get("XDG_RUNTIME_DIR"):
-        return f"{runtime_dir}/f5d/f5d.sock"
+    if folder := runtime_folder():
+        return f"{folder}/f5d/f5d.sock"
     return f"/tmp/f5d-{os.getuid()}/f5d.sock"  # noqa: S108 - the daemon checks the folder's owner
 
 

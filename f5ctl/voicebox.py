@@ -19,6 +19,7 @@ import msgpack
 
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.parameters import PARAMETERS, named
+from f5ctl.places import data_home
 from f5ctl.protocol import MAX_NAME_BYTES, MAX_REF_AUDIO_BYTES, MAX_REF_TEXT_BYTES, Say
 
 FORMAT: Final = 1
@@ -153,10 +154,7 @@ class Store:
 
 def private_store() -> Store:
     """Return this user's voices: $XDG_DATA_HOME/f5d/voices, else ~/.local/share/f5d/voices."""
-    data = os.environ.get("XDG_DATA_HOME") or ""
-    if not data.startswith("/"):
-        data = os.path.expanduser("~/.local/share")
-    return Store(f"{data}/f5d/voices", "private")
+    return Store(f"{data_home()}/f5d/voices", "private")
 
 
 def shared_store() -> Store:

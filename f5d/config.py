@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from f5ctl.bounds import Rule
+from f5ctl.durations import parse_duration
 from f5ctl.errors import ConfigError
 from f5ctl.parameters import PARAMETERS, named
+from f5ctl.places import user_config
 from f5ctl.protocol import MAX_NAME_BYTES
 from f5ctl.socketpath import default_socket_path
 from f5d.catalog.models import model_spec_from_table
@@ -33,8 +34,6 @@ else:
     import tomli as tomllib
 
 SYSTEM_FILE: Final = Path("/etc/f5d/f5d.toml")
-SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
-_DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 _OF_VOICE: Final = {
@@ -118,8 +117,7 @@ def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:
     """Return the file to read: `--config`, else F5D_CONFIG, else the user's, else the system's, else None."""
     if file or environ.get("F5D_CONFIG"):
         return Path(file or environ["F5D_CONFIG"])
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
-    candidates = (Path(home) / "f5d" / "f5d.toml", SYSTEM_FILE)
+    candidates = (Path(user_config(environ)), SYSTEM_FILE)
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -132,10 +130,7 @@ def duration_s(value: str | float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        match = _DURATION.fullmatch(str(value).strip())
-        if match is None or not match[0]:
-            raise ValueError(f"{value!r} is not a duration") from None
-        seconds = sum(float(n) * unit for n, unit in zip(match.groups("0"), SECONDS.values(), strict=True))
+        seconds = parse_duration(str(value).strip())
     if not math.isfinite(seconds):
         raise ValueError(f"{value!r} is not a duration")
     return None if seconds < 0 else seconds

@@ -17,6 +17,7 @@ import click
 
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
 from f5ctl.parameters import PARAMETERS, named
+from f5ctl.protocol import SAMPLE_RATE_HZ
 
 _NUMBERS: Final = named("infer", numbers=True)
 _SHORT: Final = {"nfe_step": "-n", "speed": "-s"}  # the earlier tool's
@@ -109,7 +110,7 @@ def _in_process(given: dict[str, Any]) -> float:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise OutputError(f"cannot write {given['output']}: {error.strerror}", while_writing=True) from None
-    return len(wave) / 24_000
+    return len(wave) / SAMPLE_RATE_HZ
 
 
 def _through_daemon(given: dict[str, Any]) -> float:

@@ -41,7 +41,17 @@ RESERVED: Mapping[str, tuple[str, ...]] = {
 # Of f5ctl the daemon's side takes what both sides are made of; `infer` is a command line itself.
 SHARED = tuple(
     f"f5ctl.{name}"
-    for name in ("errors", "bounds", "parameters", "protocol", "socketpath", "receipts", "voicebox")
+    for name in (
+        "errors",
+        "bounds",
+        "parameters",
+        "protocol",
+        "places",
+        "socketpath",
+        "receipts",
+        "voicebox",
+        "durations",
+    )
 )
 LISTENER = ("f5ctl.client", "f5ctl.metrics")
 
@@ -125,7 +135,7 @@ def test_verbs_do_not_import_each_other() -> None:
 
 def test_every_module_of_model_is_about_tensors() -> None:
     """What needs no torch lies in catalog/."""
-    about = {"buckets", "flops", "cpu", "memory"}  # of steps, devices and processors, in plain numbers
+    about = {"buckets", "cpu", "memory"}  # of steps, devices and processors, in plain numbers
     about.add("torchaudio_compat")  # imports it by its name
     bare = {"f5d.model", *(f"f5d.model.{name}" for name in about)}
     others = {name: graph()[name] for name in graph() if within(name, ("f5d.model",)) and name not in bare}

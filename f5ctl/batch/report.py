@@ -1,20 +1,19 @@
 """How a batch goes: for a person on stderr, for a script as lines of JSON on stdout.
 
-On a terminal a bar of rich, which is imported only to draw one; elsewhere a line now and then.
-Failures and warnings get a line of their own at once.
+On a terminal a bar, elsewhere a line now and then. Failures and warnings get a line of their own at once.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 from f5ctl.batch.manifest import Line
 from f5ctl.errors import F5Error
-from f5ctl.printing import duration, emit, emit_json
+from f5ctl.printing import duration, emit_json, printable, warn
+from f5ctl.progress import Bar
 
 PLAIN_EVERY_S: Final = 10.0
 
@@ -83,19 +82,17 @@ class BatchReport:
         self.tally = Tally(lines, skipped, time.monotonic())
         self._quiet = quiet
         self._answers = not os.isatty(1)  # a person watches the bar instead
-        self._bar = None if quiet or not _draws() else _Bar(self.tally)
+        self._bar = Bar(quiet=quiet)
         self._shown_at = time.monotonic()
         self._why = ""
 
     def __enter__(self) -> BatchReport:  # noqa: PYI034 - typing.Self is of Python 3.11
-        if self._bar:
-            self._bar.start()
+        self._bar.__enter__()
+        self._show()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        self._bar.__exit__()
 
     @property
     def is_complete(self) -> bool:
@@ -110,7 +107,7 @@ class BatchReport:
         """`line` is complete."""
         self.tally.count(line, receipt.get("samples", 0) / receipt.get("sample_rate_hz", 1))
         for warning in warnings:
-            self._say(f"f5ctl: warning: {line.where}: {warning}")
+            warn(f"{line.where}: {warning}", quiet=self._quiet, tell=self._bar.print)
         self._answer(line, "done", **_facts(receipt))
         self._show()
 
@@ -127,8 +124,8 @@ class BatchReport:
         """Nothing can be done at the moment; an empty `why` ends that."""
         if why != self._why:
             self._why = why
-            if self._bar:
-                self._bar.show(why)
+            if self._bar.is_drawn:
+                self._show()
             elif why:
                 self._say(f"f5ctl: {why}")
 
@@ -150,63 +147,17 @@ class BatchReport:
             emit_json({"line": line.number, "output": line.output, "status": status, **more})
 
     def _say(self, text: str) -> None:
-        if self._quiet:
-            return
-        printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-        if self._bar:
-            self._bar.print(printable)
-        else:
-            emit(printable, to_stderr=True)
+        if not self._quiet:
+            self._bar.print(printable(text))
 
     def _show(self) -> None:
         now = time.monotonic()
-        if self._bar:
-            self._bar.show(self._why)
+        told = self.tally.describe(now)
+        if self._bar.is_drawn:
+            self._bar.show(f"{told}, {self._why}" if self._why else told, self.tally.ended, self.tally.total)
         elif now - self._shown_at >= PLAIN_EVERY_S:
             self._shown_at = now
-            self._say(f"f5ctl: {self.tally.describe(now)}")
-
-
-class _Bar:
-    """A bar on stderr; rich draws it from a thread of its own."""
-
-    def __init__(self, tally: Tally) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self._tally = tally
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            BarColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=self._console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._progress.add_task("", total=tally.total, completed=tally.ended)
-
-    def start(self) -> None:
-        """Draw."""
-        self._progress.start()
-        self.show("")
-
-    def stop(self) -> None:
-        """Take the bar down."""
-        self._progress.stop()
-
-    def show(self, why: str) -> None:
-        """Bring the bar up to date."""
-        text = self._tally.describe(time.monotonic()) + (f", {why}" if why else "")
-        self._progress.update(self._task, completed=self._tally.ended, description=text)
-
-    def print(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _draws() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+            self._say(f"f5ctl: {told}")
 
 
 def _facts(receipt: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from f5ctl.bench import SENTENCES, Crowd, crowd, speak
+from f5ctl.bench import SENTENCES, Crowd, crowd, speak_timed
 from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
@@ -51,7 +51,7 @@ def bench(
     try:
         with connect(settings, line, start=True) as client:
             line.show("warming up")
-            speak(client, SENTENCES[0], **fields)
+            speak_timed(client, SENTENCES[0], **fields)
         crowds = []
         for level in levels:
             line.show(f"{level} clients")

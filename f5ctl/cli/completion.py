@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from f5ctl.cli.base.settings import Verb, common_options
 from f5ctl.printing import emit
-
-if TYPE_CHECKING:
-    pass
 
 SHELLS: Final = ("bash", "zsh", "fish")
 _VARIABLE: Final = "_F5CTL_COMPLETE"  # click asks for completions through it

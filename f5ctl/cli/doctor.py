@@ -18,11 +18,11 @@ from f5ctl.autostart import log_path
 from f5ctl.cli.base.findings import Finding
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.cli.base.unit_findings import examine_units, is_asleep
-from f5ctl.client import Client, new_id
+from f5ctl.client import Client
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
+from f5ctl.places import cache_home
 from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status
 from f5ctl.socketpath import check_socket_path
 from f5ctl.speech.player import find_player
 
@@ -86,7 +86,7 @@ def _socket(path: str) -> Iterator[Finding]:
         return
     try:
         with Client(path) as client:
-            state = client.call(Status(new_id()))
+            state = client.status()
     except NoDaemonError:
         yield Finding("daemon", "note", f"none runs on {path}", "the next `f5ctl say` starts one")
         return
@@ -166,8 +166,7 @@ def _player() -> Finding:
 
 
 def _disk() -> Iterator[Finding]:
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    cache = os.environ.get("HF_HOME") or os.path.join(caches, "huggingface")
+    cache = os.environ.get("HF_HOME") or f"{cache_home()}/huggingface"
     for what, path in (("logs", str(log_path().parent)), ("models", cache)):
         existing = path
         while not os.path.isdir(existing):

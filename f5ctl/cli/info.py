@@ -7,7 +7,7 @@ import os
 import click
 
 from f5ctl.cli.base.completing import offer
-from f5ctl.cli.base.model_facts import _print_info
+from f5ctl.cli.base.model_facts import print_info
 from f5ctl.cli.base.settings import Verb, common_options, option
 from f5ctl.errors import BadRequestError
 from f5ctl.helper import MODEL_DESK, ask_once
@@ -34,9 +34,8 @@ def info(
         raise click.UsageError("MODEL and --checkpoint exclude each other")
     if checkpoint is None and (vocab or architecture):
         raise click.UsageError("--vocab and --architecture belong to --checkpoint")
-    for path in (vocab,):
-        if path is not None and not os.path.isfile(path):
-            raise BadRequestError("bad_parameter", f"{path} does not exist")
+    if vocab is not None and not os.path.isfile(vocab):
+        raise BadRequestError("bad_parameter", f"{vocab} does not exist")
     if architecture is not None and os.path.exists(architecture):
         architecture = os.path.abspath(architecture)
     facts = ask_once(
@@ -47,4 +46,4 @@ def info(
         vocab=vocab and os.path.abspath(vocab),
         architecture=architecture,
     )
-    return _print_info(facts, as_json=as_json)
+    return print_info(facts, as_json=as_json)

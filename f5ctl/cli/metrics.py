@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from f5ctl.cli.base.settings import Settings, Verb, common_options
-from f5ctl.client import Client, new_id
+from f5ctl.client import Client
 from f5ctl.printing import emit
-from f5ctl.protocol import Status
 
 
 @click.command(
@@ -25,5 +24,5 @@ def metrics(settings: Settings, /) -> None:
     from f5ctl.metrics import exposition
 
     with Client(settings.socket) as client:
-        state = client.call(Status(new_id()))
+        state = client.status()
     emit(exposition(state).rstrip("\n"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import time
 from typing import Any, Final
 
@@ -14,14 +13,12 @@ import click
 from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.family import VerbFamily
-from f5ctl.cli.base.model_facts import _print_info
+from f5ctl.cli.base.model_facts import print_info
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
-from f5ctl.client import Client, new_id
 from f5ctl.errors import F5Error
 from f5ctl.helper import MODEL_DESK, ask, ask_once
-from f5ctl.printing import emit, emit_json, emit_table, size
-from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status
+from f5ctl.printing import emit, emit_json, emit_table, size, warn
+from f5ctl.progress import Bar, StatusLine
 
 VERBS: Final = {
     "list": ("models", "list_models", "List every model, and which are on this machine."),
@@ -65,10 +62,10 @@ def pull(settings: Settings, model: str) -> None:
     Interrupted, it goes on where it stopped when it is called again. Every file's checksum is compared
     with the hub's. HF_ENDPOINT, HF_HOME and HF_TOKEN count.
     """
-    with _Bar(quiet=settings.quiet) as bar:
+    with Bar(quiet=settings.quiet, of_bytes=True) as bar:
         fetched = 0
         for answer in ask(MODEL_DESK, do="pull", model=model):
-            bar.show(answer)
+            _show_fetching(bar, answer, quiet=settings.quiet)
             fetched = int(answer.get("fetched", 0))
     if not settings.quiet:
         emit(f"{model}: {'fetched' if fetched else 'already here'}, complete and intact", to_stderr=True)
@@ -80,7 +77,7 @@ def pull(settings: Settings, model: str) -> None:
 @common_options
 def show(model: str, *, as_json: bool) -> int:
     """Show what is known of MODEL, as `f5ctl info MODEL`."""
-    return _print_info(ask_once(MODEL_DESK, do="info", model=model), as_json=as_json)
+    return print_info(ask_once(MODEL_DESK, do="info", model=model), as_json=as_json)
 
 
 @click.command("rm", cls=Verb, examples="f5ctl models rm F5TTS_Base")
@@ -108,12 +105,12 @@ def default(settings: Settings, model: str | None, *, system: bool) -> None:
         emit(str(ask_once(MODEL_DESK, do="default")["model"]))
         return
     answer = ask_once(MODEL_DESK, do="default", model=model, system=system)
-    if not answer["installed"] and not settings.quiet:
-        emit(f"f5ctl: warning: fetch it first: f5ctl models pull {answer['model']}", to_stderr=True)
+    if not answer["installed"]:
+        warn(f"fetch it first: f5ctl models pull {answer['model']}", quiet=settings.quiet)
     spoken = _reload(settings, str(answer["model"]))
-    if spoken is not None and not settings.quiet:
+    if spoken is not None:
         line = f"the running daemon still takes {spoken}: it has another configuration, or a flag says so"
-        emit(f"f5ctl: warning: {line}", to_stderr=True)
+        warn(line, quiet=settings.quiet)
 
 
 def _print_models(*, as_json: bool) -> None:
@@ -138,65 +135,24 @@ def _reload(settings: Settings, wanted: str) -> str | None:
     """Have a running daemon read its configuration; return its default model if that is another one."""
     try:
         with connect(settings, StatusLine(quiet=True)) as client:
-            state = client.call(Status(new_id()))
+            state = client.status()
             with contextlib.suppress(OSError):
                 os.kill(int(state["pid"]), signal.SIGHUP)
             until = time.monotonic() + RELOAD_S
             while state.get("default_model") != wanted and time.monotonic() < until:
                 time.sleep(0.1)
-                state = _state(client)
+                state = client.status()
             return None if state.get("default_model") == wanted else str(state.get("default_model"))
     except F5Error:
         return None  # none runs; the next one reads the file
 
 
-def _state(client: Client) -> dict[str, Any]:
-    return client.call(Status(new_id()))
-
-
-class _Bar:
-    """A progress bar of rich on a terminal, a line for each file elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._progress: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> _Bar:  # noqa: PYI034 - typing.Self is of Python 3.11
-        if not self._quiet and sys.stderr is not None and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                DownloadColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
-            )
-
-            columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-            self._progress = Progress(
-                TextColumn("{task.description}"), *columns, console=Console(stderr=True), transient=True
-            )
-            self._progress.start()
-            self._task = self._progress.add_task("looking", total=None)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def show(self, answer: dict[str, Any]) -> None:
-        """Show where the fetching stands."""
-        stage, file = answer["stage"], answer.get("file", "")
-        if stage == "damaged" and not self._quiet:
-            emit(f"f5ctl: warning: {file} is damaged and is fetched again", to_stderr=True)
-        if self._progress is not None and stage in ("checking", "fetching", "done"):
-            self._progress.update(
-                self._task,
-                description=f"{stage} {os.path.basename(file)}",
-                completed=answer.get("bytes", 0),
-                total=answer.get("total"),
-            )
-        elif stage == "done" and not self._quiet:
-            emit(f"{file}: fetched ({size(answer['bytes'])} of {size(answer['total'])})", to_stderr=True)
+def _show_fetching(bar: Bar, answer: dict[str, Any], *, quiet: bool) -> None:
+    """Show where the fetching stands, without a bar in a line for each file."""
+    stage, file = answer["stage"], answer.get("file", "")
+    if stage == "damaged":
+        warn(f"{file} is damaged and is fetched again", quiet=quiet, tell=bar.print)
+    elif bar.is_drawn:
+        bar.show(f"{stage} {os.path.basename(file)}", answer.get("bytes", 0), answer.get("total"))
+    elif stage == "done" and not quiet:
+        emit(f"{file}: fetched ({size(answer['bytes'])} of {size(answer['total'])})", to_stderr=True)

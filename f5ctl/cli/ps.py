@@ -8,10 +8,8 @@ import click
 
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
-from f5ctl.client import new_id
 from f5ctl.printing import duration, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status
 
 
 @click.command(cls=Verb, examples="f5ctl ps\nf5ctl ps --json | jq -r '.[].model'")
@@ -21,7 +19,7 @@ from f5ctl.protocol import Status
 def ps(settings: Settings, *, as_json: bool) -> None:
     """List the loaded models, each with the process that holds it."""
     with connect(settings, StatusLine(quiet=True)) as client:
-        engines = client.call(Status(new_id())).get("engines", [])
+        engines = client.status().get("engines", [])
     if as_json:
         emit_json(engines)
     else:

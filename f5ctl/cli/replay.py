@@ -14,7 +14,7 @@ from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError
 from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import MAX_MESSAGE_BYTES, SAMPLE_RATE_HZ, Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import short_hash, silence_tag, spoken
 from f5ctl.speech.file_tags import read_tag, receipts_of
 from f5ctl.speech.inputs import read_recording, read_text
@@ -93,7 +93,7 @@ def replay(
             todo = iter(requests)
             for part in parts:
                 if "silence" in part:
-                    sink.add(bytes(2 * part["silence"]), SAMPLE_RATE_HZ)
+                    sink.add(bytes(SAMPLE_BYTES * part["silence"]), SAMPLE_RATE_HZ)
                     sink.note(silence_tag(part["silence"]))
                 else:
                     made.append(speak(client, next(todo), sink, line, last=False))
@@ -131,8 +131,6 @@ def _request(receipt: dict[str, Any], given: str | None, file: str) -> Say:
 
 def _with_voice(request: Say, recording: bytes | None, ref_text: str | None, file: str) -> Say:
     if recording is not None:
-        if len(recording) >= MAX_MESSAGE_BYTES:
-            raise BadRequestError("bad_audio", "the recording is too large")
         label = request.voice
         return replace(
             request, voice=None, ref_audio=recording, ref_text=ref_text or request.ref_text, label=label

@@ -14,7 +14,7 @@ from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality,
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.client import Client, new_id
 from f5ctl.parameters import PRIORITIES
-from f5ctl.printing import emit, emit_json
+from f5ctl.printing import emit, emit_json, warn
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Say
 from f5ctl.speech.inputs import read_recording, read_text
@@ -284,5 +284,4 @@ class _Performance:
 
     def _warn(self, text: str) -> None:
         self.line.clear()
-        if not self.settings.quiet:
-            emit(f"f5ctl: warning: {text}", to_stderr=True)
+        warn(text, quiet=self.settings.quiet)

@@ -20,6 +20,7 @@ from f5ctl.cli.base.settings import Settings, Verb, option
 from f5ctl.cli.base.systemd import PACKAGED_PYTHON, SERVICE, SOCKET, UNITS, Scope, properties, run_command
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError, OutputError
+from f5ctl.places import runtime_folder
 from f5ctl.printing import emit, emit_json, emit_table
 from f5ctl.socketpath import default_socket_path
 
@@ -133,7 +134,7 @@ def _scope(name: str | None) -> Scope:
     if shutil.which("systemctl") is None:
         raise ConfigError("there is no systemctl here: this machine does not run systemd")
     chosen = Scope(system=name == "system" if name else os.geteuid() == 0)
-    if not chosen.system and not os.environ.get("XDG_RUNTIME_DIR"):
+    if not chosen.system and not runtime_folder():
         raise ConfigError("XDG_RUNTIME_DIR is not set: this user has no service manager here (log in, not su)")
     return chosen
 

@@ -9,10 +9,8 @@ import click
 
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
-from f5ctl.client import new_id
 from f5ctl.printing import duration, emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status
 
 
 @click.command(cls=Verb, examples="f5ctl status\nf5ctl status --json | jq .queue")
@@ -22,7 +20,7 @@ from f5ctl.protocol import Status
 def status(settings: Settings, *, as_json: bool) -> None:
     """Show the daemon's version, engines, queue and jobs."""
     with connect(settings, StatusLine(quiet=True)) as client:
-        state = client.call(Status(new_id()))
+        state = client.status()
     if as_json:
         emit_json(state)
         return

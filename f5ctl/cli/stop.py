@@ -13,7 +13,7 @@ from f5ctl.client import new_id
 from f5ctl.errors import NoDaemonError
 from f5ctl.processes import wait_for_end, watched
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status, Stop
+from f5ctl.protocol import Stop
 
 EXIT_WAIT_S: Final = 10.0  # between closing its socket and being gone
 
@@ -27,7 +27,7 @@ def stop(settings: Settings, *, force: bool) -> None:
     line = StatusLine(quiet=settings.quiet)
     try:
         with connect(settings, line) as client:
-            pid = client.call(Status(new_id())).get("pid")
+            pid = client.status().get("pid")
             with watched(pid) as process:
                 line.show("stopping" if force else "waiting for the jobs to end")
                 with contextlib.suppress(NoDaemonError):  # it was faster than its answer

@@ -10,11 +10,9 @@ import click
 from f5ctl import __version__
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
-from f5ctl.client import new_id
 from f5ctl.errors import NoDaemonError
 from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status
 
 
 @click.command(cls=Verb, examples="f5ctl version\nf5ctl version --json")
@@ -25,7 +23,7 @@ def version(settings: Settings, *, as_json: bool) -> None:
     """Show the version of f5ctl, and of the daemon if one runs."""
     state: dict[str, Any] = {}
     with contextlib.suppress(NoDaemonError), connect(settings, StatusLine(quiet=True)) as client:
-        state = client.call(Status(new_id()))
+        state = client.status()
     if as_json:
         emit_json({"f5ctl": __version__, "f5d": state.get("version")})
         return

@@ -11,11 +11,9 @@ import click
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.family import VerbFamily
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
-from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError
-from f5ctl.printing import emit, emit_json, emit_table, size
+from f5ctl.printing import emit, emit_json, emit_table, size, warn
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Status
 from f5ctl.voicebox import Store, private_store, shared_store
 
 SHOWN_TEXT: Final = 44  # characters of a transcript in the list
@@ -139,7 +137,7 @@ def known_voices(settings: Settings) -> list[dict[str, Any]]:
     line = StatusLine(quiet=settings.quiet)
     try:
         with connect(settings, line, start=True) as client:
-            known: list[dict[str, Any]] = client.call(Status(new_id())).get("voices", [])
+            known: list[dict[str, Any]] = client.status().get("voices", [])
     finally:
         line.clear()
     own = {str(facts["name"]): facts for facts in _listed(private_store())}
@@ -156,7 +154,7 @@ def _listed(store: Store) -> Iterable[dict[str, Any]]:
         try:
             voice = store.read(name)
         except BadRequestError as error:
-            emit(f"f5ctl: warning: {error.message}", to_stderr=True)
+            warn(error.message)
             continue
         yield {
             "name": name,

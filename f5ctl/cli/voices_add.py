@@ -14,14 +14,13 @@ from f5ctl.cli.voices import shared_option, store_of
 from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError, F5Error, InterruptedRequest
 from f5ctl.helper import VOICE_CHECK, ask_once
-from f5ctl.printing import emit
+from f5ctl.printing import warn
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import (
     LANGUAGE_WORDS,
     MAX_REF_TEXT_BYTES,
     SAMPLE_RATE_HZ,
     Say,
-    Status,
 )
 from f5ctl.speech.conversation import Conversation
 from f5ctl.speech.inputs import read_recording, read_text
@@ -134,11 +133,8 @@ def refuse_unusable(audio: bytes, text: str | None, name: str, *, quiet: bool) -
         line = f"{name}: {finding['value']}"
         if finding["grade"] == "error":
             raise BadRequestError("bad_audio", f"{line} ({finding['fix']})")
-        if finding["grade"] == "warning" and not quiet:
-            emit(
-                f"f5ctl: warning: {name}: {finding['check']}: {finding['value']}; {finding['fix']}",
-                to_stderr=True,
-            )
+        if finding["grade"] == "warning":
+            warn(f"{name}: {finding['check']}: {finding['value']}; {finding['fix']}", quiet=quiet)
 
 
 def _transcript(text: str | None, file: str | None) -> str | None:
@@ -164,7 +160,7 @@ def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVo
     line = StatusLine(quiet=settings.quiet)
     try:
         with connect(settings, line, start=True) as client:
-            known = client.call(Status(new_id())).get("voices", [])
+            known = client.status().get("voices", [])
             if any(one.get("name") == name and one.get("source") == "built-in" for one in known):
                 raise BadRequestError("bad_parameter", f"{name} is a built-in voice; choose another name")
             with Conversation(client, line.report) as talk:
@@ -182,8 +178,7 @@ def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVo
             error.message = error.message.replace("--ref-text", "--text")
             raise
         line.clear()
-        if not settings.quiet:
-            emit(f"f5ctl: warning: no preview: {error.message}", to_stderr=True)
+        warn(f"no preview: {error.message}", quiet=settings.quiet)
         return voice
     finally:
         line.clear()

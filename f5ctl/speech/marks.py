@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from f5ctl.durations import parse_duration
 from f5ctl.errors import BadRequestError
 
 MAIN: Final = "main"
@@ -19,7 +20,6 @@ MAX_PAUSE_S: Final = 600.0
 
 _MARK: Final = re.compile(r"\\[\[\]]|\[pause\b([^\]]*)\]|\[(\w[\w.-]*)\]")
 _PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n\s*")
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Silence."""
+    """So many seconds in which nobody speaks."""
 
     duration_s: float
 
@@ -68,10 +68,10 @@ def parse_script(text: str, *, paragraph_pause_s: float = 0.0) -> list[Part]:
 
 def pause_s(where: str, value: str) -> float:
     """Return the seconds that `value` means, 800ms or 1.5s; BadRequestError names `where` it stands."""
-    match = _DURATION.fullmatch(value)
-    if match is None:
-        raise BadRequestError("bad_text", f"{where}: a pause needs a duration such as 800ms or 1.5s")
-    seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
+    try:
+        seconds = parse_duration(value)
+    except ValueError:
+        raise BadRequestError("bad_text", f"{where}: a pause needs a duration such as 800ms or 1.5s") from None
     if seconds > MAX_PAUSE_S:
         raise BadRequestError("bad_text", f"{where}: the longest pause is {MAX_PAUSE_S:.0f} s")
     return seconds

@@ -14,7 +14,7 @@ import click
 from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.parameters import seed_after
-from f5ctl.protocol import SAMPLE_RATE_HZ, Say, Status
+from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags
 from f5ctl.speech.marks import MAIN, Words, parse_script, pause_s
 from f5ctl.speech.sinks import FileSink, Sink
@@ -122,7 +122,7 @@ class Reading:
         wanted = [part.request.voice for part in parts if not isinstance(part, Silence) and part.request.voice]
         if not wanted:
             return
-        served = [str(voice.get("name")) for voice in client.call(Status(new_id())).get("voices", [])]
+        served = [str(voice.get("name")) for voice in client.status().get("voices", [])]
         known = ", ".join(dict.fromkeys([MAIN, *(self.story.voices if self.story else ()), *served]))
         for name in wanted:
             if name not in served:

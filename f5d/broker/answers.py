@@ -1,12 +1,11 @@
 """What the broker tells about itself: the receipt of a job, the answers to `load` and `status`.
 
-From the broker's state to plain maps; docs/protocol.md describes every key. `receipt` also closes the account
-of the time in the job's present state, `prediction` notes in the job what the engine found of its recording.
+Functions from the broker's state to plain maps, which change nothing; only a status looks at the disk, for the
+models that are installed. docs/protocol.md describes every key.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import msgspec
 from f5ctl import __version__
 from f5ctl.errors import F5Error
 from f5ctl.protocol import PROTOCOL_VERSION, SAMPLE_RATE_HZ
-from f5ctl.receipts import HASH_CHARS, tag_of
+from f5ctl.receipts import HASH_CHARS, short_hash, tag_of
 from f5d.broker.admission import Order
 from f5d.broker.engine_process import EngineProcess
 from f5d.broker.fleet import Fleet, Slot
@@ -25,8 +24,6 @@ from f5d.catalog.models import is_installed, resolve
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice
 from f5d.engine.types import Loaded, Predicted
-
-MILLISECONDS = 3  # digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +53,19 @@ def receipt(job: Job, loaded: Loaded, now: float) -> dict[str, Any]:
     """Return the `result` of a finished `say`."""
     if job.order is None:
         raise ValueError(f"job {job.id} is a {job.kind}, it has no receipt")
-    job.enter(job.state, now)
-    first_s = None if job.first_audio_at is None else round(job.first_audio_at - job.accepted_at, MILLISECONDS)
+    first_s = None if job.first_audio_at is None else _rounded_s(job.first_audio_at - job.accepted_at)
     return {
         **_origin(job, job.order, loaded),
         "encoding": job.order.encoding,
-        "sample_rate_hz": SAMPLE_RATE_HZ,
-        "samples": job.samples,
-        "audio_hash": job.audio_digest.hexdigest()[:HASH_CHARS],
-        "text_hash": hashlib.sha256(job.order.text.encode()).hexdigest()[:HASH_CHARS],
-        "duration_s": round(job.duration_s, MILLISECONDS),
+        **_made(job, job.order),
+        "duration_s": _rounded_s(job.duration_s),
         "segments": job.segments_done,
         "timeline": job.timeline,
-        "queue_s": round(job.spent_s.get("queued", 0.0), MILLISECONDS),
-        "load_s": round(job.spent_s.get("loading", 0.0), MILLISECONDS),
+        "queue_s": _rounded_s(job.spent_s.get("queued", 0.0)),
+        "load_s": _rounded_s(job.spent_s.get("loading", 0.0)),
         "first_audio_s": first_s,
-        "synthesis_s": round(job.synthesis_s, MILLISECONDS),
-        "total_s": round(now - job.accepted_at, MILLISECONDS),
+        "synthesis_s": _rounded_s(job.synthesis_s),
+        "total_s": _rounded_s(now - job.accepted_at),
         "rtf": job.rtf,
         "warnings": list(job.warnings),
     }
@@ -82,23 +75,22 @@ def prediction(job: Job, loaded: Loaded, predicted: Predicted, waiting_s: float)
     """Return the `result` of a `plan`; `waiting_s` is what the jobs before the engine's will take."""
     if job.order is None:
         raise ValueError(f"job {job.id} is a {job.kind}, it has no text")
-    job.ref_text, job.voice_hash = predicted.ref_text, predicted.voice_hash
     segments, start_s = [], 0.0
     for text, duration_s in zip(predicted.texts, predicted.durations_s, strict=True):
         segments.append(
             {
                 "text": text,
-                "start_s": round(start_s, MILLISECONDS),
-                "duration_s": round(duration_s, MILLISECONDS),
+                "start_s": _rounded_s(start_s),
+                "duration_s": _rounded_s(duration_s),
             }
         )
         start_s += duration_s
     return {
         **_origin(job, job.order, loaded),
         "segments": segments,
-        "duration_s": round(start_s, MILLISECONDS),
-        "synthesis_s": round(predicted.synthesis_s, MILLISECONDS),
-        "wait_s": round(predicted.ahead_s + waiting_s, MILLISECONDS),
+        "duration_s": _rounded_s(start_s),
+        "synthesis_s": _rounded_s(predicted.synthesis_s),
+        "wait_s": _rounded_s(predicted.ahead_s + waiting_s),
         "warnings": list(predicted.warnings),
     }
 
@@ -120,10 +112,20 @@ def _origin(job: Job, order: Order, loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def file_tag(job: Job, loaded: Loaded, now: float) -> str:
+def _made(job: Job, order: Order) -> dict[str, Any]:
+    """Return what tells the audio, and the text it was made of, from any other."""
+    return {
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "samples": job.samples,
+        "audio_hash": job.audio_digest.hexdigest()[:HASH_CHARS],
+        "text_hash": short_hash(order.text.encode()),
+    }
+
+
+def file_tag(job: Job, order: Order, loaded: Loaded) -> str:
     """Return what the file made for a `say` says about itself."""
-    text = job.order.text if job.order and job.order.receipt_text else None
-    return tag_of(receipt(job, loaded, now), text)
+    text = order.text if order.receipt_text else None
+    return tag_of({**_origin(job, order, loaded), **_made(job, order)}, text)
 
 
 def load_result(model: str, pid: int, loaded: Loaded) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
         "version": __version__,
         "protocol": PROTOCOL_VERSION,
         "pid": facts.pid,
-        "uptime_s": round(now - facts.started_at, MILLISECONDS),
+        "uptime_s": _rounded_s(now - facts.started_at),
         "socket": facts.socket,
         "default_model": _default_model(facts.model, specs),
         "draining": draining,
@@ -169,7 +171,7 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
             "failed": counters.failed,
             "cancelled": counters.cancelled,
             "refused": counters.refused,
-            "audio_s": round(counters.audio_s, MILLISECONDS),
+            "audio_s": _rounded_s(counters.audio_s),
             "engine_restarts": counters.engine_restarts,
         },
         "histograms": {
@@ -190,7 +192,7 @@ def _engine(slot: Slot, engine: EngineProcess, fleet: Fleet, now: float, wall: f
     loaded = slot.loaded
     expires_s = None
     if slot.state == "ready" and not slot.is_busy and fleet.keep_alive_s is not None:
-        expires_s = round(max(0.0, slot.idle_since + fleet.keep_alive_s - now), MILLISECONDS)
+        expires_s = _rounded_s(max(0.0, slot.idle_since + fleet.keep_alive_s - now))
     return {
         "pid": engine.pid,
         "model": slot.model,
@@ -198,7 +200,7 @@ def _engine(slot: Slot, engine: EngineProcess, fleet: Fleet, now: float, wall: f
         "dtype": loaded.dtype if loaded else None,
         "state": "busy" if slot.state == "ready" and slot.is_busy else slot.state,
         **msgspec.structs.asdict(engine.beat),
-        "loaded_since": None if slot.loaded_at is None else round(wall - (now - slot.loaded_at), MILLISECONDS),
+        "loaded_since": None if slot.loaded_at is None else _rounded_s(wall - (now - slot.loaded_at)),
         "expires_s": expires_s,
         "jobs": len(slot.jobs),
         "restarts": slot.restarts,
@@ -215,5 +217,10 @@ def _job(job: Job, jobs: JobTable, now: float) -> dict[str, Any]:
         "segments": job.segments,
         "segments_done": job.segments_done,
         "position": jobs.position(job),
-        "elapsed_s": round(now - job.accepted_at, MILLISECONDS),
+        "elapsed_s": _rounded_s(now - job.accepted_at),
     }
+
+
+def _rounded_s(seconds: float) -> float:
+    """Return a time in seconds to the millisecond."""
+    return round(seconds, 3)

@@ -156,7 +156,7 @@ class Dispatcher:
             return
         self.fleet.hand_over(job, slot)
         if job.encoding_now:
-            self._encode(job, slot, now)
+            self._encode(job, slot)
         elif job.kind == "plan":
             order = job.order
             engine.send(Predict(job.id, order.text, order.reference, order.parameters))
@@ -211,6 +211,7 @@ class Dispatcher:
                 self._tell_progress(job, now)
             case engine_types.Predicted():
                 slot.release(job.id, now)
+                job.ref_text, job.voice_hash = message.ref_text, message.voice_hash
                 if slot.loaded is not None:
                     result = prediction(job, slot.loaded, message, self.jobs.wait_s(job))
                     self._conclude(job, Done(job.request_id, result), "done", now)
@@ -249,14 +250,14 @@ class Dispatcher:
         if job.order is not None and job.order.encoding != "pcm":
             job.encoding_now = True
             job.pcm = [b"".join(job.pcm)]
-            self._encode(job, slot, now)
+            self._encode(job, slot)
             return
         slot.release(job.id, now)
         self._done(job, slot, now)
 
-    def _encode(self, job: Job, slot: Slot, now: float) -> None:
+    def _encode(self, job: Job, slot: Slot) -> None:
         if job.order is not None and slot.loaded is not None:
-            tag = file_tag(job, slot.loaded, now)
+            tag = file_tag(job, job.order, slot.loaded)
             self.engines[slot.model].send(Encode(job.id, job.order.encoding, b"".join(job.pcm), tag))
 
     def _done(self, job: Job, slot: Slot, now: float) -> None:

@@ -194,31 +194,11 @@ class Fleet:
         `from_outside` makes nobody a suspect, until that has happened too often: a guard of the
         machine's memory kills from outside too, and a job may be what provokes it.
         """
-        was: SlotState = slot.state
-        alone = len(slot.jobs) == 1 and not slot.cancelling
-        in_engine = list(slot.jobs.values())
-        slot.jobs.clear()
-        slot.cancelling.clear()
-        for job in in_engine:
-            job.kills += from_outside
-            blamed = not from_outside or job.kills > BLAMED_KILLS
-            job.back_to_queue(
-                now, alone=alone and blamed, suspect=not from_outside or job.kills > SUSPECT_KILLS
-            )
-        convicted = [job for job in in_engine if job.lonely_deaths >= MAX_LONELY_DEATHS]
+        in_engine = _empty(slot, now, from_outside=from_outside)
         queued = [job for job in waiting if job.model == slot.model and slot.admits(job)]
-        reason = f"the engine died under this job {MAX_LONELY_DEATHS} times: {cause}"
-        if was == "starting":
-            slot.kills += from_outside
-            slot.loading_deaths += not from_outside or slot.kills > BLAMED_KILLS
-            if slot.loading_deaths >= MAX_LOADING_DEATHS:
-                convicted = queued
-                reason = f"the engine for {slot.model} died twice while loading: {cause}"
-        hopeful = [job for job in [*in_engine, *queued] if job not in convicted]
-        restart = bool(hopeful) and was != "stopping"
-        if was == "ready" and not in_engine and not queued and slot.retire_before is None:
-            slot.idle_deaths += 1
-            restart = slot.idle_deaths <= MAX_IDLE_RESTARTS
+        convicted, reason = _blame(slot, cause, in_engine, queued, from_outside=from_outside)
+        wanted = [job for job in [*in_engine, *queued] if job not in convicted]
+        restart = _is_worth_a_restart(slot, wanted, was_idle=not in_engine and not queued)
         if restart:
             slot.restarts += 1
         else:
@@ -249,3 +229,37 @@ class Fleet:
             if expired or slot.retire_before is not None:
                 return Retire(slot)
         return None
+
+
+def _empty(slot: Slot, now: float, *, from_outside: bool) -> list[Job]:
+    """Return the jobs of a dead engine, which wait again; those that were there may be suspects from now on."""
+    alone = len(slot.jobs) == 1 and not slot.cancelling
+    jobs = list(slot.jobs.values())
+    slot.jobs.clear()
+    slot.cancelling.clear()
+    for job in jobs:
+        job.kills += from_outside
+        blamed = not from_outside or job.kills > BLAMED_KILLS
+        job.back_to_queue(now, alone=alone and blamed, suspect=not from_outside or job.kills > SUSPECT_KILLS)
+    return jobs
+
+
+def _blame(
+    slot: Slot, cause: str, in_engine: Sequence[Job], queued: Sequence[Job], *, from_outside: bool
+) -> tuple[Sequence[Job], str]:
+    """Return the jobs that fail with the engine, and why: the culprit, or all that a model cannot load for."""
+    if slot.state == "starting":
+        slot.kills += from_outside
+        slot.loading_deaths += not from_outside or slot.kills > BLAMED_KILLS
+        if slot.loading_deaths >= MAX_LOADING_DEATHS:
+            return queued, f"the engine for {slot.model} died twice while loading: {cause}"
+    culprits = [job for job in in_engine if job.lonely_deaths >= MAX_LONELY_DEATHS]
+    return culprits, f"the engine died under this job {MAX_LONELY_DEATHS} times: {cause}"
+
+
+def _is_worth_a_restart(slot: Slot, wanted: Sequence[Job], *, was_idle: bool) -> bool:
+    """Return True when jobs still want the model, or it had nothing to do and has not died so too often."""
+    if slot.state == "ready" and was_idle and slot.retire_before is None:
+        slot.idle_deaths += 1
+        return slot.idle_deaths <= MAX_IDLE_RESTARTS
+    return bool(wanted) and slot.state != "stopping"

@@ -1,8 +1,7 @@
 """The live jobs: who asked for what, where each stands, when something is due.
 
-No sockets, no processes; time is an argument. Only `Client.share` looks outside: it reads /proc (peers.py).
-`JobTable` keeps every `Job` from its admission to its one terminal message; fleet.py decides which engine gets
-it, dispatcher.py speaks of it to its client.
+Pure: no sockets, no processes; time is an argument. `JobTable` owns every `Job` from its admission
+to its one terminal message; `fleet` decides which engine gets it, `dispatcher` speaks to the client.
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from f5ctl.errors import BadRequestError, TryAgainError
-from f5ctl.protocol import SAMPLE_RATE_HZ, JobState, Progress
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, JobState, Progress
 from f5d.broker.admission import Order
 from f5d.broker.histogram import Histogram
 from f5d.broker.peers import Peer
 from f5d.engine.types import Segment
 
 PROGRESS_EVERY_S: Final = 0.8  # the protocol promises one a second
-SAMPLE_BYTES: Final = 2
 MAX_HELD_REFERENCE_BYTES: Final = 256 * 2**20
 MAX_HELD_PCM_BYTES: Final = 512 * 2**20  # speech that waits to become files
 NEWCOMERS: Final = 8  # one in so many places beyond the limit is for clients that have no job

@@ -14,26 +14,17 @@ PROCESS_GROUP_FIELD = 2  # of /proc/PID/stat, counted after the command's name
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A client's user, group and process."""
+    """A client's user and process.
+
+    `share` is what counts as one client among others: a shell's job, such as a whole `xargs -P64`.
+    """
 
     uid: int
-    gid: int
     pid: int
+    share: str
 
     def __str__(self) -> str:
         return f"uid={self.uid} pid={self.pid}"
-
-    @property
-    def share(self) -> str:
-        """What counts as one client among others: a shell's job, such as a whole `xargs -P64`.
-
-        That is a process group of a user; the user alone where /proc does not tell.
-        """
-        try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return f"{self.uid}"
-        return f"{self.uid}/{stat.rpartition(')')[2].split()[PROCESS_GROUP_FIELD]}"
 
 
 def peer_at(address: str) -> Peer | None:
@@ -41,4 +32,14 @@ def peer_at(address: str) -> Peer | None:
     numbers = address.split(":")[-3:]
     if len(numbers) != 3 or not all(number.isdecimal() for number in numbers):
         return None
-    return Peer(*map(int, numbers))
+    uid, _gid, pid = map(int, numbers)
+    return Peer(uid, pid, _share(uid, pid))
+
+
+def _share(uid: int, pid: int) -> str:
+    """Return the process group of a user's process; the user alone where /proc does not tell."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return f"{uid}"
+    return f"{uid}/{stat.rpartition(')')[2].split()[PROCESS_GROUP_FIELD]}"

@@ -27,7 +27,7 @@ from f5d.catalog.voices import Voice, find_voice
 from f5d.config import Config
 from f5d.system.journal import place_of
 
-SEEDS: Final = 2**32  # drawn seeds stay short enough to be typed again
+DRAWN_SEEDS: Final = 2**32  # drawn seeds stay short enough to be typed again
 PARTING_CODES: Final = ("unsupported_version", "shutting_down")  # the client may want to know whose they are
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Requests:
             defaults,
             spec,
             language=say.language or language or self._configured_language or spec.language,
-            seed=secrets.randbelow(SEEDS),
+            seed=secrets.randbelow(DRAWN_SEEDS),
         )
         job = self._jobs.admit(
             client,

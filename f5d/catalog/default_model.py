@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from f5ctl.errors import ConfigError, OutputError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-_KEY: Final = re.compile(r"^[ \t]*model[ \t]*=.*$", re.MULTILINE)
-_TABLE: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
+from f5ctl.places import user_config
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
     """Return the user's configuration: F5D_CONFIG, else f5d/f5d.toml in the user's configuration folder."""
-    if environ.get("F5D_CONFIG"):
-        return Path(environ["F5D_CONFIG"])
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
-    return Path(home) / "f5d" / "f5d.toml"
+    return Path(environ.get("F5D_CONFIG") or user_config(environ))
 
 
 def set_default(path: Path, name: str) -> None:
-    """Make `name` the `model` of a configuration, leaving every other byte of it as it is.
+    """Make `name` the `model` of a configuration, leaving every byte of the other lines as it is.
 
     Raises ConfigError for a file that is no TOML, OutputError when it cannot be written.
     """
     try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = path.read_bytes().decode() if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config {path} cannot be read: {error}") from None
     changed = with_model(text, name, path)
@@ -44,9 +30,9 @@ def set_default(path: Path, name: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         target = path.resolve()
         mode = target.stat().st_mode & 0o7777 if target.exists() else 0o644
-        with tempfile.NamedTemporaryFile("w", dir=target.parent, encoding="utf-8", delete=False) as file:
+        with tempfile.NamedTemporaryFile("wb", dir=target.parent, delete=False) as file:
             try:
-                file.write(changed)
+                file.write(changed.encode())
                 file.flush()
                 os.fsync(file.fileno())
                 Path(file.name).chmod(mode)
@@ -60,24 +46,12 @@ def set_default(path: Path, name: str) -> None:
 
 def with_model(text: str, name: str, path: Path) -> str:
     """Return a configuration's text with `model = "NAME"` among its top-level keys."""
-    before = _parsed(text, path)
-    line = f"model = {json.dumps(name)}"  # a JSON string is one of TOML's
-    table = _TABLE.search(text)
-    top = text[: table.start()] if table else text
-    rest = text[len(top) :]
-    if _KEY.search(top):
-        changed = _KEY.sub(lambda _match: line, top, count=1) + rest
-    elif top and not top.endswith("\n"):
-        changed = f"{top}\n{line}\n{rest}"
-    else:
-        changed = f"{top}{line}\n{rest}"
-    if _parsed(changed, path) != {**before, "model": name}:  # a key inside a text of several lines, say
-        raise ConfigError(f"config {path} is too unusual to change; put {line} into it yourself")
-    return changed
+    import tomlkit  # of all that reads a configuration, nothing else writes one
+    from tomlkit.exceptions import TOMLKitError
 
-
-def _parsed(text: str, path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"config {path} is not TOML: {error}") from None
+        document = tomlkit.parse(text)
+        document["model"] = name
+    except TOMLKitError as error:
+        raise ConfigError(f"config {path} is not TOML: {' '.join(str(error).split())}") from None
+    return tomlkit.dumps(document)

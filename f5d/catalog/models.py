@@ -5,6 +5,7 @@ Imports neither torch nor huggingface_hub: the broker says from this file which 
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
 from f5d.catalog.hub import HUB_SCHEME, LocalModel, check_vocoder_place, fetch, is_installed, split_hub_place
-from f5d.catalog.spec import TOKENIZERS, UPSTREAM_GAP, Architecture, ModelSpec, read_architecture
+from f5d.catalog.spec import UPSTREAM_GAP, Architecture, ModelSpec, read_architecture
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,16 +31,18 @@ PUBLISHED: Final[dict[str, str]] = {
 AUTO_ORDER: Final = ("F5TTS_v1_Base", "F5TTS_Base")
 
 _STARTER_DIR: Final = Path(__file__).resolve().parents[1] / "starter"
-_TABLE_KEYS: Final = (
+TABLE_KEYS: Final = (
     "checkpoint",
     "vocab",
     "vocoder",
     "architecture",
     "reference_gap",
     "default_voice",
-    "tokenizer",
     "language",
 )
+_FORMER_KEY: Final = "tokenizer"  # chose between names of one and the same front end
+
+log = logging.getLogger(__name__)
 
 
 def catalog(
@@ -100,7 +103,6 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
         vocoder=_place(vocoder, base_dir),
         reference_gap=str(table.get("reference_gap", UPSTREAM_GAP)),
         default_voice=str(table.get("default_voice", "basic_en")),
-        tokenizer=table.get("tokenizer", "pinyin"),
         language=str(table.get("language", "none")),
     )
 
@@ -124,7 +126,6 @@ def _starter() -> ModelSpec:
         short_text_extra_s=0.0,  # and at an even rate
         nfe_step=7,  # as well understood as with 16 (starter/README.md), in less than half the time
         frames_per_byte=6,  # it was trained at 5 to 7, and is clearest in the middle
-        tokenizer="char",
         language="en",
     )
 
@@ -139,14 +140,15 @@ def _best_installed(specs: Mapping[str, ModelSpec]) -> ModelSpec:
 
 def _check_table(where: str, table: Mapping[str, Any]) -> None:
     for key, value in table.items():
-        if key not in _TABLE_KEYS:
-            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(_TABLE_KEYS)}")
+        if key == _FORMER_KEY:
+            log.warning("%s: %s does nothing, whatever its value; take it out", where, key)
+            continue
+        if key not in TABLE_KEYS:
+            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(TABLE_KEYS)}")
         if not isinstance(value, str) or (not value and key != "reference_gap"):
             raise ConfigError(f"{where}: {key} = {value!r} is not a text")
     if "checkpoint" not in table:
         raise ConfigError(f"{where}: checkpoint is missing")
-    if table.get("tokenizer", "pinyin") not in TOKENIZERS:
-        raise ConfigError(f"{where}: tokenizer = {table['tokenizer']!r}; known: {', '.join(TOKENIZERS)}")
     if not LANGUAGE_PATTERN.fullmatch(table.get("language", "none")):
         raise ConfigError(f"{where}: language = {table['language']!r}; it can be {LANGUAGE_WORDS}")
     if table.get("reference_gap", "").strip():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from f5d.catalog.spec import MEL_CHANNELS, Architecture
+from f5d.catalog.spec import MEL_CHANNELS, POSITION_GROUPS, Architecture
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
@@ -16,7 +16,6 @@ TEXT_EMBEDDING: Final = "text_embed.text_embed.weight"
 TIME_CHANNELS: Final = 256
 TEXT_KERNEL_FRAMES: Final = 7
 POSITION_KERNEL_FRAMES: Final = 31
-POSITION_GROUPS: Final = 16
 DIM_HEAD: Final = 64  # every published model's; a checkpoint without norms of its heads does not tell
 
 

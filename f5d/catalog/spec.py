@@ -10,26 +10,25 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from f5ctl import protocol
 from f5ctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SAMPLE_RATE_HZ: Final = 24_000
+SAMPLE_RATE_HZ: Final = protocol.SAMPLE_RATE_HZ  # what a model makes is sent as it is
 HOP_SAMPLES: Final = 256
 FFT_SAMPLES: Final = 1_024
 MEL_CHANNELS: Final = 100
 FRAMES_PER_SECOND: Final = SAMPLE_RATE_HZ / HOP_SAMPLES  # 93.75, one frame is 10.67 ms
 
 Backbone = Literal["DiT", "UNetT", "MMDiT"]
-Tokenizer = Literal["pinyin", "char"]
 SkipConnect = Literal["add", "concat", "none"]
 
 BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
-TOKENIZERS: Final[tuple[Tokenizer, ...]] = get_args(Tokenizer)
 
-_POSITION_GROUPS: Final = 16  # groups of the position convolution
+POSITION_GROUPS: Final = 16  # of the position convolution
 
 UPSTREAM_GAP: Final = "  "  # ". " ends the reference text, one more space joins the generated text
 
@@ -101,8 +100,8 @@ class Architecture:
         }
 
     def _check_combination(self) -> None:
-        if self.dim % _POSITION_GROUPS:
-            raise ConfigError(f"dim is {self.dim}; it must be a multiple of {_POSITION_GROUPS}")
+        if self.dim % POSITION_GROUPS:
+            raise ConfigError(f"dim is {self.dim}; it must be a multiple of {POSITION_GROUPS}")
         if self.text_embedding_average_upsampling and not self.text_mask_padding:
             raise ConfigError("text_embedding_average_upsampling needs text_mask_padding")
         if self.dim_head % 2:
@@ -135,9 +134,7 @@ class ModelSpec:
     short_text_extra_s: float = 0.3
     nfe_step: int = 32
     frames_per_byte: int | None = None
-    tokenizer: Tokenizer = "pinyin"
     language: str = "none"
-    mel_spec_type: Literal["vocos"] = "vocos"
 
 
 def read_architecture(path: Path) -> Architecture:

@@ -41,8 +41,8 @@ Grade = Literal["ok", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: its value in words, what is wrong with it and what to do (empty when ok)."""
+class Check:
+    """One thing that was looked at: its value in words, how good that is, what to do (empty when ok)."""
 
     check: str
     grade: Grade
@@ -50,7 +50,7 @@ class Finding:
     fix: str = ""
 
 
-def examine(data: bytes, text: str | None) -> list[Finding]:
+def examine(data: bytes, text: str | None) -> list[Check]:
     """Return what can be said of a recording, the whole audio file, and its transcript.
 
     A recording that cannot be used at all gives one finding, `usable`.
@@ -59,7 +59,7 @@ def examine(data: bytes, text: str | None) -> list[Finding]:
         recording = audio.read_recording(data)
         speech = audio.trim_reference(recording, transcript_given=bool(text))
     except F5Error as error:
-        return [Finding("usable", "error", error.message, "record 5 to 10 s of clean speech in a quiet room")]
+        return [Check("usable", "error", error.message, "record 5 to 10 s of clean speech in a quiet room")]
     return [
         _length(speech),
         _level(speech),
@@ -71,23 +71,23 @@ def examine(data: bytes, text: str | None) -> list[Finding]:
     ]
 
 
-def _length(speech: Recording) -> Finding:
+def _length(speech: Recording) -> Check:
     value = f"{speech.duration_s:.1f} s of speech"
     if speech.duration_s < BEST_LEAST_S:
         fix = f"record more: under {BEST_LEAST_S:.0f} s little of the voice is heard (best: 5 to 10)"
-        return Finding("length", "warning", value, fix)
-    return Finding("length", "ok", value)
+        return Check("length", "warning", value, fix)
+    return Check("length", "ok", value)
 
 
-def _level(speech: Recording) -> Finding:
+def _level(speech: Recording) -> Check:
     level = 20 * np.log10(np.sqrt(np.mean(np.square(speech.wave.astype(np.float64)))) + 1e-12)
     value = f"{level:.0f} dB"
     if level < LOUD_ENOUGH_DB:
-        return Finding("level", "warning", value, "record closer to the microphone or raise its gain")
-    return Finding("level", "ok", value)
+        return Check("level", "warning", value, "record closer to the microphone or raise its gain")
+    return Check("level", "ok", value)
 
 
-def _clipping(recording: Recording) -> Finding:
+def _clipping(recording: Recording) -> Check:
     loud = np.concatenate([[False], np.abs(recording.wave) >= CLIPPED_LEVEL, [False]])
     edges = np.flatnonzero(loud[1:] != loud[:-1])
     runs = edges[1::2] - edges[::2]
@@ -95,22 +95,22 @@ def _clipping(recording: Recording) -> Finding:
     share = count / len(recording.wave)
     value = f"{count} samples ({100 * share:.2f}%)"
     if share > CLIPPED_SHARE:
-        return Finding("clipping", "warning", value, "lower the microphone's gain and record again")
-    return Finding("clipping", "ok", value)
+        return Check("clipping", "warning", value, "lower the microphone's gain and record again")
+    return Check("clipping", "ok", value)
 
 
-def _noise(recording: Recording) -> Finding:
+def _noise(recording: Recording) -> Check:
     levels = np.maximum(audio.level_db(recording.wave, recording.rate_hz), -100.0)
     floor, speech = np.percentile(levels, [NOISE_PERCENTILE, SPEECH_PERCENTILE])
     snr = speech - floor
     value = f"floor {floor:.0f} dB, {snr:.0f} dB below the speech"
     if snr >= GOOD_SNR_DB:
-        return Finding("noise", "ok", value)
+        return Check("noise", "ok", value)
     how = "much noise or music: it will be heard in every sentence" if snr < BAD_SNR_DB else "audible noise"
-    return Finding("noise", "warning", value, f"{how}; record in a quiet room, or clean it with a denoiser")
+    return Check("noise", "warning", value, f"{how}; record in a quiet room, or clean it with a denoiser")
 
 
-def _ending(recording: Recording) -> Finding:
+def _ending(recording: Recording) -> Check:
     levels = np.maximum(audio.level_db(recording.wave, recording.rate_hz), -100.0)
     floor, speech = np.percentile(levels, [NOISE_PERCENTILE, SPEECH_PERCENTILE])
     loud = np.flatnonzero(levels > max(speech - EDGE_BELOW_SPEECH_DB, floor + EDGE_ABOVE_NOISE_DB))
@@ -118,13 +118,13 @@ def _ending(recording: Recording) -> Finding:
     value = f"{tail_s:.2f} s of silence at the end"
     if tail_s < ABRUPT_S:
         fix = "it ends in the middle of a sound; leave 0.2 to 1 s of silence after the last word"
-        return Finding("ending", "warning", value, fix)
+        return Check("ending", "warning", value, fix)
     if tail_s > LONG_TAIL_S:
-        return Finding("ending", "warning", value, "cut the silence at the end to 1 s")
-    return Finding("ending", "ok", value)
+        return Check("ending", "warning", value, "cut the silence at the end to 1 s")
+    return Check("ending", "ok", value)
 
 
-def _bandwidth(recording: Recording) -> Finding:
+def _bandwidth(recording: Recording) -> Check:
     """Find the highest frequency that is still there: the last band within 65 dB of the loudest."""
     wave = recording.wave.astype(np.float64)
     count = max(1, len(wave) // FFT_SAMPLES)
@@ -136,11 +136,11 @@ def _bandwidth(recording: Recording) -> Finding:
     value = f"up to {highest / 1000:.1f} kHz, sampled at {recording.rate_hz / 1000:g} kHz"
     if highest < NARROW_HZ:
         fix = "dull as a telephone; record at 24 kHz or more, not through a call or a hands-free headset"
-        return Finding("bandwidth", "warning", value, fix)
-    return Finding("bandwidth", "ok", value)
+        return Check("bandwidth", "warning", value, fix)
+    return Check("bandwidth", "ok", value)
 
 
-def _transcript(speech: Recording, text: str | None) -> Iterator[Finding]:
+def _transcript(speech: Recording, text: str | None) -> Iterator[Check]:
     if not text:
         return
     units = sum(_units(character) for character in text)
@@ -148,12 +148,12 @@ def _transcript(speech: Recording, text: str | None) -> Iterator[Finding]:
     value = f"{rate:.1f} letters a second"
     if rate < SLOW_UNITS:
         fix = "the transcript is too short for the recording: words are missing, or there are long pauses"
-        yield Finding("transcript", "warning", value, fix)
+        yield Check("transcript", "warning", value, fix)
     elif rate > FAST_UNITS:
         fix = "the transcript is too long for the recording: it must say what is heard, no more"
-        yield Finding("transcript", "warning", value, fix)
+        yield Check("transcript", "warning", value, fix)
     else:
-        yield Finding("transcript", "ok", value)
+        yield Check("transcript", "ok", value)
 
 
 def _units(character: str) -> int:

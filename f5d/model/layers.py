@@ -18,15 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from f5d.catalog.shapes import POSITION_KERNEL_FRAMES, TIME_CHANNELS
+from f5d.catalog.spec import POSITION_GROUPS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from f5d.catalog.spec import Architecture
 
 NORM_EPSILON = 1e-6
-POSITION_KERNEL_FRAMES = 31
-POSITION_GROUPS = 16
-TIME_CHANNELS = 256
 _SCORE_BYTES = 3 * 2**20
 GAP_FRAMES = POSITION_KERNEL_FRAMES // 2  # zeroed frames that keep the convolution of two rows apart
 

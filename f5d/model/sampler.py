@@ -39,6 +39,9 @@ class RowSpec:
 
     reference_mel [reference frames, 100] float32; token_ids of reference text, gap and generated text;
     total_frames of reference and generated mel, raised so that something is generated.
+
+    Raises:
+        BadRequestError: `bad_parameter`, no mel can come of it.
     """
 
     reference_mel: Tensor
@@ -48,6 +51,17 @@ class RowSpec:
     cfg_strength: float
     sway_sampling_coef: float | None
     seed: int
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.reference_mel.shape)
+        if len(shape) != 2 or shape[1] != MEL_CHANNELS:
+            line = f"reference mel of shape {shape}; [frames, {MEL_CHANNELS}] is needed"
+            raise BadRequestError("bad_parameter", line)
+        if self.reference_frames >= MAX_FRAMES:
+            line = f"reference of {self.reference_frames} frames; the limit is {MAX_FRAMES - 1}"
+            raise BadRequestError("bad_parameter", line)
+        if self.nfe_step < 1:
+            raise BadRequestError("bad_parameter", f"nfe_step is {self.nfe_step}; it must be at least 1")
 
     @property
     def reference_frames(self) -> int:
@@ -69,7 +83,6 @@ class Row:
     """A segment between its first and its last step; owned by who opened it, advanced by its backend."""
 
     def __init__(self, spec: RowSpec, device: torch.device) -> None:
-        check_spec(spec)
         self.spec = spec
         self.times = time_grid(spec.nfe_step, spec.sway_sampling_coef)
         self._spans: list[float] = self.times.diff().tolist()
@@ -123,7 +136,7 @@ class Backend(Protocol):
         """The type of the costly weights, as torch names it."""
 
     def open_row(self, spec: RowSpec) -> Row:
-        """Return a row at its noise. Raises BadRequestError (bad_parameter) for a spec out of range."""
+        """Return a row at its noise."""
 
     def step(self, rows: Sequence[Row]) -> None:
         """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
@@ -151,18 +164,3 @@ def initial_noise(spec: RowSpec) -> Tensor:
     """Return the row's noise [frames, 100] float32, the same on every device and in every batch."""
     generator = torch.Generator(device="cpu").manual_seed(spec.seed)
     return torch.randn(spec.frames, MEL_CHANNELS, generator=generator, dtype=torch.float32)
-
-
-def check_spec(spec: RowSpec) -> None:
-    """Raise BadRequestError (bad_parameter) when no mel can come of `spec`."""
-    if spec.reference_mel.ndim != 2 or spec.reference_mel.shape[1] != MEL_CHANNELS:
-        shape = tuple(spec.reference_mel.shape)
-        raise BadRequestError(
-            "bad_parameter", f"reference mel of shape {shape}; [frames, {MEL_CHANNELS}] is needed"
-        )
-    if spec.reference_frames >= MAX_FRAMES:
-        raise BadRequestError(
-            "bad_parameter", f"reference of {spec.reference_frames} frames; the limit is {MAX_FRAMES - 1}"
-        )
-    if spec.nfe_step < 1:
-        raise BadRequestError("bad_parameter", f"nfe_step is {spec.nfe_step}; it must be at least 1")

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from f5d.catalog.shapes import TEXT_KERNEL_FRAMES
 from f5d.model.layers import NORM_EPSILON
 
 if TYPE_CHECKING:
     from f5d.catalog.spec import Architecture
 
-_KERNEL_FRAMES = 7
 _FILLER = 0  # the embedding row of "no token"; token i is row i + 1
 
 
@@ -42,7 +42,7 @@ class TextBlock(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.dwconv = nn.Conv1d(dim, dim, _KERNEL_FRAMES, padding=_KERNEL_FRAMES // 2, groups=dim)
+        self.dwconv = nn.Conv1d(dim, dim, TEXT_KERNEL_FRAMES, padding=TEXT_KERNEL_FRAMES // 2, groups=dim)
         self.norm = nn.LayerNorm(dim, eps=NORM_EPSILON)
         self.pwconv1 = nn.Linear(dim, 2 * dim)
         self.grn = GlobalResponseNorm(2 * dim)

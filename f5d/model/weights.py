@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from f5ctl.errors import SynthesisError
+from f5ctl.receipts import HASH_CHARS
+from f5d.catalog.shapes import TEXT_EMBEDDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
 
     from f5d.catalog.vocab import Vocabulary
 
-TEXT_EMBEDDING: Final = "text_embed.text_embed.weight"
-
-_HASH_CHARS: Final = 16
 _HASH_BLOCK_BYTES: Final = 1 << 20
 _NAMED: Final = 3  # keys shown before "and N more"
 _EMA_COUNTERS: Final = ("initted", "step", "update")
@@ -105,7 +104,7 @@ def content_hash(path: Path) -> str:
     with path.open("rb") as file:
         while block := file.read(_HASH_BLOCK_BYTES):
             digest.update(block)
-    return digest.hexdigest()[:_HASH_CHARS]
+    return digest.hexdigest()[:HASH_CHARS]
 
 
 def _weights_of(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:

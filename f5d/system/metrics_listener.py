@@ -11,10 +11,9 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from f5ctl.client import Client, new_id
+from f5ctl.client import Client
 from f5ctl.errors import ConfigError
 from f5ctl.metrics import State, StateCollector
-from f5ctl.protocol import Status
 
 ANSWER_S = 5.0
 
@@ -29,7 +28,7 @@ def metrics_listener(address: str, socket_path: str) -> Iterator[None]:
 
     def ask() -> State:
         with Client(socket_path) as client:
-            return client.call(Status(new_id()), silence_s=ANSWER_S)
+            return client.status(silence_s=ANSWER_S)
 
     registry = CollectorRegistry()
     registry.register(StateCollector(ask))

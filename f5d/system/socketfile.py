@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import ConfigError
+from f5ctl.places import runtime_folder
 from f5ctl.socketpath import MAX_SOCKET_PATH_BYTES, check_socket_path
 from f5d.system.sdnotify import InheritedSocket
 
@@ -126,8 +127,8 @@ class InheritedPlace:
 def own_folders() -> set[Path]:
     """Return the folders that are f5d's own by default; elsewhere modes are the user's business."""
     folders = {Path(f"/tmp/f5d-{os.getuid()}")}  # noqa: S108 - its owner is checked before use
-    if runtime_dir := os.environ.get("XDG_RUNTIME_DIR"):
-        folders.add(Path(runtime_dir) / "f5d")
+    if folder := runtime_folder():
+        folders.add(Path(folder) / "f5d")
     return folders
 
 

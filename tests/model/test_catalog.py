@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from dataclasses import replace
@@ -83,14 +84,13 @@ def test_a_table_describes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "architecture": "arch.json",
         "reference_gap": " ",
         "default_voice": "me",
-        "tokenizer": "char",
     }
     spec = model_spec_from_table("mine", table, tmp_path)
     assert spec.checkpoint == str(tmp_path / "weights/model.pt")
     assert spec.vocab == "/home/someone/vocab.txt"
     assert spec.vocoder == "hf://me/my-vocos"
     assert spec.architecture == Architecture(backbone="DiT", dim=64, depth=2)
-    assert (spec.reference_gap, spec.default_voice, spec.tokenizer) == (" ", "me", "char")
+    assert (spec.reference_gap, spec.default_voice) == (" ", "me")
     least = model_spec_from_table("least", {"checkpoint": "/x.safetensors"}, tmp_path)
     assert least == replace(catalog()["F5TTS_v1_Base"], name="least", checkpoint="/x.safetensors")
     assert resolve("MINE", catalog({"mine": spec})) is spec
@@ -103,7 +103,6 @@ def test_a_table_describes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ({"checkpoint": 3}, "checkpoint = 3 is not a text"),
         ({"checkpoint": ""}, "checkpoint = '' is not a text"),
         ({"checkpoint": "x", "chekpoint": "y"}, "unknown key 'chekpoint'; known: checkpoint, vocab"),
-        ({"checkpoint": "x", "tokenizer": "byte"}, "tokenizer = 'byte'; known: pinyin, char"),
         ({"checkpoint": "x", "architecture": "F9"}, "architecture = 'F9' is neither .* of starter, E2TTS_Base"),
         ({"checkpoint": "x", "architecture": "none.yaml"}, "cannot read architecture file .*/none.yaml"),
         ({"checkpoint": "x", "reference_gap": "a"}, "reference_gap = 'a' is not made of spaces"),
@@ -115,6 +114,21 @@ def test_a_wrong_table_is_named_with_key_and_value(tmp_path: Path, table: dict[s
     """A mistake in a model's table is reported with its key and value."""
     with pytest.raises(ConfigError, match=line):
         model_spec_from_table("mine", table, tmp_path)
+
+
+@pytest.mark.parametrize("value", ["pinyin", "char", "byte", 3])
+def test_a_former_key_does_no_harm(tmp_path: Path, value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """`tokenizer` chose nothing: a file that has it goes on to work, and one line says to take it out."""
+    logger = logging.getLogger("f5d.catalog.models")
+    logger.addHandler(caplog.handler)  # a daemon's logging in this process may keep lines from the root
+    try:
+        spec = model_spec_from_table("mine", {"checkpoint": "x", "tokenizer": value}, tmp_path)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert spec == model_spec_from_table("mine", {"checkpoint": "x"}, tmp_path)
+    assert {record.getMessage() for record in caplog.records} == {
+        "[models.mine]: tokenizer does nothing, whatever its value; take it out"
+    }
 
 
 def test_auto_is_no_name_for_a_model(tmp_path: Path) -> None:

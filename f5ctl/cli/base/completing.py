@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from f5ctl.cli.base.settings import Settings
-from f5ctl.client import Client, new_id
+from f5ctl.client import Client
 from f5ctl.errors import F5Error
-from f5ctl.protocol import Status
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -21,8 +20,6 @@ def offer(kind: Literal["voices", "models"]) -> Callable[..., Any]:
     """Return what the shell completes an option with: the names that the daemon knows."""
 
     def complete(ctx: click.Context, _parameter: click.Parameter, start: str) -> Any:
-        from f5ctl.cli.base.completing import names_known
-
         return names_known(ctx, kind, start)
 
     return complete
@@ -34,7 +31,7 @@ def names_known(ctx: click.Context, kind: Literal["voices", "models"], start: st
 
     listed: list[dict[str, Any]] = []
     with suppress(F5Error), Client(ctx.ensure_object(Settings).socket) as client:
-        listed = client.call(Status(new_id())).get(kind, [])
+        listed = client.status().get(kind, [])
     names = [str(entry.get("name")) for entry in listed]
     if kind == "voices":
         from f5ctl.voicebox import private_store

@@ -7,18 +7,15 @@ from typing import Any, Final
 from f5ctl.printing import emit, emit_json, size
 
 EXIT_INCOMPATIBLE: Final = 65
-
-
 _ROWS: Final = (
     "name", "source", "installed", "checkpoint", "format", "size_bytes", "backbone", "same_as", "parameters",
     "dtype", "ema", "step", "vocab_size", "vocab", "vocoder", "language", "default_voice",
 )  # fmt: skip
-
-
 _SHAPE: Final = ("dim", "depth", "heads", "ff_mult", "text_dim", "conv_layers", "qk_norm")
 
 
-def _print_info(facts: dict[str, Any], *, as_json: bool) -> int:
+def print_info(facts: dict[str, Any], *, as_json: bool) -> int:
+    """Print the page and return the exit status: 65 when the model cannot be used."""
     problems = facts.get("problems") or []
     if as_json:
         emit_json(facts)

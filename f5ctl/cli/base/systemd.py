@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,23 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from f5ctl.errors import ConfigError
+from f5ctl.places import config_home, runtime_folder
 from f5ctl.socketpath import SYSTEM_SOCKET
 
 UNITS: Final = Path(__file__).resolve().parents[2] / "systemd"
-
-
 PACKAGED_PYTHON: Final = "/opt/f5d/bin/python"
-
-
 SOCKET: Final = "f5d.socket"
-
-
 SERVICE: Final = "f5d.service"
-
-
 TEMPLATES: Final = ("f5d@.socket", "f5d@.service")
-
-
 PROPERTIES: Final = (
     "LoadState",
     "ActiveState",
@@ -52,17 +42,15 @@ class Scope:
 
     @property
     def units(self) -> Path:
-        """The folder of the units."""
+        """Where the service manager looks for units."""
         if self.system:
             return Path("/etc/systemd/system")
-        config = os.environ.get("XDG_CONFIG_HOME") or ""
-        folder = Path(config) if config.startswith("/") else Path.home() / ".config"
-        return folder / "systemd" / "user"
+        return Path(config_home()) / "systemd" / "user"
 
     @property
     def socket(self) -> str:
         """Where clients connect."""
-        return SYSTEM_SOCKET if self.system else f"{os.environ.get('XDG_RUNTIME_DIR', '')}/f5d/f5d.sock"
+        return SYSTEM_SOCKET if self.system else f"{runtime_folder()}/f5d/f5d.sock"
 
     def files(self) -> Iterator[tuple[Path, Path]]:
         """Yield each packaged file with the place that it is installed to."""

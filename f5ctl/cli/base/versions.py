@@ -14,7 +14,7 @@ from f5ctl.autostart import start_daemon
 from f5ctl.cli.base.settings import Settings
 from f5ctl.client import Client, new_id
 from f5ctl.errors import NoDaemonError
-from f5ctl.printing import emit
+from f5ctl.printing import emit, warn
 from f5ctl.processes import wait_for_end, watched
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Accepted, Done, Failed, Stop
@@ -36,14 +36,16 @@ def meet_another_version(
         if _ended(client):
             start_daemon(client.socket_path)
             client.move()
-            _tell(settings, line, f"note: f5d {reply.version} was restarted as f5d {__version__}")
+            line.clear()
+            if not settings.quiet:
+                emit(f"f5ctl: note: f5d {reply.version} was restarted as f5d {__version__}", to_stderr=True)
             return True
         why = "it has jobs of others and is restarted later"
     else:
         why = "restart it to have this version; f5ctl stop ends it once its jobs are done"
     line.clear()
     if isinstance(reply, Accepted):
-        _tell(settings, line, f"warning: this is f5ctl {__version__} and {theirs}; {why}")
+        warn(f"this is f5ctl {__version__} and {theirs}; {why}", quiet=settings.quiet)
     return False
 
 
@@ -59,9 +61,3 @@ def _ended(client: Client) -> bool:
     with watched(answer.result.get("pid")) as process:
         gone = client.wait_until_gone(deadline - time.monotonic())
         return gone and wait_for_end(process, max(0.0, deadline - time.monotonic()))
-
-
-def _tell(settings: Settings, line: StatusLine, text: str) -> None:
-    line.clear()
-    if not settings.quiet:
-        emit(f"f5ctl: {text}", to_stderr=True)

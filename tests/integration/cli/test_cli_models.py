@@ -261,5 +261,5 @@ def test_the_default_model_is_chosen(fresh: Cli, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert fresh.status()["default_model"] == "second"
     assert fresh.run("models", "default").stdout == b"second\n"
-    assert (folder / "f5d.toml").read_text().startswith('# mine\nmodel = "second"\n[models.second]\n')
+    assert (folder / "f5d.toml").read_text().startswith('# mine\nmodel = "second"\n\n[models.second]\n')
     assert fresh.run("models", "default", "nonsense").returncode == 65

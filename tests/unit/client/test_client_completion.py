@@ -85,9 +85,7 @@ def test_zsh(environment: dict[str, str]) -> None:
     if pid == 0:
         os.execvpe("zsh", ["zsh", "-f", "-i"], environment)  # noqa: S606
     try:
-        os.write(
-            terminal, b'autoload -U compinit; compinit -u -D; eval "$(f5ctl completion zsh)"; PS1="ready>"\n'
-        )
+        os.write(terminal, ZSH)
         read_until(terminal, b"ready>")
         os.write(terminal, b"f5ctl sta\t")
         read_until(terminal, b"status ")

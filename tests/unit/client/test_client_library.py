@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def test_call(daemon: FakeDaemon) -> None:
     """`Client.call` returns the answer of the daemon."""
     with Client(daemon.path) as client:
-        assert client.call(Status(new_id())) == daemon.status
+        assert client.status() == daemon.status
         assert client.call(Status(new_id())) == daemon.status
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from f5d.catalog.spec import MEL_CHANNELS
-from f5d.model.layers import POSITION_GROUPS, POSITION_KERNEL_FRAMES
+from f5d.catalog.shapes import POSITION_KERNEL_FRAMES
+from f5d.catalog.spec import MEL_CHANNELS, POSITION_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

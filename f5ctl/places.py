@@ -1,0 +1,55 @@
+"""A user's folders by the XDG Base Directory Specification: a relative or empty variable does not count.
+
+The home folder is HOME's, else the account's. No pathlib here: it costs a call of f5ctl milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+
+def config_home(environ: Mapping[str, str] = os.environ) -> str:
+    """Return where configurations lie."""
+    return _folder("XDG_CONFIG_HOME", environ) or f"{_home(environ)}/.config"
+
+
+def user_config(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the user's f5d.toml, whether it exists or not."""
+    return f"{config_home(environ)}/f5d/f5d.toml"
+
+
+def data_home(environ: Mapping[str, str] = os.environ) -> str:
+    """Return where lies what a user keeps."""
+    return _folder("XDG_DATA_HOME", environ) or f"{_home(environ)}/.local/share"
+
+
+def state_home(environ: Mapping[str, str] = os.environ) -> str:
+    """Return where logs lie."""
+    return _folder("XDG_STATE_HOME", environ) or f"{_home(environ)}/.local/state"
+
+
+def cache_home(environ: Mapping[str, str] = os.environ) -> str:
+    """Return where lies what can be fetched again."""
+    return _folder("XDG_CACHE_HOME", environ) or f"{_home(environ)}/.cache"
+
+
+def runtime_folder(environ: Mapping[str, str] = os.environ) -> str:
+    """Return where the sockets of a session lie; "" outside of one."""
+    return _folder("XDG_RUNTIME_DIR", environ)
+
+
+def _folder(variable: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(variable, "")
+    return value if value.startswith("/") else ""
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    if home := environ.get("HOME"):
+        return home
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:  # a number without an account, as in a container
+        return ""
