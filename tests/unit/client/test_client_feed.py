@@ -118,7 +118,7 @@ def test_the_order_is_the_text_s(cli: Cli, daemon: FakeDaemon) -> None:
     daemon.reverse = 2
     pipe = Pipe(cli, "--output-raw")
     pipe.write(FIRST + "\n")
-    time.sleep(0.5)
+    wait_for_says(daemon, 1)
     pipe.write(SECOND + "\n")
     wait_for_says(daemon, 2)
     pipe.write(THIRD)
@@ -130,7 +130,7 @@ def test_a_fast_writer_is_spoken_in_larger_pieces(cli: Cli, daemon: FakeDaemon) 
     daemon.reverse = 2
     pipe = Pipe(cli, "--output-raw")
     pipe.write(FIRST + "\n")
-    time.sleep(0.5)
+    wait_for_says(daemon, 1)
     for _ in range(3):
         pipe.write(SECOND + "\n")
         time.sleep(0.01)
