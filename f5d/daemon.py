@@ -31,7 +31,7 @@ from f5d.broker.loop import Loop, public_socket
 from f5d.broker.outbox import Outbox
 from f5d.broker.requests import Requests
 from f5d.broker.service_status import ServiceStatus
-from f5d.broker.supervisor import ENGINE_COMMAND, Supervisor
+from f5d.broker.supervisor import ENGINE_COMMAND, PATIENCE, Patience, Supervisor
 from f5d.catalog.models import PUBLISHED, catalog, resolve
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice, find_voice, voice_table
@@ -52,6 +52,7 @@ def run(
     read_config: Callable[[], Config] | None = None,
     *,
     on_demand: bool = False,
+    patience: Patience = PATIENCE,
 ) -> None:
     """Serve until a `stop` request or a signal, then return; SIGHUP takes what `read_config` returns.
 
@@ -70,7 +71,7 @@ def run(
         Notifier() as notifier,
         zmq.Context() as context,
         public_socket(context) as router,
-        closing(Supervisor(context, poller, place.engine_path, engine_command)) as supervisor,
+        closing(Supervisor(context, poller, place.engine_path, engine_command, patience)) as supervisor,
     ):
         dispatcher = Dispatcher(
             JobTable(config.max_jobs),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import zmq
@@ -18,17 +19,26 @@ from f5d.broker.engine_process import EngineProcess, is_stopped
 from f5d.engine.types import Configure, FromEngine, Loaded, Shutdown, StepReport
 
 ENGINE_COMMAND: Final = (sys.executable, "-m", "f5d.engine.process")
-SHUTDOWN_GRACE_S: Final = 10.0  # an ODE step on a CPU may take that long
-HURRY_S: Final = 0.3
-LAST_WORDS_S: Final = 0.5  # how long an exited engine's socket may take to report the end of its stream
-SILENCE_S: Final = 600.0  # a working engine says something about once a second
-CONTROL_S: Final = 15.0  # an engine that is still there so long after SIGKILL is stuck in the kernel
-HANG_S: Final = 10.0  # without a pulse, while there is work: ten beats
-LOADING_HANG_S: Final = 60.0  # dlopen of large libraries from a cold disk lets no other thread run
-ASLEEP_S: Final = 5.0  # the broker itself was stopped: no silence of that time counts
 MESSAGES_A_ROUND: Final = 64
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long engine processes are waited for, in seconds."""
+
+    shutdown_s: float = 10.0  # an ODE step on a CPU may take that long
+    hurry_s: float = 0.3
+    last_words_s: float = 0.5  # how long an exited engine's socket may take to report the end of its stream
+    silence_s: float = 600.0  # a working engine says something about once a second
+    control_s: float = 15.0  # an engine that is still there so long after SIGKILL is stuck in the kernel
+    hang_s: float = 10.0  # without a pulse, while there is work: ten beats
+    loading_hang_s: float = 60.0  # dlopen of large libraries from a cold disk lets no other thread run
+    asleep_s: float = 5.0  # the broker itself was stopped: no silence of that time counts
+
+
+PATIENCE: Final = Patience()
 
 
 class Supervisor:
@@ -40,11 +50,13 @@ class Supervisor:
         poller: zmq.Poller,
         engine_path: Callable[[int], str],
         command: Sequence[str] = ENGINE_COMMAND,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._context = context
         self._poller = poller
         self._engine_path = engine_path
         self._command = command
+        self._patience = patience
         self._incarnations = 0
         self._awake_at: float | None = None
         self.engines: list[EngineProcess] = []
@@ -66,7 +78,7 @@ class Supervisor:
 
     def stop(self, engine: EngineProcess, now: float, *, hurry: bool = False) -> None:
         """Tell an engine to exit; it is pressed when it does not."""
-        grace_s = HURRY_S if hurry else SHUTDOWN_GRACE_S
+        grace_s = self._patience.hurry_s if hurry else self._patience.shutdown_s
         if engine.kill_at is None:
             engine.send(Shutdown())
             engine.kill_at = now + grace_s
@@ -96,7 +108,8 @@ class Supervisor:
                 self._poller.unregister(engine.pidfd)  # it stays readable for ever
             if engine.exited_at is None:
                 continue
-            if (engine.stream_ended or now - engine.exited_at >= LAST_WORDS_S) and not engine.socket.poll(0):
+            over = engine.stream_ended or now - engine.exited_at >= self._patience.last_words_s
+            if over and not engine.socket.poll(0):
                 self.engines.remove(engine)
                 self._poller.unregister(engine.socket)
                 self._poller.unregister(engine.monitor)
@@ -107,19 +120,20 @@ class Supervisor:
 
     def enforce(self, now: float, working: Callable[[EngineProcess], bool]) -> None:
         """Press engines that do not stop in time, and those with work that are frozen or make no progress."""
-        asleep = self._awake_at is not None and now - self._awake_at >= ASLEEP_S
+        limits = self._patience
+        asleep = self._awake_at is not None and now - self._awake_at >= limits.asleep_s
         self._awake_at = now
         for engine in self.engines:
             if asleep:
                 engine.pulse_at = now
             if engine.exited_at is not None:
                 continue
-            if engine.kill_at is None and now - engine.heard_at >= SILENCE_S and working(engine):
-                log.error("engine %d has been silent for %d s; ending it", engine.pid, SILENCE_S)
+            if engine.kill_at is None and now - engine.heard_at >= limits.silence_s and working(engine):
+                log.error("engine %d has been silent for %d s; ending it", engine.pid, limits.silence_s)
                 engine.hung = True
                 engine.kill_at = now
             silent_s = now - max(engine.pulse_at, engine.heard_at)
-            if silent_s >= HANG_S and self._is_frozen(engine, silent_s, working):
+            if silent_s >= limits.hang_s and self._is_frozen(engine, silent_s, working):
                 if not engine.froze:
                     log.error("engine %d has given no sign of life for %d s; killing it", engine.pid, silent_s)
                 engine.kill(now)
@@ -131,31 +145,30 @@ class Supervisor:
         return not any(
             engine.exited_at is None
             and engine.killed_at is not None
-            and now - engine.killed_at >= CONTROL_S
+            and now - engine.killed_at >= self._patience.control_s
             and (working(engine) or not engine.loaded)
             for engine in self.engines
         )
 
-    @staticmethod
-    def _is_frozen(engine: EngineProcess, silent_s: float, working: Callable[[EngineProcess], bool]) -> bool:
+    def _is_frozen(self, engine: EngineProcess, silent_s: float, working: Callable[..., bool]) -> bool:
         if engine.loaded:
             return working(engine)
-        return silent_s >= LOADING_HANG_S or is_stopped(engine.pid)
+        return silent_s >= self._patience.loading_hang_s or is_stopped(engine.pid)
 
     def next_due(self, now: float) -> float | None:
         """Return when `gone` or `enforce` has something to do by time alone."""
         times = []
         for engine in self.engines:
             if engine.exited_at is not None:
-                times.append(engine.exited_at + LAST_WORDS_S)
+                times.append(engine.exited_at + self._patience.last_words_s)
                 continue
             if engine.kill_at is not None:
                 times.append(engine.kill_at)
             heard_at = max(engine.pulse_at, engine.heard_at)
-            limits_s = (HANG_S, LOADING_HANG_S)
+            limits_s = (self._patience.hang_s, self._patience.loading_hang_s)
             times += [heard_at + limit_s for limit_s in limits_s if heard_at + limit_s > now]
-            if engine.heard_at + SILENCE_S > now:
-                times.append(engine.heard_at + SILENCE_S)
+            if engine.heard_at + self._patience.silence_s > now:
+                times.append(engine.heard_at + self._patience.silence_s)
         return min(times, default=None)
 
     def close(self) -> None:

@@ -18,9 +18,10 @@ PULSE_S: Final = 1.0
 class Pulse:
     """Beats from its start until `rest`, and again from `work` on; beats to nobody are dropped."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, every_s: float = PULSE_S) -> None:
         os.set_blocking(fd, False)
         self._fd = fd
+        self._every_s = every_s
         self._working = threading.Event()
         self._working.set()
         threading.Thread(target=self._beat, name="pulse", daemon=True).start()
@@ -37,7 +38,7 @@ class Pulse:
         while self._working.wait():
             with contextlib.suppress(OSError):  # nobody reads just now; the next beat will do
                 os.write(self._fd, b".")
-            time.sleep(PULSE_S)
+            time.sleep(self._every_s)
 
 
 def take_stdout() -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from f5ctl.errors import F5Error
 from f5d import daemon
+from f5d.broker.supervisor import Patience
 from f5d.config import Config
 from f5d.system import journal
 
@@ -18,7 +19,10 @@ def main() -> None:
     settings = json.loads(sys.argv[2])
     journal.configure(settings.pop("log_level", "info"))
     on_demand = settings.pop("on_demand", False)
-    command = settings.pop("engine_command", [sys.executable, str(TONE_ENGINE), sys.argv[1]])
+    patience = Patience(**settings.pop("patience", {}))
+    pulse_s = patience.hang_s / 10  # ten beats, as in f5d
+    own = [sys.executable, str(TONE_ENGINE), sys.argv[1], str(pulse_s)]
+    command = settings.pop("engine_command", own)
 
     def read_config() -> Config:
         """Return the settings with the changes in FOLDER/changes.json."""
@@ -26,7 +30,7 @@ def main() -> None:
         return Config(**{**settings, **(json.loads(path.read_text()) if path.exists() else {})})
 
     try:
-        daemon.run(Config(**settings), engine_command=command, read_config=read_config, on_demand=on_demand)
+        daemon.run(Config(**settings), command, read_config, on_demand=on_demand, patience=patience)
     except F5Error as error:
         sys.stderr.write(f"f5d: {error.message}\n")
         sys.exit(error.exit_status)

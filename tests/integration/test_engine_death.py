@@ -7,10 +7,13 @@ import signal
 import time
 
 from f5ctl.protocol import Audio, Cancel, Done, Failed, Load, Progress
-from f5d.broker.supervisor import HANG_S
+from f5d.broker.supervisor import PATIENCE
+from f5d.engine.pulse import PULSE_S
 
 from .support import Daemon, is_alive, say, wait_until
 from .tone_engine import SEGMENT_SAMPLES
+
+SOON = {"hang_s": 2.0, "asleep_s": 1.5}  # the supervisor's patience: what takes ten seconds takes two
 
 
 def expected_audio(segments: int) -> bytes:
@@ -184,35 +187,40 @@ def test_a_cancelled_job_is_not_resubmitted() -> None:
 
 
 def test_a_stopped_engine_is_replaced_and_its_job_goes_on() -> None:
-    """SIGSTOP: after ten seconds without a sign of life the engine is killed; the audio is complete."""
-    with Daemon() as daemon:
+    """SIGSTOP: without a sign of life for hang_s the engine is killed; the audio is complete."""
+    with Daemon(patience=SOON) as daemon:
         peer = daemon.peer()
         peer.send(say("a", "segments=4 delay=0.1 stop_once=2"))
         assert isinstance(peer.end_of("a"), Done)
         assert peer.audio("a") == expected_audio(4)
         assert [note["first"] for note in daemon.told("synthesize")] == [0, 2]
-        assert "no sign of life for 10 s" in daemon.log_text()
+        assert "no sign of life for 2 s" in daemon.log_text()
         assert len(peer.terminals("a")) == 1
+
+
+def test_ten_beats_are_waited_for() -> None:
+    """The daemon's own limit for an engine without a sign of life is ten beats, ten seconds."""
+    assert PATIENCE.hang_s == 10 * PULSE_S == 10.0
 
 
 def test_a_long_step_is_no_hang() -> None:
     """An engine that computes for longer than the limit without a message is left alone."""
-    with Daemon() as daemon:
+    with Daemon(patience=SOON) as daemon:
         peer = daemon.peer()
-        peer.ok(say("a", f"segments=1 delay={HANG_S + 2}"))
+        peer.ok(say("a", f"segments=1 delay={SOON['hang_s'] + 1}"))
         assert len(daemon.told("configure")) == 1
 
 
 def test_a_daemon_that_was_stopped_kills_no_engine() -> None:
     """SIGSTOP and SIGCONT of engine and daemon together (a suspended machine) cost nothing but time."""
-    with Daemon() as daemon:
+    with Daemon(patience=SOON) as daemon:
         peer = daemon.peer()
         peer.send(say("a", "segments=6 delay=0.2"))
         peer.started("a")
         engine = peer.status()["engines"][0]["pid"]
         for pid in (engine, daemon.process.pid):
             os.kill(pid, signal.SIGSTOP)
-        time.sleep(HANG_S + 1)
+        time.sleep(SOON["hang_s"] + 1)
         daemon.signal(signal.SIGCONT)
         time.sleep(0.5)
         os.kill(engine, signal.SIGCONT)

@@ -23,7 +23,7 @@ from f5d.broker.fleet import Fleet
 from f5d.broker.jobs import JobTable
 from f5d.broker.outbox import Outbox
 from f5d.broker.service_status import ServiceStatus
-from f5d.broker.supervisor import CONTROL_S, LOADING_HANG_S, Supervisor
+from f5d.broker.supervisor import PATIENCE, Supervisor
 from f5d.catalog.models import catalog
 from f5d.engine.types import Configure
 from f5d.system.sdnotify import Notifier
@@ -273,13 +273,15 @@ def test_an_engine_that_cannot_be_ended_stops_the_pings(tmp_path: Path) -> None:
 
             assert pings(1.0)
             assert not pings(1.5), "three in a period are enough"
-            killed_at = LOADING_HANG_S + 1
+            killed_at = PATIENCE.loading_hang_s + 1
             supervisor.enforce(killed_at, lambda _engine: True)  # it has not said a word
             assert supervisor.engines[0].killed_at == killed_at
             assert pings(killed_at + 10)
             # Nobody has looked whether it is gone, so it stands for one that the kernel does not let go.
-            assert not pings(killed_at + CONTROL_S + 1)
+            assert not pings(killed_at + PATIENCE.control_s + 1)
             wait_until(lambda: supervisor.engines[0].process.poll() is not None, "it has ended")
-            assert not list(supervisor.gone(killed_at + CONTROL_S + 2)), "its last words may still come"
-            assert pings(killed_at + CONTROL_S + 2)
-            assert len(list(supervisor.gone(killed_at + CONTROL_S + 3))) == 1
+            assert not list(supervisor.gone(killed_at + PATIENCE.control_s + 2)), (
+                "its last words may still come"
+            )
+            assert pings(killed_at + PATIENCE.control_s + 2)
+            assert len(list(supervisor.gone(killed_at + PATIENCE.control_s + 3))) == 1

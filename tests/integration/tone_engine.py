@@ -1,6 +1,6 @@
 """A stand-in engine: speaks f5d/engine/types.py over a real socket and "synthesises" constant samples.
 
-Run as `tone_engine.py FOLDER SOCKET`. A job's text says how it behaves, word by word:
+Run as `tone_engine.py FOLDER PULSE_S SOCKET`. A job's text says how it behaves, word by word:
 
     segments=N   how many segments (default 1)      delay=S   seconds a segment takes
     die=K        crash the process before segment K  die_once=K  likewise, but only the first time
@@ -151,10 +151,10 @@ def exit_with_broker() -> None:
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    pulse = Pulse(take_stdout())
+    pulse = Pulse(take_stdout(), float(sys.argv[2]))
     pulse.work()
     threading.Thread(target=exit_with_broker, daemon=True).start()
-    folder, path = Path(sys.argv[1]), sys.argv[2]
+    folder, path = Path(sys.argv[1]), sys.argv[3]
     with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
         socket.connect(f"ipc://{path}")
         engine = ToneEngine(folder, socket)

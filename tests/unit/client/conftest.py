@@ -1,4 +1,4 @@
-"""A daemon made of a socket and a script, and `f5ctl` as a user runs it: in its own process."""
+"""A daemon made of a socket and a script, and `f5ctl`: as a user runs it, or here without its process."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any, cast
 import pytest
 import zmq
 
+from f5ctl import __main__ as f5ctl
 from f5ctl.protocol import Accepted, Audio, Cancelled, Done, Failed, Progress, Reply, decode, encode
 
 NOBODY = 2**22 + 5  # a pid above the kernel's limit
@@ -180,6 +181,19 @@ class Cli:
         return subprocess.CompletedProcess(args, process.returncode, out, err)
 
 
+@dataclass
+class Here:
+    """Runs `f5ctl` in this process, for what stdin, signals, terminals and imports do not touch: sooner."""
+
+    captured: pytest.CaptureFixture[bytes]
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[bytes]:
+        """Run f5ctl to its end."""
+        self.captured.readouterr()
+        status = f5ctl.run(args)
+        return subprocess.CompletedProcess(args, status, *self.captured.readouterr())
+
+
 @pytest.fixture
 def socket_path() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="f5", dir="/tmp") as folder:
@@ -199,6 +213,13 @@ def cli(socket_path: str, tmp_path: Path) -> Cli:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("F5D_", "F5CTL_"))}
     env |= {"F5D_SOCKET": socket_path, "XDG_STATE_HOME": str(tmp_path / "state"), "TERM": "xterm"}
     return Cli(socket_path, env)
+
+
+@pytest.fixture
+def here(cli: Cli, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Here:
+    for name, value in cli.env.items():
+        monkeypatch.setenv(name, value)
+    return Here(capfdbinary)
 
 
 @pytest.fixture

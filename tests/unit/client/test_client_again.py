@@ -10,7 +10,7 @@ import pytest
 
 from f5ctl.protocol import Failed, encode, parse_reply
 
-from .conftest import HALF_SECOND, Cli, FakeDaemon
+from .conftest import HALF_SECOND, Cli, FakeDaemon, Here
 
 
 def test_a_request_outlives_its_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
@@ -44,22 +44,22 @@ def test_without_retry_a_dead_daemon_is_69_at_once(cli: Cli, daemon: FakeDaemon,
     assert not (tmp_path / "a.wav").exists()
 
 
-def test_a_full_daemon_names_the_time(cli: Cli, daemon: FakeDaemon) -> None:
+def test_a_full_daemon_names_the_time(here: Here, daemon: FakeDaemon) -> None:
     """An overloaded daemon's hint is in the one line."""
     daemon.before = [lambda request: Failed(request, "overloaded", "the queue is full", True, 2.5)]
-    done = cli.run("say", "-o", "/dev/null", "Hello.")
+    done = here.run("say", "-o", "/dev/null", "Hello.")
     assert (done.returncode, done.stderr) == (
         75,
         b"f5ctl: error: the queue is full (try again in 2.5 s, or with --retry)\n",
     )
 
 
-def test_another_version_is_one_line(cli: Cli, daemon: FakeDaemon) -> None:
+def test_another_version_is_one_line(here: Here, daemon: FakeDaemon) -> None:
     """A daemon that does not speak this protocol is named at once, not after half a minute."""
     daemon.garbage = [encode(Failed("", "unsupported_version", "this side speaks version 2"))]
     assert isinstance(parse_reply(daemon.garbage[0]), Failed)
     began = time.monotonic()
-    done = cli.run("say", "-o", "/dev/null", "Hello.")
+    done = here.run("say", "-o", "/dev/null", "Hello.")
     assert (done.returncode, done.stderr.count(b"\n")) == (69, 1)
     assert b"different versions" in done.stderr
     assert time.monotonic() - began < 10

@@ -19,7 +19,7 @@ import pytest
 from f5ctl.protocol import Failed
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import Cli, FakeDaemon
+    from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
 TEXTS = [f"This is line number {number}." for number in range(1, 7)]
 
@@ -79,12 +79,12 @@ def test_every_line_becomes_a_file(cli: Cli, daemon: FakeDaemon, manifest: str, 
     assert {(body["speed"], body["priority"]) for body in daemon.seen} == {(1.5, -1)}
 
 
-def test_a_rerun_asks_for_what_is_missing(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_a_rerun_asks_for_what_is_missing(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """What is complete and unchanged is skipped; a changed, cut or missing file is made again, the same."""
-    cli.run("batch", manifest, "-d", str(out))
+    here.run("batch", manifest, "-d", str(out))
     before = tree(out)
     daemon.seen.clear()
-    done = cli.run("batch", manifest, "-d", str(out))
+    done = here.run("batch", manifest, "-d", str(out))
     assert (done.returncode, daemon.seen) == (0, [])
     assert {line["status"] for line in answers(done.stdout)} == {"skipped"}
     (out / "0001.wav").unlink()
@@ -92,34 +92,34 @@ def test_a_rerun_asks_for_what_is_missing(cli: Cli, daemon: FakeDaemon, manifest
     (out / "0003.wav").write_bytes(before["0003.wav"][:-1] + b"x")
     (out / ".receipts" / "0004.wav.json").write_bytes(b"{")
     (out / ".receipts" / "0005.wav.json").unlink()
-    assert cli.run("batch", manifest, "-d", str(out)).returncode == 0
+    assert here.run("batch", manifest, "-d", str(out)).returncode == 0
     assert sorted(says(daemon)) == TEXTS[:5]
     assert tree(out) == before
 
 
 def test_a_rerun_needs_no_daemon_when_all_is_there(
-    cli: Cli, daemon: FakeDaemon, manifest: str, out: Path
+    here: Here, daemon: FakeDaemon, manifest: str, out: Path
 ) -> None:
     """A complete batch is found complete without anybody listening."""
-    cli.run("batch", manifest, "-d", str(out))
+    here.run("batch", manifest, "-d", str(out))
     daemon.end()
-    done = cli.run("batch", manifest, "-d", str(out), "--no-start")
+    done = here.run("batch", manifest, "-d", str(out), "--no-start")
     assert (done.returncode, done.stderr) == (0, b"f5ctl: 0 made, 6 skipped, 0 failed\n")
     daemon.start()
 
 
-def test_a_changed_line_is_made_again(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_a_changed_line_is_made_again(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """A line with other words, or other parameters, is no longer complete; --redo makes everything again."""
-    cli.run("batch", manifest, "-d", str(out))
+    here.run("batch", manifest, "-d", str(out))
     daemon.seen.clear()
     Path(manifest).write_text("\n".join([*TEXTS[:5], "Other words."]), encoding="utf-8")
-    cli.run("batch", manifest, "-d", str(out))
+    here.run("batch", manifest, "-d", str(out))
     assert says(daemon) == ["Other words."]
     daemon.seen.clear()
-    cli.run("batch", manifest, "-d", str(out), "--nfe-step", "3")
+    here.run("batch", manifest, "-d", str(out), "--nfe-step", "3")
     assert len(says(daemon)) == 6
     daemon.seen.clear()
-    cli.run("batch", manifest, "-d", str(out), "--nfe-step", "3", "--redo")
+    here.run("batch", manifest, "-d", str(out), "--nfe-step", "3", "--redo")
     assert len(says(daemon)) == 6
 
 
@@ -133,17 +133,17 @@ def test_a_manifest_on_stdin(cli: Cli, daemon: FakeDaemon, out: Path) -> None:
     assert daemon.seen[-1]["voice"] == "slt"
 
 
-def test_jobs_are_in_flight_together(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_jobs_are_in_flight_together(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """--jobs says how many requests the engine may batch; the daemon here answers only once it has four."""
     daemon.reverse = 4
-    assert cli.run("batch", manifest, "-d", str(out), "--jobs", "4").returncode == 0
+    assert here.run("batch", manifest, "-d", str(out), "--jobs", "4").returncode == 0
     assert samples(out / "0001.wav") == sound(TEXTS[0])
 
 
-def test_the_first_failure_ends_it(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_the_first_failure_ends_it(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """A line that fails ends the batch with 1 and is in failed.jsonl; the next run starts with it."""
     daemon.refuses = lambda body: Failed(body["id"], "bad_text", "no") if body["text"] == TEXTS[2] else None
-    done = cli.run("batch", manifest, "-d", str(out), "--jobs", "1")
+    done = here.run("batch", manifest, "-d", str(out), "--jobs", "1")
     assert done.returncode == 1
     assert says(daemon) == TEXTS[:3]
     (record,) = answers((out / "failed.jsonl").read_bytes())
@@ -151,16 +151,16 @@ def test_the_first_failure_ends_it(cli: Cli, daemon: FakeDaemon, manifest: str, 
     assert f"line 3 of {manifest} failed: no" in done.stderr.decode()
     assert "2 made, 0 skipped, 1 failed, 3 left;" in done.stderr.decode()
     daemon.refuses = None
-    assert cli.run("batch", str(out / "failed.jsonl"), "-d", str(out)).returncode == 0
-    assert cli.run("batch", manifest, "-d", str(out)).returncode == 0
+    assert here.run("batch", str(out / "failed.jsonl"), "-d", str(out)).returncode == 0
+    assert here.run("batch", manifest, "-d", str(out)).returncode == 0
     assert not (out / "failed.jsonl").exists()
     assert sorted(says(daemon)) == sorted([*TEXTS, TEXTS[2]])
 
 
-def test_keep_going_does_the_others(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_keep_going_does_the_others(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """With --keep-going every line is tried, and the status still says that some failed."""
     daemon.refuses = lambda body: Failed(body["id"], "bad_text", "no") if body["text"] in TEXTS[1:3] else None
-    done = cli.run("batch", manifest, "-d", str(out), "--keep-going")
+    done = here.run("batch", manifest, "-d", str(out), "--keep-going")
     assert done.returncode == 1
     assert [line["line"] for line in answers((out / "failed.jsonl").read_bytes())] == [2, 3]
     assert len(list(out.glob("*.wav"))) == 4
@@ -186,7 +186,7 @@ def test_an_interrupted_batch_keeps_the_list_of_failures(
 
 @pytest.mark.parametrize("retry", [1, 2])
 def test_what_may_pass_is_tried_again(
-    cli: Cli, daemon: FakeDaemon, manifest: str, out: Path, retry: int
+    here: Here, daemon: FakeDaemon, manifest: str, out: Path, retry: int
 ) -> None:
     """--retry N tries a line N times more after a failure that may pass."""
     left = [Failed("", "engine_error", "it died")] * 2
@@ -199,12 +199,12 @@ def test_what_may_pass_is_tried_again(
         )
 
     daemon.refuses = refuse
-    done = cli.run("batch", manifest, "-d", str(out), "--retry", str(retry))
+    done = here.run("batch", manifest, "-d", str(out), "--retry", str(retry))
     assert done.returncode == (0 if retry == 2 else 1)
 
 
 def test_audio_that_fails_its_checks_gets_another_seed(
-    cli: Cli, daemon: FakeDaemon, manifest: str, out: Path
+    here: Here, daemon: FakeDaemon, manifest: str, out: Path
 ) -> None:
     """The same seed would fail again; the next one is as much the line's own."""
     failed: list[int] = []
@@ -216,12 +216,12 @@ def test_audio_that_fails_its_checks_gets_another_seed(
         return Failed(body["id"], "synthesis_failed", "silent")
 
     daemon.refuses = refuse
-    assert cli.run("batch", manifest, "-d", str(out), "--jobs", "1").returncode == 0
+    assert here.run("batch", manifest, "-d", str(out), "--jobs", "1").returncode == 0
     seeds = [body["seed"] for body in daemon.seen if body["text"] == TEXTS[0]]
     assert seeds == [failed[0], failed[0] + 1000]
 
 
-def test_a_full_queue_is_waited_for(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_a_full_queue_is_waited_for(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """`overloaded` is no failure of a line: the batch comes back when the daemon says, with fewer at a time."""
     refused: list[str] = []
 
@@ -232,7 +232,7 @@ def test_a_full_queue_is_waited_for(cli: Cli, daemon: FakeDaemon, manifest: str,
         return Failed(body["id"], "overloaded", "full", retryable=True, retry_after_s=0.01)
 
     daemon.refuses = refuse
-    assert cli.run("batch", manifest, "-d", str(out), "--retry", "0").returncode == 0
+    assert here.run("batch", manifest, "-d", str(out), "--retry", "0").returncode == 0
     assert len(list(out.glob("*.wav"))) == 6
 
 
@@ -251,7 +251,7 @@ def test_a_lost_daemon_is_found_again(cli: Cli, daemon: FakeDaemon, manifest: st
     assert samples(out / "0006.wav") == sound(TEXTS[5])
 
 
-def test_a_missing_chunk_is_a_lost_connection(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_a_missing_chunk_is_a_lost_connection(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """Audio with a hole is never written; on a new connection the line is asked for again."""
     daemon.skip_seq = 0
 
@@ -260,14 +260,14 @@ def test_a_missing_chunk_is_a_lost_connection(cli: Cli, daemon: FakeDaemon, mani
             daemon.skip_seq = None
 
     daemon.refuses = mend
-    assert cli.run("batch", manifest, "-d", str(out)).returncode == 0
+    assert here.run("batch", manifest, "-d", str(out)).returncode == 0
     assert samples(out / "0001.wav") == sound(TEXTS[0])
 
 
-def test_no_daemon_at_all(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+def test_no_daemon_at_all(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """Without a daemon, and without leave to start one, the batch ends with 69 at once."""
     daemon.end()
-    done = cli.run("batch", manifest, "-d", str(out), "--no-start")
+    done = here.run("batch", manifest, "-d", str(out), "--no-start")
     assert done.returncode == 69
     assert b"no daemon listens" in done.stderr
     daemon.start()
@@ -330,22 +330,22 @@ def test_two_batches_do_not_share_a_folder(cli: Cli, daemon: FakeDaemon, manifes
         process.kill()
 
 
-def test_a_wrong_manifest_asks_for_nothing(cli: Cli, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+def test_a_wrong_manifest_asks_for_nothing(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
     """A mistake in the last line is told before the first is spoken; not even the folder is made."""
     (tmp_path / "a.jsonl").write_text('{"text": "Hi."}\n{"text": "Ho.", "speed": 9}\n', encoding="utf-8")
-    done = cli.run("batch", str(tmp_path / "a.jsonl"), "-d", str(out))
+    done = here.run("batch", str(tmp_path / "a.jsonl"), "-d", str(out))
     assert done.returncode == 65
     assert done.stderr.decode().endswith("a.jsonl: speed is 9; the limit is 0.5 to 2\n")
     assert (daemon.seen, out.exists()) == ([], False)
 
 
-def test_a_recording_goes_with_its_line(cli: Cli, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+def test_a_recording_goes_with_its_line(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
     """A line's own recording is sent with it, and counts in its key."""
     (tmp_path / "me.wav").write_bytes(b"RIFF one")
     (tmp_path / "a.jsonl").write_text('{"text": "Hi.", "ref_audio": "me.wav", "ref_text": "I am."}')
     for recording in (b"RIFF one", b"RIFF one", b"RIFF two"):
         (tmp_path / "me.wav").write_bytes(recording)
-        assert cli.run("batch", str(tmp_path / "a.jsonl"), "-d", str(out)).returncode == 0
+        assert here.run("batch", str(tmp_path / "a.jsonl"), "-d", str(out)).returncode == 0
     assert [body["ref_audio"] for body in daemon.seen] == [b"RIFF one", b"RIFF two"]
 
 

@@ -11,7 +11,7 @@ from f5ctl.bench import percentile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.client.conftest import Cli, FakeDaemon
+    from tests.unit.client.conftest import FakeDaemon, Here
 
 
 @pytest.mark.parametrize(("percent", "value"), [(0, 1), (50, 2), (75, 3), (76, 4), (95, 4), (100, 4)])
@@ -20,10 +20,10 @@ def test_percentiles_are_values_that_were_seen(percent: float, value: float) -> 
     assert percentile([3, 1, 4, 2], percent) == value
 
 
-def test_every_level_does_its_requests(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_every_level_does_its_requests(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
     """Each number of clients speaks all requests once; the plot is a drawing with both curves."""
     plot = tmp_path / "b.svg"
-    done = cli.run("bench", "--clients", "1,3", "--requests", "6", "--json", "--plot", str(plot))
+    done = here.run("bench", "--clients", "1,3", "--requests", "6", "--json", "--plot", str(plot))
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [(row["clients"], row["requests"]) for row in rows] == [(1, 6), (3, 6)]
@@ -33,16 +33,16 @@ def test_every_level_does_its_requests(cli: Cli, daemon: FakeDaemon, tmp_path: P
     assert len(list(drawing.iter("{http://www.w3.org/2000/svg}polyline"))) == 2
 
 
-def test_a_failure_ends_the_measurement(cli: Cli, daemon: FakeDaemon) -> None:
+def test_a_failure_ends_the_measurement(here: Here, daemon: FakeDaemon) -> None:
     """A request that fails gives its line and status, and no table."""
     daemon.fails = ("unknown_voice", "unknown voice 'x'")
-    done = cli.run("bench", "--requests", "2")
+    done = here.run("bench", "--requests", "2")
     assert (done.returncode, done.stdout) == (65, b"")
 
 
 @pytest.mark.parametrize("clients", ["0", "1,x", "", "1001"])
-def test_wrong_levels_are_refused(cli: Cli, clients: str) -> None:
+def test_wrong_levels_are_refused(here: Here, clients: str) -> None:
     """The value and what it may be stand in the line."""
-    done = cli.run("bench", "--clients", clients)
+    done = here.run("bench", "--clients", clients)
     assert done.returncode == 2
     assert b"a list of numbers from 1 to 1000" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,10 @@ import pytest
 
 from f5ctl import __version__
 from f5ctl.cli.base.systemd import PACKAGED_PYTHON, Scope
-from f5ctl.cli.base.unit_findings import IN_CHARGE
+from f5ctl.cli.base.unit_findings import IN_CHARGE, examine_units
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import Cli, FakeDaemon
+    from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
 needs_no_systemd = pytest.mark.skipif(Path(IN_CHARGE).is_dir(), reason="tests/systemd looks there")
 
@@ -59,36 +60,41 @@ def test_a_socket_path_that_is_too_long_is_a_fault(cli: Cli) -> None:
     assert "bytes" in found["socket"]["how"]
 
 
-def install_units(cli: Cli, folder: Path, python: str = sys.executable) -> Path:
-    """Put a user's units where `f5ctl service install` puts them, and return their folder."""
-    cli.env |= {"XDG_CONFIG_HOME": str(folder)}
-    units = folder / "systemd" / "user"
-    units.mkdir(parents=True)
-    for source, target in Scope(system=False).files():
-        (units / target.name).write_text(source.read_text().replace(PACKAGED_PYTHON, python))
-    return units
+Units = Callable[[str], Path]
 
 
-def told_of_units(cli: Cli, *, status: int) -> list[tuple[str, str, str]]:
-    done = cli.run("doctor", "--json")
-    assert done.returncode == status, done.stderr
-    found = [finding for finding in json.loads(done.stdout) if finding["what"] == "systemd --user"]
-    return [(finding["state"], finding["how"], finding["fix"]) for finding in found]
+@pytest.fixture
+def install_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Units:
+    """Return what puts a user's units where `f5ctl service install` puts them, and tells their folder."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def install(python: str) -> Path:
+        units = tmp_path / "systemd" / "user"
+        units.mkdir(parents=True)
+        for source, target in Scope(system=False).files():
+            (units / target.name).write_text(source.read_text().replace(PACKAGED_PYTHON, python))
+        return units
+
+    return install
+
+
+def told_of_units() -> list[tuple[str, str, str]]:
+    return [(one.state, one.how, one.fix) for one in examine_units() if one.what == "systemd --user"]
 
 
 @needs_no_systemd
-def test_units_as_installed_have_no_fault(cli: Cli, tmp_path: Path) -> None:
+def test_units_as_installed_have_no_fault(install_units: Units) -> None:
     """Units that are whole and run this environment's Python are not mentioned where systemd is away."""
-    install_units(cli, tmp_path)
-    assert told_of_units(cli, status=0) == []
+    install_units(sys.executable)
+    assert told_of_units() == []
 
 
 @needs_no_systemd
-def test_stale_and_incomplete_units_are_faults(cli: Cli, tmp_path: Path) -> None:
+def test_stale_and_incomplete_units_are_faults(here: Here, install_units: Units) -> None:
     """A unit that is gone and a Python that is gone: each is named, with the command that mends it."""
-    units = install_units(cli, tmp_path, python="/nowhere/bin/python")
+    units = install_units("/nowhere/bin/python")
     (units / "f5d@.service").unlink()
-    missing, stale = told_of_units(cli, status=1)
+    missing, stale = told_of_units()
     assert missing == (
         "fault",
         f"missing or unreadable: {units / 'f5d@.service'}",
@@ -97,15 +103,18 @@ def test_stale_and_incomplete_units_are_faults(cli: Cli, tmp_path: Path) -> None
     assert stale[0] == "fault"
     assert stale[1] == "the units run /nowhere/bin/python, which is not there (any more)"
     assert stale[2].endswith("f5ctl service install --user")
+    done = here.run("doctor", "--json")
+    found = [one for one in json.loads(done.stdout) if one["what"] == "systemd --user"]
+    assert (done.returncode, [(one["state"], one["how"], one["fix"]) for one in found]) == (1, [missing, stale])
 
 
 @needs_no_systemd
-def test_units_of_another_installation_or_changed_by_hand_are_noted(cli: Cli, tmp_path: Path) -> None:
-    """Another Python that exists, or other lines, need not be wrong: a note, and status 0."""
-    units = install_units(cli, tmp_path, python="/bin/sh")
+def test_units_of_another_installation_or_changed_by_hand_are_noted(install_units: Units) -> None:
+    """Another Python that exists, or other lines, need not be wrong: a note, which is no fault."""
+    units = install_units("/bin/sh")
     with (units / "f5d.service").open("a") as unit:
         unit.write("# mine\n")
-    other, changed = told_of_units(cli, status=0)
+    other, changed = told_of_units()
     assert other[:2] == ("note", f"the units run /bin/sh; this f5ctl runs on {sys.executable}")
     assert changed[:2] == ("note", "not as this version writes them: f5d.service")
     assert "systemctl edit" in changed[2]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import Cli, FakeDaemon
+    from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
 
 def wait_for_part(pid: int, folder: Path) -> None:
@@ -129,9 +129,9 @@ def test_full_disk(cli: Cli, daemon: FakeDaemon) -> None:
     assert daemon.wait_for("cancel")
 
 
-def test_an_output_that_cannot_be_created_costs_no_synthesis(cli: Cli, daemon: FakeDaemon) -> None:
+def test_an_output_that_cannot_be_created_costs_no_synthesis(here: Here, daemon: FakeDaemon) -> None:
     """An unwritable output ends with 73 before the daemon is asked."""
-    done = cli.run("say", "hi", "-o", "/none/a.wav")
+    done = here.run("say", "hi", "-o", "/none/a.wav")
     assert (done.returncode, done.stderr) == (
         73,
         b"f5ctl: error: cannot create /none/a.wav: No such file or directory\n",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import Cli, FakeDaemon
+    from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
 
 def lines(stderr: bytes) -> list[str]:
@@ -82,11 +82,19 @@ def test_output_file(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
         (["-o", "-"], "pcm", b"RIFF"),
     ],
 )
-def test_formats(  # noqa: PLR0917 - fixtures
-    cli: Cli, daemon: FakeDaemon, tmp_path: Path, args: list[str], encoding: str, starts: bytes
+def test_formats(
+    here: Here,
+    daemon: FakeDaemon,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    args: list[str],
+    encoding: str,
+    starts: bytes,
 ) -> None:
     """The suffix or --format chooses the encoding; only a WAV gets a header."""
-    done = cli.run("say", "hi", *args, cwd=tmp_path, env={"PYTHONPATH": str(Path.cwd())})
+    monkeypatch.chdir(tmp_path)
+    done = here.run("say", "hi", *args)
     assert done.returncode == 0, done.stderr
     made = done.stdout or next(tmp_path.glob("a.*")).read_bytes()
     assert made.startswith(starts)
@@ -129,9 +137,9 @@ def test_arguments_win_over_a_pipe(cli: Cli, daemon: FakeDaemon) -> None:
     assert [body["text"] for body in daemon.seen] == ["one", "two"]
 
 
-def test_a_double_dash_ends_the_options(cli: Cli, daemon: FakeDaemon) -> None:
+def test_a_double_dash_ends_the_options(here: Here, daemon: FakeDaemon) -> None:
     """After -- everything is text."""
-    assert cli.run("say", "--", "--speed", "is", "a", "word").returncode == 0
+    assert here.run("say", "--", "--speed", "is", "a", "word").returncode == 0
     assert daemon.seen[0]["text"] == "--speed is a word"
 
 
@@ -151,9 +159,9 @@ def test_unusable_text(cli: Cli, daemon: FakeDaemon, text: bytes, message: str) 
     assert daemon.seen == []
 
 
-def test_invalid_bytes_in_an_argument(cli: Cli) -> None:
+def test_invalid_bytes_in_an_argument(here: Here) -> None:
     """An argument that is not UTF-8 is refused like text that is not."""
-    done = cli.run("say", os.fsdecode(b"a\xff"))
+    done = here.run("say", os.fsdecode(b"a\xff"))
     assert (done.returncode, lines(done.stderr)) == (65, ["f5ctl: error: the text is not UTF-8 (byte 1)"])
 
 
@@ -186,16 +194,16 @@ def test_invalid_bytes_in_an_argument(cli: Cli) -> None:
     ],
     ids=" ".join,
 )
-def test_usage_errors(cli: Cli, daemon: FakeDaemon, args: list[str]) -> None:
+def test_usage_errors(here: Here, daemon: FakeDaemon, args: list[str]) -> None:
     """What the command line gets wrong ends with 2 and one line, and never becomes spoken text."""
-    done = cli.run("say", *args)
+    done = here.run("say", *args)
     assert (done.returncode, done.stdout, len(lines(done.stderr))) == (2, b"", 1)
     assert done.stderr.startswith(b"f5ctl: error: ")
     assert daemon.seen == []
 
 
 @pytest.mark.parametrize("dash", ["-", "_"])
-def test_parameters_reach_the_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: Path, dash: str) -> None:
+def test_parameters_reach_the_daemon(here: Here, daemon: FakeDaemon, tmp_path: Path, dash: str) -> None:
     """Every parameter is sent as given, zero included, in our spelling and in upstream's."""
     (tmp_path / "ref.wav").write_bytes(b"RIFFdata")
     given = {
@@ -211,7 +219,7 @@ def test_parameters_reach_the_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: Pat
         "seed": str(2**63 - 1),
     }
     args = [part for name, value in given.items() for part in ("--" + name.replace("-", dash), value)]
-    done = cli.run("say", "hi", *args, f"--remove{dash}silence", "-m", "starter")
+    done = here.run("say", "hi", *args, f"--remove{dash}silence", "-m", "starter")
     assert done.returncode == 0, done.stderr
     sent: dict[str, Any] = daemon.seen[0]
     expected = {
@@ -223,33 +231,33 @@ def test_parameters_reach_the_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("name", "priority"), [("low", -1), ("normal", 0), ("high", 1)])
-def test_priority(cli: Cli, daemon: FakeDaemon, name: str, priority: int) -> None:
+def test_priority(here: Here, daemon: FakeDaemon, name: str, priority: int) -> None:
     """--priority low, normal or high is sent as -1, 0 or 1; without it nothing is."""
-    assert cli.run("say", "hi", "--priority", name).returncode == 0
-    assert cli.run("say", "hi").returncode == 0
+    assert here.run("say", "hi", "--priority", name).returncode == 0
+    assert here.run("say", "hi").returncode == 0
     assert daemon.seen[0]["priority"] == priority
     assert "priority" not in daemon.seen[1]
 
 
 @pytest.mark.parametrize(("quality", "steps"), [("draft", 7), ("fast", 16), ("standard", 32), ("high", 64)])
-def test_quality_is_a_number_of_steps(cli: Cli, daemon: FakeDaemon, quality: str, steps: int) -> None:
+def test_quality_is_a_number_of_steps(here: Here, daemon: FakeDaemon, quality: str, steps: int) -> None:
     """--quality is a name for 7, 16, 32 or 64 ODE steps, and the help says which."""
-    assert cli.run("say", "hi", "--quality", quality).returncode == 0
+    assert here.run("say", "hi", "--quality", quality).returncode == 0
     assert daemon.seen[0]["nfe_step"] == steps
-    help_page = " ".join(cli.run("say", "--help").stdout.decode().split())
+    help_page = " ".join(here.run("say", "--help").stdout.decode().split())
     assert "draft, fast, standard or high: 7, 16, 32 or 64 ODE steps" in help_page
 
 
-def test_unreadable_recording(cli: Cli, tmp_path: Path) -> None:
+def test_unreadable_recording(here: Here, tmp_path: Path) -> None:
     """A recording that is missing or too large ends with 65 and its name."""
-    done = cli.run("say", "hi", "--ref-audio", "/none.wav")
+    done = here.run("say", "hi", "--ref-audio", "/none.wav")
     assert (done.returncode, lines(done.stderr)) == (
         65,
         ["f5ctl: error: cannot read /none.wav: No such file or directory"],
     )
     with (tmp_path / "big.wav").open("wb") as big:
         big.truncate(16 * 2**20 + 1)
-    done = cli.run("say", "hi", "--ref-audio", str(tmp_path / "big.wav"))
+    done = here.run("say", "hi", "--ref-audio", str(tmp_path / "big.wav"))
     assert done.returncode == 65
     assert b"larger than the limit of 16777216 bytes" in done.stderr
 
@@ -257,20 +265,20 @@ def test_unreadable_recording(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "status"), [("bad_text", 65), ("unknown_voice", 65), ("overloaded", 75), ("engine_error", 70)]
 )
-def test_failures_of_the_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: Path, code: str, status: int) -> None:
+def test_failures_of_the_daemon(here: Here, daemon: FakeDaemon, tmp_path: Path, code: str, status: int) -> None:
     """What the daemon refuses ends with that error's status, one line, and no file."""
     daemon.fails = (code, "no\nsuch\x1b thing")
-    done = cli.run("say", "hi", "-o", str(tmp_path / "a.wav"))
+    done = here.run("say", "hi", "-o", str(tmp_path / "a.wav"))
     assert (done.returncode, lines(done.stderr)) == (status, ["f5ctl: error: no such\ufffd thing"])
     assert list(tmp_path.glob("*")) == []
 
 
-def test_audio_that_arrives_incomplete_is_an_error(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_audio_that_arrives_incomplete_is_an_error(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
     """A missing chunk, or a receipt for more samples than came, never becomes a file."""
     daemon.skip_seq = 1
-    assert cli.run("say", "hi", "-o", str(tmp_path / "a.wav")).returncode == 70
+    assert here.run("say", "hi", "-o", str(tmp_path / "a.wav")).returncode == 70
     daemon.skip_seq, daemon.claimed_samples = None, 5
-    done = cli.run("say", "hi", "-o", str(tmp_path / "a.wav"))
+    done = here.run("say", "hi", "-o", str(tmp_path / "a.wav"))
     assert (done.returncode, lines(done.stderr)) == (
         70,
         ["f5ctl: error: 24000 samples came; the receipt says 5"],

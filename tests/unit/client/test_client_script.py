@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import Cli, FakeDaemon
+    from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
 VOICES = {"voices": [{"name": "rms"}, {"name": "slt"}]}
 SECOND_SAMPLES = 24_000
@@ -50,27 +50,27 @@ def test_several_voices_in_one_call(cli: Cli, daemon: FakeDaemon) -> None:
     ]
 
 
-def test_parts_are_asked_for_together(cli: Cli, daemon: FakeDaemon) -> None:
+def test_parts_are_asked_for_together(here: Here, daemon: FakeDaemon) -> None:
     """Several parts are in flight at a time, and whichever comes first, the order is the text's."""
     daemon.reverse = 3
-    done = cli.run("say", "--output-raw", "[rms] One. [slt] Two. [rms] Three.")
+    done = here.run("say", "--output-raw", "[rms] One. [slt] Two. [rms] Three.")
     assert done.stdout == sound("One.") + sound("Two.") + sound("Three.")
 
 
 def test_an_unknown_voice_is_told_before_anything_is_spoken(
-    cli: Cli, daemon: FakeDaemon, tmp_path: Path
+    here: Here, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
     """A tag without a voice ends with 65 and the names that there are; the file is not made."""
-    done = cli.run("say", "-o", str(tmp_path / "a.wav"), "[rms] One. [town] Two.")
+    done = here.run("say", "-o", str(tmp_path / "a.wav"), "[rms] One. [town] Two.")
     assert done.returncode == 65
     assert b"unknown voice 'town'; known: main, rms, slt (a bracket that is none is written \\[)" in done.stderr
     assert says(daemon) == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_escaped_bracket_goes_to_the_daemon_as_it_is(cli: Cli, daemon: FakeDaemon) -> None:
+def test_an_escaped_bracket_goes_to_the_daemon_as_it_is(here: Here, daemon: FakeDaemon) -> None:
     r"""\[sic] is one request as ever; the daemon takes the backslash off."""
-    assert cli.run("say", r"So it is \[sic].").returncode == 0
+    assert here.run("say", r"So it is \[sic].").returncode == 0
     assert [body["text"] for body in daemon.seen] == [r"So it is \[sic]."]
 
 
@@ -88,9 +88,9 @@ def test_paragraphs(cli: Cli) -> None:
         (["-c", "none.toml"], "cannot read none.toml: No such file or directory"),
     ],
 )
-def test_wrong_options(cli: Cli, daemon: FakeDaemon, args: list[str], message: str) -> None:
+def test_wrong_options(here: Here, daemon: FakeDaemon, args: list[str], message: str) -> None:
     """An option that means nothing is told before the daemon is asked."""
-    done = cli.run("say", "Hello.", *args)
+    done = here.run("say", "Hello.", *args)
     assert done.returncode in (2, 65)
     assert message in done.stderr.decode()
     assert daemon.seen == []
@@ -125,9 +125,9 @@ def test_a_story(cli: Cli, daemon: FakeDaemon, story: Path) -> None:
     assert (slt["voice"], slt["speed"], "ref_audio" in slt) == ("slt", 1.1, False)
 
 
-def test_the_call_overrides_the_story(cli: Cli, daemon: FakeDaemon, story: Path) -> None:
+def test_the_call_overrides_the_story(here: Here, daemon: FakeDaemon, story: Path) -> None:
     """What the call says counts: text, voice, model, output, parameters, 0 included."""
-    done = cli.run(
+    done = here.run(
         *("say", "-c", str(story), "-m", "starter", "-v", "rms", "--cfg-strength", "0", "--no-remove-silence"),
         *("--output-raw", "Hi there."),
     )
@@ -151,7 +151,7 @@ Three.
 """
 
 
-def test_cues_are_fitted_to_their_slots(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_cues_are_fitted_to_their_slots(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
     """A cue begins where it should; one that is too long is spoken faster; one that cannot be is told."""
     natural = {"One.": 12_000, "Two.": 18_000, "Three.": 48_000}
     asked: list[dict[str, Any]] = daemon.seen
@@ -163,7 +163,7 @@ def test_cues_are_fitted_to_their_slots(cli: Cli, daemon: FakeDaemon, tmp_path: 
     daemon.speaks = speaks
     (tmp_path / "a.srt").write_bytes(SRT)
     subtitles = tmp_path / "b.srt"
-    done = cli.run("say", "-f", str(tmp_path / "a.srt"), "--output-raw", "--subtitles", str(subtitles))
+    done = here.run("say", "-f", str(tmp_path / "a.srt"), "--output-raw", "--subtitles", str(subtitles))
     assert done.returncode == 0
     loud = [index for index in range(0, len(done.stdout), 2) if done.stdout[index]]
     spans = [(1.0, 1.5), (2.5, 3.0), (3.5, 4.5)]
@@ -181,18 +181,18 @@ def test_cues_are_fitted_to_their_slots(cli: Cli, daemon: FakeDaemon, tmp_path: 
     assert "00:00:02,500 --> 00:00:03,000\nTwo." in subtitles.read_text(encoding="utf-8")
 
 
-def test_cues_with_a_tag_in_the_middle(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_cues_with_a_tag_in_the_middle(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
     """One cue has one voice."""
     (tmp_path / "a.srt").write_text("00:00:01,000 --> 00:00:02,000\nOne. [slt] Two.\n", encoding="utf-8")
-    done = cli.run("say", "-f", str(tmp_path / "a.srt"), "-o", str(tmp_path / "a.wav"))
+    done = here.run("say", "-f", str(tmp_path / "a.srt"), "-o", str(tmp_path / "a.wav"))
     assert (done.returncode, daemon.seen) == (65, [])
     assert b"the cue at 1 s has a tag in its middle" in done.stderr
 
 
-def test_subtitles_of_any_text(cli: Cli, tmp_path: Path) -> None:
+def test_subtitles_of_any_text(here: Here, tmp_path: Path) -> None:
     """--subtitles says what is heard when, pauses left out, and is written when the audio is."""
     subtitles = tmp_path / "a.vtt"
-    done = cli.run("say", "Abcd. [pause 2s] [slt] Efgh.", "--output-raw", "--subtitles", str(subtitles))
+    done = here.run("say", "Abcd. [pause 2s] [slt] Efgh.", "--output-raw", "--subtitles", str(subtitles))
     assert done.returncode == 0
     assert subtitles.read_text(encoding="utf-8") == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:00.000\nAbcd.\n\n00:00:02.000 --> 00:00:02.000\nEfgh.\n"
@@ -200,21 +200,21 @@ def test_subtitles_of_any_text(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["flac", "opus", "mp3", "ogg"])
-def test_other_formats_are_one_file(cli: Cli, tmp_path: Path, suffix: str) -> None:
+def test_other_formats_are_one_file(here: Here, tmp_path: Path, suffix: str) -> None:
     """Joined audio becomes a file of any format."""
     import soundfile as sf
 
     path = tmp_path / f"a.{suffix}"
-    done = cli.run("say", "-o", str(path), "[rms] One. [pause 1s] [slt] Two.")
+    done = here.run("say", "-o", str(path), "[rms] One. [pause 1s] [slt] Two.")
     assert (done.returncode, done.stderr) == (0, b"")
     assert 1.0 <= sf.info(str(path)).duration <= 1.2
 
 
-def test_a_failure_leaves_no_file_and_no_request(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_failure_leaves_no_file_and_no_request(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
     """A part that fails ends the command with its status; the file is not made."""
     daemon.fails = ("synthesis_failed", "silent")
     daemon.status = {}
-    done = cli.run("say", "-o", str(tmp_path / "a.wav"), "One. [pause 1s] Two.")
+    done = here.run("say", "-o", str(tmp_path / "a.wav"), "One. [pause 1s] Two.")
     assert (done.returncode, done.stderr) == (70, b"f5ctl: error: silent\n")
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ from f5ctl.cli import cli as verb_group
 from f5d.__main__ import main as daemon_group
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import Cli, FakeDaemon
+    from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
 STATUS: dict[str, Any] = {
     "version": "9.9",
@@ -57,24 +57,24 @@ def test_status(cli: Cli, daemon: FakeDaemon) -> None:
     assert json.loads(cli.run("status", "--json").stdout) == STATUS
 
 
-def test_ps(cli: Cli, daemon: FakeDaemon) -> None:
+def test_ps(here: Here, daemon: FakeDaemon) -> None:
     """`ps` lists the loaded models in columns; an engine that never expires says so."""
     daemon.status = STATUS
-    header, first, busy, second = cli.run("ps").stdout.decode().splitlines()
+    header, first, busy, second = here.run("ps").stdout.decode().splitlines()
     assert header.split() == ["NAME", "PID", "PROCESSOR", "STATE", "SIZE", "UNTIL"]
     assert first.split("  ")[0] == "starter"
     assert "cuda:0, bfloat16" in first
     assert first.endswith("1.6 GB  4 min from now")
     assert busy.endswith("5 kB    in use")
     assert second.endswith("forever")
-    assert json.loads(cli.run("ps", "--json").stdout) == STATUS["engines"]
+    assert json.loads(here.run("ps", "--json").stdout) == STATUS["engines"]
 
 
-def test_voices(cli: Cli, daemon: FakeDaemon) -> None:
+def test_voices(here: Here, daemon: FakeDaemon) -> None:
     """`voices` prints names that a loop can use."""
     daemon.status = STATUS
-    assert cli.run("voices").stdout == b"slt_0\n"
-    assert json.loads(cli.run("voices", "--json").stdout) == STATUS["voices"]
+    assert here.run("voices").stdout == b"slt_0\n"
+    assert json.loads(here.run("voices", "--json").stdout) == STATUS["voices"]
 
 
 @pytest.mark.parametrize(
@@ -89,23 +89,25 @@ def test_voices(cli: Cli, daemon: FakeDaemon) -> None:
     ],
     ids=str,
 )
-def test_verbs_that_print_nothing(cli: Cli, daemon: FakeDaemon, args: list[str], sent: dict[str, str]) -> None:
+def test_verbs_that_print_nothing(
+    here: Here, daemon: FakeDaemon, args: list[str], sent: dict[str, str]
+) -> None:
     """load, unload and cancel do their work in silence; a refusal becomes one line."""
-    done = cli.run(*args)
+    done = here.run(*args)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert {name: value for name, value in daemon.seen[0].items() if name not in ("v", "id")} == sent
     daemon.fails = ("unknown_job", "no such job")
-    done = cli.run(*args)
+    done = here.run(*args)
     assert (done.returncode, done.stderr) == (65, b"f5ctl: error: no such job\n")
 
 
 @pytest.mark.parametrize(("args", "force"), [(["stop"], False), (["stop", "--force"], True)])
-def test_stop(cli: Cli, daemon: FakeDaemon, args: list[str], force: bool) -> None:  # noqa: FBT001
+def test_stop(here: Here, daemon: FakeDaemon, args: list[str], force: bool) -> None:  # noqa: FBT001
     """`stop` returns once the daemon is gone."""
-    done = cli.run(*args)
+    done = here.run(*args)
     assert (done.returncode, done.stderr) == (0, b"")
     assert daemon.seen[-1] | {"id": ""} == {"v": 1, "id": "", "type": "stop", "force": force}
-    assert cli.run("status").returncode == 69
+    assert here.run("status").returncode == 69
 
 
 def test_stop_waits_for_the_process(cli: Cli, daemon: FakeDaemon) -> None:
@@ -116,13 +118,13 @@ def test_stop_waits_for_the_process(cli: Cli, daemon: FakeDaemon) -> None:
         assert process.poll() == 0
 
 
-def test_version(cli: Cli, daemon: FakeDaemon) -> None:
+def test_version(here: Here, daemon: FakeDaemon) -> None:
     """`version` shows the daemon's version when one runs, and never starts one."""
     daemon.status = STATUS
-    assert b"f5d 9.9" in cli.run("version").stdout
-    done = cli.run("version", "--socket", "/tmp/none.sock")
+    assert b"f5d 9.9" in here.run("version").stdout
+    done = here.run("version", "--socket", "/tmp/none.sock")
     assert (done.returncode, done.stdout.splitlines()[1]) == (0, b"f5d is not running")
-    assert cli.run("--version").stdout.startswith(b"f5ctl ")
+    assert here.run("--version").stdout.startswith(b"f5ctl ")
 
 
 @pytest.mark.parametrize(
@@ -133,10 +135,10 @@ def test_version(cli: Cli, daemon: FakeDaemon) -> None:
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_no_daemon(cli: Cli, args: list[str]) -> None:
+def test_no_daemon(here: Here, socket_path: str, args: list[str]) -> None:
     """Without a daemon every verb but say and load ends with 69 and says how to start one."""
-    done = cli.run(*args)
-    line = f"f5ctl: error: no daemon listens on {cli.socket}; start one with f5d serve\n"
+    done = here.run(*args)
+    line = f"f5ctl: error: no daemon listens on {socket_path}; start one with f5d serve\n"
     assert (done.returncode, done.stdout, done.stderr.decode()) == (69, b"", line)
 
 
@@ -145,13 +147,13 @@ def test_no_start_from_the_environment(cli: Cli) -> None:
     assert cli.run("say", "hi", env={"F5CTL_NO_START": "1"}).returncode == 69
 
 
-def test_a_socket_left_behind_is_no_daemon(cli: Cli, socket_path: str) -> None:
+def test_a_socket_left_behind_is_no_daemon(here: Here, socket_path: str) -> None:
     """The socket file of a daemon that died counts as none."""
     import socket
 
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(socket_path)
-    assert cli.run("status").returncode == 69
+    assert here.run("status").returncode == 69
 
 
 @pytest.mark.parametrize("place", ["before", "after", "environment"])
@@ -186,9 +188,9 @@ def test_an_answer_into_a_full_disk(cli: Cli, daemon: FakeDaemon, args: list[str
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_fits_the_screen(cli: Cli, verb: str) -> None:
+def test_help_fits_the_screen(here: Here, verb: str) -> None:
     """Every verb explains itself in at most 80 columns and 40 lines, with examples."""
-    page = cli.run(verb, "--help").stdout.decode()
+    page = here.run(verb, "--help").stdout.decode()
     assert page.startswith(f"Usage: f5ctl {verb}")
     assert "Examples:" in page
     assert max(map(len, page.splitlines())) <= 80
@@ -221,9 +223,9 @@ def pages_below(group: click.Group, path: str, width: int) -> dict[str, list[str
 
 
 @pytest.mark.parametrize("verb", ["say", "batch"])
-def test_rare_options_have_a_page_of_their_own(cli: Cli, verb: str) -> None:
+def test_rare_options_have_a_page_of_their_own(here: Here, verb: str) -> None:
     """--help leaves rare options out and names --help-all, which shows every option, and each of them works."""
-    short, whole = (cli.run(verb, flag).stdout.decode() for flag in ("--help", "--help-all"))
+    short, whole = (here.run(verb, flag).stdout.decode() for flag in ("--help", "--help-all"))
     assert "--help-all" in short
     for flag in ("--cfg-strength", "--priority", "--socket"):
         assert f"  {flag} " not in short
