@@ -8,7 +8,6 @@ the pages (`make pages`). Adding a parameter is a row here and a field of `proto
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from f5ctl.bounds import Bound, Rule
@@ -32,20 +31,33 @@ PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
 SEED_STRIDE: Final = 1000  # between requests that share a seed; the segments of each count on from its own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(Rule):
     """A field of a `say`.
 
-    `help` is a phrase for option pages, `note` what other pages add to it. `default` is what holds when nobody
-    sets it, `told` how pages tell it. `code` is the error's when a request has a wrong value.
+    `help` is a phrase for option pages, `note` what other pages add to it; `places` are words of `Place`.
+    `default` is what holds when nobody sets it, `told` how pages tell it. `code` is the error's when a request
+    has a wrong value, `rule` what the value may be.
     """
 
-    help: str
-    places: frozenset[Place]
-    default: float | None = None
-    told: str = "none"
-    note: str = ""
-    code: BadRequestCode = "bad_parameter"
+    def __init__(
+        self,
+        kind: type,
+        help_: str,
+        places: str,
+        told: str,
+        *,
+        default: float | None = None,
+        note: str = "",
+        code: BadRequestCode = "bad_parameter",
+        **rule: Any,
+    ) -> None:
+        super().__init__(kind=kind, **rule)
+        self.help = help_
+        self.places = frozenset(places.split())
+        self.told = told
+        self.default = default
+        self.note = note
+        self.code: BadRequestCode = code
 
     @property
     def meaning(self) -> str:
@@ -53,59 +65,57 @@ class Parameter(Rule):
         return ", ".join(filter(None, (self.help, self.limits)))
 
 
-def _row(kind: type, help_: str, places: str, told: str, **more: Any) -> Parameter:
-    # a test holds every word of `places` to be a Place
-    return Parameter(kind=kind, help=help_, places=frozenset(places.split()), told=told, **more)  # type: ignore[arg-type]
-
-
 SEED_BOUND: Final = Bound(0, 2**63 - 1)
 SPEED_BOUND: Final = Bound(0.5, 2)
 _ALL: Final = "say batch infer manifest story voice config python"
 _MOST: Final = "say manifest story voice config"
 _OPTIONS: Final = "say batch manifest"
-_NAME: Final = {"most_bytes": MAX_NAME_BYTES}
+_NAME: Final[dict[str, Any]] = {"most_bytes": MAX_NAME_BYTES}
 _OF_TEXT: Final = (
     "with a letter or digit; `[name]` is refused (one `say` has one voice), `\\[` and `\\]` are brackets"
 )
-_LANGUAGE: Final = {"pattern": LANGUAGE_PATTERN.pattern, "words": LANGUAGE_WORDS}
+_LANGUAGE: Final[dict[str, Any]] = {"pattern": LANGUAGE_PATTERN.pattern, "words": LANGUAGE_WORDS}
 
 # fmt: off
 PARAMETERS: Final[Mapping[str, Parameter]] = {
-    "text": _row(str, "what to say", "manifest", "required",
-                 most_bytes=MAX_TEXT_BYTES, code="bad_text", note=_OF_TEXT),
-    "model": _row(str, "a name of `status.models`, or `auto`", f"{_OPTIONS} voice", "the daemon's", **_NAME),
-    "voice": _row(str, "a name of `status.voices`", _OPTIONS, "the model's", **_NAME,
-                  note="not with `ref_audio`"),
-    "ref_audio": _row(bytes, "a whole audio file in any format of libsndfile", _OPTIONS, "none",
-                      most_bytes=MAX_REF_AUDIO_BYTES, code="bad_audio"),
-    "ref_text": _row(str, "what `ref_audio` says", _OPTIONS, "transcribed",
-                     most_bytes=MAX_REF_TEXT_BYTES, code="bad_text", note="only with `ref_audio`"),
-    "nfe_step": _row(int, "ODE steps", _ALL, "32 (`starter`: 7)", bound=Bound(1, 128), default=32),
-    "cfg_strength": _row(float, "guidance", _ALL, "2", bound=Bound(1, 3, or_zero=True), default=2.0,
-                         note="0 is none, and twice as fast"),
-    "sway_sampling_coef": _row(float, "where the steps are dense", f"{_MOST} infer python", "-1",
-                               bound=Bound(-1, 1), default=-1.0),
-    "speed": _row(float, "tempo", _ALL, "1", bound=SPEED_BOUND, default=1.0),
-    "seed": _row(int, "the same seed, the same audio", f"{_OPTIONS} infer voice python",
-                 "drawn, told in the receipt", bound=SEED_BOUND),
-    "fix_duration": _row(float, "length, the recording's included", "say infer manifest story python",
-                         "from the text", bound=Bound(0.1, 3600, "s")),
-    "language": _row(str, "whose words numbers, dates and units are read out in", "say voice",
-                     "the voice's, else the daemon's, else the model's", **_LANGUAGE,
-                     note="`en` and `pt` are read out, others left as they are"),
-    "remove_silence": _row(bool, "shorten pauses over a second", "say infer manifest story python", "false"),
-    "stream": _row(bool, "a short first segment, so that audio starts early", "", "false"),
-    "cross_fade_duration": _row(float, "overlap of segments", _MOST, "0.15",
-                                bound=Bound(0, 1, "s"), default=0.15),
-    "target_rms": _row(float, "level that quiet recordings are raised to", _MOST, "0.1",
-                       bound=Bound(0.001, 0.5), default=0.1),
-    "timeout_s": _row(float, "give up after so long", "say", "none", bound=Bound(0.01, 86_400, "s"),
-                      note="from acceptance; then `deadline_exceeded`"),
-    "priority": _row(int, "whose turn it is while others speak too", "", "0", bound=Bound(-1, 1),
-                     note="higher ones go first"),
-    "label": _row(str, "a name for `ref_audio` in receipts", "", "none", **_NAME, note="only with `ref_audio`"),
-    "receipt_text": _row(bool, "false keeps the texts out of a file's metadata", "", "true"),
-    "encoding": _row(str, "of the audio", "", "`pcm`", choices=ENCODINGS),
+    "text": Parameter(str, "what to say", "manifest", "required",
+                      most_bytes=MAX_TEXT_BYTES, code="bad_text", note=_OF_TEXT),
+    "model": Parameter(str, "a name of `status.models`, or `auto`", f"{_OPTIONS} voice", "the daemon's",
+                       **_NAME),
+    "voice": Parameter(str, "a name of `status.voices`", _OPTIONS, "the model's", **_NAME,
+                       note="not with `ref_audio`"),
+    "ref_audio": Parameter(bytes, "a whole audio file in any format of libsndfile", _OPTIONS, "none",
+                           most_bytes=MAX_REF_AUDIO_BYTES, code="bad_audio"),
+    "ref_text": Parameter(str, "what `ref_audio` says", _OPTIONS, "transcribed",
+                          most_bytes=MAX_REF_TEXT_BYTES, code="bad_text", note="only with `ref_audio`"),
+    "nfe_step": Parameter(int, "ODE steps", _ALL, "32 (`starter`: 7)", bound=Bound(1, 128), default=32),
+    "cfg_strength": Parameter(float, "guidance", _ALL, "2", bound=Bound(1, 3, or_zero=True), default=2.0,
+                              note="0 is none, and twice as fast"),
+    "sway_sampling_coef": Parameter(float, "where the steps are dense", f"{_MOST} infer python", "-1",
+                                    bound=Bound(-1, 1), default=-1.0),
+    "speed": Parameter(float, "tempo", _ALL, "1", bound=SPEED_BOUND, default=1.0),
+    "seed": Parameter(int, "the same seed, the same audio", f"{_OPTIONS} infer voice python",
+                      "drawn, told in the receipt", bound=SEED_BOUND),
+    "fix_duration": Parameter(float, "length, the recording's included", "say infer manifest story python",
+                              "from the text", bound=Bound(0.1, 3600, "s")),
+    "language": Parameter(str, "whose words numbers, dates and units are read out in", "say voice",
+                          "the voice's, else the daemon's, else the model's", **_LANGUAGE,
+                          note="`en` and `pt` are read out, others left as they are"),
+    "remove_silence": Parameter(bool, "shorten pauses over a second", "say infer manifest story python",
+                                "false"),
+    "stream": Parameter(bool, "a short first segment, so that audio starts early", "", "false"),
+    "cross_fade_duration": Parameter(float, "overlap of segments", _MOST, "0.15",
+                                     bound=Bound(0, 1, "s"), default=0.15),
+    "target_rms": Parameter(float, "level that quiet recordings are raised to", _MOST, "0.1",
+                            bound=Bound(0.001, 0.5), default=0.1),
+    "timeout_s": Parameter(float, "give up after so long", "say", "none", bound=Bound(0.01, 86_400, "s"),
+                           note="from acceptance; then `deadline_exceeded`"),
+    "priority": Parameter(int, "whose turn it is while others speak too", "", "0", bound=Bound(-1, 1),
+                          note="higher ones go first"),
+    "label": Parameter(str, "a name for `ref_audio` in receipts", "", "none", **_NAME,
+                       note="only with `ref_audio`"),
+    "receipt_text": Parameter(bool, "false keeps the texts out of a file's metadata", "", "true"),
+    "encoding": Parameter(str, "of the audio", "", "`pcm`", choices=ENCODINGS),
 }
 # fmt: on
 

@@ -7,8 +7,7 @@ The one table of settings: from it come the checks of the file, the environment 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from f5ctl.bounds import Bound, Rule
 from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
@@ -18,7 +17,6 @@ FILLED: Final = r"\S.*"
 FILLED_WORDS: Final = "a text that is not empty"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Key(Rule):
     """One key of the file's top level: what it admits, and its comment in systemd/f5d.toml.
 
@@ -26,9 +24,11 @@ class Key(Rule):
     keys that have one.
     """
 
-    comment: str
-    metavar: str = ""
-    needs_restart: bool = False
+    def __init__(self, comment: str, *, metavar: str = "", needs_restart: bool = False, **rule: Any) -> None:
+        super().__init__(**rule)
+        self.comment = comment
+        self.metavar = metavar
+        self.needs_restart = needs_restart
 
     @property
     def told(self) -> str:
@@ -43,7 +43,7 @@ class Key(Rule):
 
 KEYS: Final[dict[str, Key]] = {
     "socket": Key(
-        comment="Where clients connect. Default: $XDG_RUNTIME_DIR/f5d/f5d.sock, else /tmp/f5d-UID/f5d.sock.\n"
+        "Where clients connect. Default: $XDG_RUNTIME_DIR/f5d/f5d.sock, else /tmp/f5d-UID/f5d.sock.\n"
         "At most 99 bytes. The folder is made with mode 0700, the socket with 0600. Under systemd the socket\n"
         "unit says where it is.",
         pattern=r"[^\0]+",
@@ -52,84 +52,83 @@ KEYS: Final[dict[str, Key]] = {
         needs_restart=True,
     ),
     "model": Key(
-        comment='Model for requests that name none; "auto" is the best one installed.',
+        'Model for requests that name none; "auto" is the best one installed.',
         metavar="NAME",
         pattern=FILLED,
         words=FILLED_WORDS,
     ),
     "device": Key(
-        comment="Where engines run: {limits}.",
+        "Where engines run: {limits}.",
         pattern=r"auto|cpu|cuda(:\d{1,3})?",
         words="auto, cpu, cuda or cuda:N",
         metavar="D",
     ),
     "dtype": Key(
-        comment="Their number format: {limits}; int8 is for a CPU alone, a\n"
+        "Their number format: {limits}; int8 is for a CPU alone, a\n"
         "third faster than bfloat16 there and less exact.",
         metavar="D",
         choices=("auto", "float32", "bfloat16", "float16", "int8"),
     ),
     "threads": Key(
-        comment="CPU threads of an engine, {limits}; 0 takes all cores.",
+        "CPU threads of an engine, {limits}; 0 takes all cores.",
         kind=int,
         bound=Bound(0, 1024),
         metavar="N",
     ),
     "keep_alive": Key(
-        comment='How long an idle model stays loaded: "10m", "1h30m", "300" or 300 (seconds);\n'
+        'How long an idle model stays loaded: "10m", "1h30m", "300" or 300 (seconds);\n'
         "0 unloads as soon as nothing is to be done, a negative number keeps it for ever.",
         words="a duration such as 10m, 1h30m or 300 (seconds), 0, or -1 for ever",
         metavar="DUR",
     ),
     "max_jobs": Key(
-        comment="Jobs that may wait or run at once, {limits}; more are refused with `overloaded`. Clients\n"
+        "Jobs that may wait or run at once, {limits}; more are refused with `overloaded`. Clients\n"
         "without any job (a client: a user's process group, such as a whole xargs) have an eighth more.",
         kind=int,
         bound=Bound(1, 1_000),
         metavar="N",
     ),
     "max_loaded_models": Key(
-        comment="Models that may be loaded at once, {limits}; the one idle longest makes room for another.",
+        "Models that may be loaded at once, {limits}; the one idle longest makes room for another.",
         kind=int,
         bound=Bound(1, 16),
     ),
     "max_batch_frames": Key(
-        comment="Mel frames (10.67 ms each) in one batch, {limits}; 0 takes what suits the device.",
+        "Mel frames (10.67 ms each) in one batch, {limits}; 0 takes what suits the device.",
         kind=int,
         bound=Bound(256, 1_000_000, or_zero=True),
     ),
     "asr_model": Key(
-        comment="Model that transcribes a recording without ref_text.", pattern=FILLED, words=FILLED_WORDS
+        "Model that transcribes a recording without ref_text.", pattern=FILLED, words=FILLED_WORDS
     ),
     "language": Key(
-        comment="Language that numbers, dates and units are read out in: en, pt, or longer (pt-BR);\n"
+        "Language that numbers, dates and units are read out in: en, pt, or longer (pt-BR);\n"
         "none leaves them. auto: the voice's, else the model's.",
         pattern=rf"auto|{LANGUAGE_PATTERN.pattern}",
         words=f"auto, {LANGUAGE_WORDS}",
     ),
     "allowed_models": Key(
-        comment="{limits}: only `model` above, the [models] below and the bundled starter. The system's\n"
+        "{limits}: only `model` above, the [models] below and the bundled starter. The system's\n"
         "units say configured, in an Environment= line, which counts more than this file\n"
         "(systemctl edit f5d.service).",
         choices=("all", "configured"),
     ),
     "core_dumps": Key(
-        comment="{limits}: whether an engine that crashes may leave a core dump,\n"
-        "with users' texts and voices in it.",
+        "{limits}: whether an engine that crashes may leave a core dump,\nwith users' texts and voices in it.",
         choices=("off", "on"),
     ),
     "metrics_address": Key(
-        comment="{limits}, where Prometheus may read what\n`f5ctl metrics` prints.",
+        "{limits}, where Prometheus may read what\n`f5ctl metrics` prints.",
         pattern=r"off|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}",
         words="off or a port of this machine such as 127.0.0.1:9105",
         needs_restart=True,
     ),
     "drain_timeout_s": Key(
-        comment="How long accepted jobs may still take after SIGTERM or `f5ctl stop`, {limits}.",
+        "How long accepted jobs may still take after SIGTERM or `f5ctl stop`, {limits}.",
         kind=float,
         bound=Bound(0, 86_400, "s"),
     ),
     "log_level": Key(
-        comment="What is logged: {limits}; debug also logs texts.", metavar="L", choices=tuple(LOG_LEVELS)
+        "What is logged: {limits}; debug also logs texts.", metavar="L", choices=tuple(LOG_LEVELS)
     ),
 }

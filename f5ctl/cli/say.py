@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from f5ctl.speech.speaker import Part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """What the options of a `say` ask for."""
 
     words: tuple[str, ...]
@@ -171,7 +169,7 @@ def say(settings: Settings, /, **given: Any) -> None:
     The audio goes to -o FILE, else to stdout as WAV, on a terminal to a player. Text that is
     still being written to a pipe is spoken sentence by sentence.
     """
-    call = Call(**{name: given.pop(name) for name in Call.__dataclass_fields__})
+    call = Call(**{name: given.pop(name) for name in Call._fields})
     fields = given  # those of the protocol
     reading = call.reading()
     target = call.target(reading)
@@ -205,8 +203,7 @@ def _reading_of_marks(text: str | Pieces, call: Call) -> Reading | None:
     return None if is_plain(text) and not call.dry_run else Reading()
 
 
-@dataclass(frozen=True, slots=True)
-class _Performance:
+class _Performance(NamedTuple):
     """Speaks, or shows, what a call asks for; `request` has what is the same for all parts of a text."""
 
     settings: Settings

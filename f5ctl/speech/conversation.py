@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from f5ctl.client import Client, answer
@@ -17,15 +16,15 @@ from f5ctl.errors import SynthesisError
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, TERMINAL_TYPES, Audio, Reply, Say
 
 
-@dataclass(slots=True, eq=False)
 class Part:
     """One request: its audio that has come and was not taken yet, and its terminal message."""
 
-    request: Say
-    last: Reply | None = None
-    rate_hz: int = SAMPLE_RATE_HZ
-    came_bytes: int = 0
-    _chunks: deque[bytes] = field(default_factory=deque)
+    def __init__(self, request: Say) -> None:
+        self.request = request
+        self.last: Reply | None = None
+        self.rate_hz = SAMPLE_RATE_HZ
+        self.came_bytes = 0
+        self._chunks: deque[bytes] = deque()
 
     @property
     def has_audio(self) -> bool:
