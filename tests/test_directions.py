@@ -40,6 +40,7 @@ RESERVED: Mapping[str, tuple[str, ...]] = {
 # Of f5ctl the daemon's side takes what both sides are made of; `infer` is a command line itself.
 SHARED = (
     "f5ctl.errors",
+    "f5ctl.extras",
     "f5ctl.protocol",
     "f5ctl.socketpath",
     "f5ctl.receipts",

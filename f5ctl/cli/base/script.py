@@ -15,6 +15,7 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings
 from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, OutputError
+from f5ctl.extras import require
 from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say, Status
@@ -211,6 +212,7 @@ class _Encoded:
     """Keeps samples until the end and hands the sink a file of them."""
 
     def __init__(self, sink: Sink, encoding: str) -> None:
+        require("engine", f"joining several pieces into {encoding}")
         self._sink = sink
         self._encoding = encoding
         self._pcm: list[bytes] = []
