@@ -35,7 +35,7 @@ _EXIT_STATUS: Final = {
     "70": "Synthesis failed.",
     "73, 74": "The output cannot be created, or could not be written.",
     "75": "Try again: overloaded, or the deadline has passed.",
-    "78": "The configuration is wrong.",
+    "78": "The configuration is wrong, or an extra is not installed.",
     "130, 143": "Interrupted, terminated.",
 }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError
+from f5ctl.extras import require
 from f5ctl.places import config_home, state_home
 from f5ctl.socketpath import SYSTEM_SOCKET, check_socket_path
 
@@ -32,9 +33,10 @@ def start_daemon(path: str, *, timeout_s: float = START_S) -> None:
 
     Raises:
         NoDaemonError: it did not come up within `timeout_s`, or ended.
-        ConfigError: it refused its configuration.
+        ConfigError: it refused its configuration, or this environment has no engine.
     """
     path = check_socket_path(os.path.abspath(path))
+    require("engine", f"no daemon listens on {path}, and starting one")
     deadline = time.monotonic() + timeout_s
     wait_s = FIRST_WAIT_S
     log = log_path()

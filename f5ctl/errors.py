@@ -6,7 +6,7 @@
     ├── SynthesisError       70  the request was fine, the engine could not serve it
     ├── OutputError          73  the output cannot be created   (74 when writing it failed)
     ├── TryAgainError        75  the same request may work later
-    ├── ConfigError          78  the daemon's configuration is wrong
+    ├── ConfigError          78  the daemon's configuration is wrong, or packages are missing
     └── InterruptedRequest  130  cancelled by the user
 
 Exit statuses follow sysexits.h. The wire carries `code` and `message`; `error_from_wire`
@@ -102,7 +102,7 @@ class TryAgainError(F5Error):
 
 
 class ConfigError(F5Error):
-    """The daemon's configuration, socket path or environment is unusable."""
+    """The daemon's configuration, socket path or environment is unusable, or packages are missing."""
 
     exit_status = 78
     code = "bad_config"

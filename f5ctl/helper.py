@@ -14,9 +14,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+import click
 import msgpack
 
 from f5ctl.errors import F5Error, SynthesisError, error_from_wire
+from f5ctl.extras import require
 
 VOICE_CHECK: Final = "f5d.helpers.voices"
 MODEL_DESK: Final = "f5d.helpers.models"
@@ -34,8 +36,11 @@ def ask(module: str, **request: Any) -> Iterator[dict[str, Any]]:
     """Run a helper on `request` and yield its answers; leaving the iterator ends it.
 
     Raises:
+        ConfigError: the helpers' packages are not installed.
         F5Error: what the helper says, as the class that its code stands for.
     """
+    context = click.get_current_context(silent=True)
+    require("engine", context.command_path if context else module)
     loud = bool(os.environ.get("F5CTL_DEBUG"))
     with subprocess.Popen(
         [sys.executable, "-m", module],

@@ -14,6 +14,10 @@ _LAZY: Final = frozenset({"F5TTSInference", "F5TTSInferenceService", "get_infere
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from f5ctl.extras import lack
+
+    if line := lack("engine", f"f5d.{name}"):
+        raise ImportError(line)
     from importlib import import_module
 
     return getattr(import_module("f5d.inference"), name)

@@ -10,6 +10,7 @@ import click
 
 from f5ctl import __version__
 from f5ctl.errors import F5Error
+from f5ctl.extras import require
 from f5d.infer import infer
 from f5d.keys import KEYS
 
@@ -47,6 +48,7 @@ def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
 
     read_config = partial(load_config, flags, file=config_file)
     try:
+        require("engine", "f5d serve")
         config = read_config()
         journal.configure(config.log_level)
         daemon.run(config, read_config=read_config, on_demand=on_demand)

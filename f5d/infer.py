@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
+from f5ctl.extras import require
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.protocol import SAMPLE_RATE_HZ
 
@@ -92,6 +93,7 @@ def _in_process(given: dict[str, Any]) -> float:
     if given["vocoder"]:
         config["vocoder"] = given["vocoder"]
     parameters = {name: given[name] for name in _NUMBERS if given[name] is not None}
+    require("engine", "f5d infer")
     with _errors(), _spinner("loading the model") as say:
         from f5d.inference import F5TTSInference
 

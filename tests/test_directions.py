@@ -51,6 +51,7 @@ SHARED = tuple(
         "receipts",
         "voicebox",
         "durations",
+        "extras",
     )
 )
 LISTENER = ("f5ctl.client", "f5ctl.metrics")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
@@ -20,6 +20,7 @@ from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.cli.base.unit_findings import examine_units, is_asleep
 from f5ctl.client import Client
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
+from f5ctl.extras import EXTRAS, missing, remedy
 from f5ctl.places import cache_home
 from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
@@ -58,6 +59,11 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
         ctx.exit(EXIT_FAULTS)
 
 
+_USES: Final = {
+    "engine": "speaking, checking recordings, and models",
+    "upstream": "E2-TTS and MMDiT models, and the voices and stories of f5-tts",
+    "asr": "recordings without a text",
+}
 _MARKS: Final = {"ok": "ok", "note": "note", "fault": "FAULT"}
 
 
@@ -88,7 +94,12 @@ def _socket(path: str) -> Iterator[Finding]:
         with Client(path) as client:
             state = client.status()
     except NoDaemonError:
-        yield Finding("daemon", "note", f"none runs on {path}", "the next `f5ctl say` starts one")
+        if missing("engine"):
+            how = f"none runs on {path}, and there is no engine here to start one"
+            fix = "install the extra engine, or set F5D_SOCKET to the socket of another environment's daemon"
+            yield Finding("daemon", "fault", how, fix)
+        else:
+            yield Finding("daemon", "note", f"none runs on {path}", "the next `f5ctl say` starts one")
         return
     except F5Error as error:
         yield Finding("daemon", "fault", error.message, f"stop it (f5ctl stop); its log is {log_path()}")
@@ -119,12 +130,9 @@ def _libraries() -> Iterator[Finding]:
         yield Finding("libraries", "fault", last, "install f5d again, in an environment of its own")
         return
     state: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    missing = [name for name, version in state["versions"].items() if version is None]
-    if missing:
-        yield Finding("packages", "fault", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
-    else:
-        listed = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
-        yield Finding("packages", "ok", f"Python {state['python']}, {listed}")
+    listed = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
+    yield Finding("packages", "ok", f"Python {state['python']}, {listed}")
+    yield from _extras()
     for name, fault in state["errors"].items():
         yield Finding(name, "fault", fault, f"install {name} again, built for the same torch")
     if "device" in state:
@@ -138,6 +146,18 @@ def _libraries() -> Iterator[Finding]:
         fix = "upgrade libsndfile (pip install -U soundfile)" if lacking else ""
         how = f"cannot write {lacking}" if lacking else "WAV, FLAC, Ogg, Opus and MP3"
         yield Finding("formats", "fault" if lacking else "ok", how, fix)
+
+
+def _extras() -> Iterator[Finding]:
+    """Tell which extras are here. One that is not is a choice, one that is half here is a fault."""
+    for extra, use in _USES.items():
+        packages = missing(extra)
+        if not packages:
+            yield Finding(f"extra: {extra}", "ok", f"installed, for {use}")
+            continue
+        state: Literal["note", "fault"] = "note" if len(packages) == len(EXTRAS[extra]) else "fault"
+        how = f"not installed ({', '.join(packages)}); it is for {use}"
+        yield Finding(f"extra: {extra}", state, how, remedy(extra))
 
 
 def _device(state: dict[str, Any]) -> Finding:

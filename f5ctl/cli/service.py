@@ -20,6 +20,7 @@ from f5ctl.cli.base.settings import Settings, Verb, option
 from f5ctl.cli.base.systemd import PACKAGED_PYTHON, SERVICE, SOCKET, UNITS, Scope, properties, run_command
 from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError, OutputError
+from f5ctl.extras import require
 from f5ctl.places import runtime_folder
 from f5ctl.printing import emit, emit_json, emit_table
 from f5ctl.socketpath import default_socket_path
@@ -67,6 +68,7 @@ def service() -> None:
 def install(settings: Settings, scope: str | None, *, quiet: bool) -> None:
     """Write the units, enable the socket and let systemd listen on it."""
     settings.quiet |= quiet
+    require("engine", "f5ctl service install")
     chosen = _scope(scope)
     if chosen.system:
         _refuse_hidden_places()

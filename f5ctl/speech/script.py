@@ -13,6 +13,7 @@ import click
 
 from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, OutputError
+from f5ctl.extras import require
 from f5ctl.parameters import seed_after
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags
@@ -156,6 +157,7 @@ class Encoded:
     """Keeps samples until the end and hands the sink a file of them."""
 
     def __init__(self, sink: Sink, encoding: str) -> None:
+        require("engine", f"joining several pieces into {encoding}")
         self._sink = sink
         self._encoding = encoding
         self._pcm: list[bytes] = []

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from f5ctl.errors import BadRequestError
+from f5ctl.extras import require, upstream_file
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.speech.inputs import read_recording
 from f5ctl.speech.marks import MAIN
@@ -70,6 +71,7 @@ def read_story(path: str) -> Story:
 
     Raises:
         BadRequestError: it or a file that it names cannot be read, or a value is wrong.
+        ConfigError: it names an example of the f5-tts package, which is not installed.
     """
     if sys.version_info >= (3, 11):
         import tomllib
@@ -161,16 +163,15 @@ class _Reader:
         return os.path.join(self._document.get("output_dir") or "tests", name) if name else None
 
     def _find(self, name: str) -> str:
-        if EXAMPLES in name:
-            import importlib.util
-
-            found = importlib.util.find_spec("f5_tts")  # a top-level name: located, not executed
-            for location in (found.submodule_search_locations or ()) if found else ():
-                return os.path.join(location, name)
-        if os.path.exists(name):
-            return name
-        beside = os.path.join(os.path.dirname(self._path), name)
-        return beside if os.path.exists(beside) else name
+        is_example = EXAMPLES in name
+        if is_example and (found := upstream_file(name)):
+            return found
+        for path in (name, os.path.join(os.path.dirname(self._path), name)):
+            if os.path.exists(path):
+                return path
+        if is_example:
+            require("upstream", f"{self._path}: {name}")
+        return name
 
     def _wrong(self, name: str, value: Any, why: str) -> BadRequestError:
         return BadRequestError("bad_parameter", f"{self._path}: {name} is {value!r:.80}; {why}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from f5ctl.errors import ConfigError, SynthesisError
+from f5ctl.extras import lack
 
 if TYPE_CHECKING:
     from f5d.catalog.spec import ModelSpec
@@ -49,8 +50,11 @@ def fetch(spec: ModelSpec) -> LocalModel:
     """Return `spec` with every file on this machine, downloading the ones that are not cached.
 
     A cached file is used as it is, without asking the hub. Honours HF_ENDPOINT, HF_HOME and
-    HF_HUB_OFFLINE. Raises SynthesisError (model_error) with one line on what is missing and what to do.
+    HF_HUB_OFFLINE. Raises SynthesisError (model_error) with one line on what is missing and what to do, at once
+    for a backbone whose code is not installed.
     """
+    if line := lack_of_code(spec.architecture.backbone, f"model {spec.name}"):
+        raise SynthesisError("model_error", line)
     config, weights = _vocoder_places(spec)
     return LocalModel(
         spec=spec,
@@ -59,6 +63,11 @@ def fetch(spec: ModelSpec) -> LocalModel:
         vocoder_config=_obtain(spec, "vocoder configuration", config),
         vocoder_weights=_obtain(spec, "vocoder", weights),
     )
+
+
+def lack_of_code(backbone: str, what: str) -> str | None:
+    """Return why a model of that backbone cannot run here, None when it can: our own code knows DiT alone."""
+    return None if backbone == "DiT" else lack("upstream", what)
 
 
 def split_hub_place(place: str) -> tuple[str, str]:

@@ -6,21 +6,22 @@ Imports neither torch nor huggingface_hub: the broker says from this file which 
 from __future__ import annotations
 
 import logging
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from f5ctl.errors import BadRequestError, ConfigError
+from f5ctl.extras import require, upstream_file
 from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
+from f5d.catalog.architectures import STARTER, STARTER_DIR, UPSTREAM, find_architecture
 from f5d.catalog.hub import HUB_SCHEME, LocalModel, check_vocoder_place, fetch, is_installed, split_hub_place
-from f5d.catalog.spec import UPSTREAM_GAP, Architecture, ModelSpec, read_architecture
+from f5d.catalog.spec import UPSTREAM_GAP, ModelSpec
+from f5d.catalog.voices import default_voice
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 __all__ = ["LocalModel", "catalog", "fetch", "is_installed", "model_spec_from_table", "resolve"]
 
-STARTER: Final = "starter"
 AUTO: Final = "auto"
 VOCOS_HUB: Final = "hf://charactr/vocos-mel-24khz"
 PUBLISHED: Final[dict[str, str]] = {
@@ -30,7 +31,7 @@ PUBLISHED: Final[dict[str, str]] = {
 }
 AUTO_ORDER: Final = ("F5TTS_v1_Base", "F5TTS_Base")
 
-_STARTER_DIR: Final = Path(__file__).resolve().parents[1] / "starter"
+_VOCAB: Final = "infer/examples/vocab.txt"  # of the f5-tts package; the published models have the same
 TABLE_KEYS: Final = (
     "checkpoint",
     "vocab",
@@ -50,17 +51,18 @@ def catalog(
 ) -> dict[str, ModelSpec]:
     """Return every model by name: the bundled starter, upstream's `published` ones, then `custom`.
 
-    A custom model may take the place of a built-in one. Raises ConfigError when the f5-tts
-    package's files are missing.
+    A custom model may take the place of a built-in one.
     """
     specs = {STARTER: _starter()}
     for name in published:
+        checkpoint = PUBLISHED[name]
         specs[name] = ModelSpec(
             name=name,
-            architecture=_published_architecture(name),
-            checkpoint=PUBLISHED[name],
-            vocab=str(_package_file("infer/examples/vocab.txt")),
+            architecture=UPSTREAM[name],
+            checkpoint=checkpoint,
+            vocab=upstream_file(_VOCAB) or f"{checkpoint.rpartition('/')[0]}/vocab.txt",
             vocoder=VOCOS_HUB,
+            default_voice=default_voice(),
         )
     specs.update(custom or {})
     return specs
@@ -97,9 +99,9 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
     check_vocoder_place(vocoder)
     return ModelSpec(
         name=name,
-        architecture=_architecture(where, architecture, base_dir),
+        architecture=find_architecture(architecture, base_dir, f"{where}: architecture"),
         checkpoint=_file_place(str(table["checkpoint"]), base_dir),
-        vocab=_file_place(str(vocab), base_dir) if vocab else str(_package_file("infer/examples/vocab.txt")),
+        vocab=_file_place(str(vocab), base_dir) if vocab else _upstream_vocab(where),
         vocoder=_place(vocoder, base_dir),
         reference_gap=str(table.get("reference_gap", UPSTREAM_GAP)),
         default_voice=str(table.get("default_voice", "basic_en")),
@@ -107,19 +109,13 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
     )
 
 
-def named_architectures() -> dict[str, Architecture]:
-    """Return every architecture that has a name: the starter's and those of the f5-tts package."""
-    names = sorted(path.stem for path in _package_file("configs").glob("*.yaml"))
-    return {STARTER: _starter().architecture} | {name: _published_architecture(name) for name in names}
-
-
 def _starter() -> ModelSpec:
     return ModelSpec(
         name=STARTER,
-        architecture=read_architecture(_STARTER_DIR / "dit.json"),
-        checkpoint=str(_STARTER_DIR / "model.safetensors"),
-        vocab=str(_STARTER_DIR / "vocab.txt"),
-        vocoder=str(_STARTER_DIR / "vocoder"),
+        architecture=find_architecture(STARTER, STARTER_DIR),
+        checkpoint=str(STARTER_DIR / "model.safetensors"),
+        vocab=str(STARTER_DIR / "vocab.txt"),
+        vocoder=str(STARTER_DIR / "vocoder"),
         reference_gap=" ",  # it was trained so; upstream's two spaces shift its alignment
         default_voice="rms",
         max_segment_bytes=70,  # it was trained on at most 126 characters, reference included
@@ -155,24 +151,6 @@ def _check_table(where: str, table: Mapping[str, Any]) -> None:
         raise ConfigError(f"{where}: reference_gap = {table['reference_gap']!r} is not made of spaces")
 
 
-def _architecture(where: str, value: str, base_dir: Path) -> Architecture:
-    if value == STARTER:
-        return _starter().architecture
-    if value.endswith((".yaml", ".yml", ".json")):
-        return read_architecture(Path(_place(value, base_dir)))
-    names = sorted(path.stem for path in _package_file("configs").glob("*.yaml"))
-    if value not in names:
-        known = ", ".join([STARTER, *names])
-        raise ConfigError(
-            f"{where}: architecture = {value!r} is neither a .yaml or .json path nor one of {known}"
-        )
-    return _published_architecture(value)
-
-
-def _published_architecture(name: str) -> Architecture:
-    return read_architecture(_package_file(f"configs/{name}.yaml"))
-
-
 def _place(value: str, base_dir: Path) -> str:
     if value.startswith(HUB_SCHEME):
         return value
@@ -185,12 +163,10 @@ def _file_place(value: str, base_dir: Path) -> str:
     return _place(value, base_dir)
 
 
-def _package_file(relative: str) -> Path:
-    """Return a data file of the installed f5-tts package, found without importing it (that takes 7 s)."""
-    found = find_spec("f5_tts")
-    locations = found.submodule_search_locations if found is not None else None
-    for location in locations or ():
-        path = Path(location) / relative
-        if path.exists():
-            return path
-    raise ConfigError(f"the f5-tts package's file {relative} is missing; run `pip install f5-tts`")
+def _upstream_vocab(where: str) -> str:
+    """Return the vocabulary of upstream's models, for a table that names none."""
+    path = upstream_file(_VOCAB)
+    if path is None:
+        require("upstream", f"{where}: vocab is missing, and upstream's own")
+        raise ConfigError(f"{where}: vocab is missing, and so is {_VOCAB} of the f5-tts package")
+    return path

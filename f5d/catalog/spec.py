@@ -129,7 +129,7 @@ class ModelSpec:
     vocab: str
     vocoder: str
     reference_gap: str = UPSTREAM_GAP
-    default_voice: str = "basic_en"
+    default_voice: str = "slt"
     max_segment_bytes: int | None = None
     short_text_extra_s: float = 0.3
     nfe_step: int = 32

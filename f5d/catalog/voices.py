@@ -7,7 +7,6 @@ neither f5_tts (seven seconds) nor anything of audio.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,15 +16,19 @@ from typing import Final, Literal
 import msgspec
 
 from f5ctl.errors import BadRequestError
+from f5ctl.extras import upstream_file
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5ctl.voicebox import Default, Source, Store, private_store, shared_store
 
 _STARTER_VOICES: Final = Path(__file__).resolve().parents[1] / "starter" / "voices"
 _STARTER_NAMES: Final = {"rms": "rms_0", "slt": "slt_0", "awb": "awb_0"}
-_UPSTREAM_EXAMPLES: Final = Path("infer") / "examples" / "basic"
-_UPSTREAM_VOICES: Final = {
-    "basic_en": ("basic_ref_en.wav", "Some call me nature, others call me mother nature.", "en"),
-    "basic_zh": ("basic_ref_zh.wav", "对，这就是我，万人敬仰的太乙真人。", "zh"),
+_UPSTREAM_VOICES: Final = {  # in the f5-tts package, where that is installed
+    "basic_en": (
+        "infer/examples/basic/basic_ref_en.wav",
+        "Some call me nature, others call me mother nature.",
+        "en",
+    ),
+    "basic_zh": ("infer/examples/basic/basic_ref_zh.wav", "对，这就是我，万人敬仰的太乙真人。", "zh"),
 }
 
 log = logging.getLogger(__name__)
@@ -173,14 +176,16 @@ def find_voice(name: str, table: Mapping[str, Voice]) -> Voice:
     return voice
 
 
+def default_voice() -> str:
+    """Return the voice of a model that names none: upstream's example where it is, else a bundled one."""
+    return "basic_en" if upstream_file(_UPSTREAM_VOICES["basic_en"][0]) else "slt"
+
+
 def _built_in() -> list[Voice]:
     voices = [_starter_voice(name, stem) for name, stem in _STARTER_NAMES.items()]
-    found = importlib.util.find_spec("f5_tts")  # a top-level name: located, not executed
-    for location in (found.submodule_search_locations or ()) if found is not None else ():
-        for name, (file_name, text, language) in _UPSTREAM_VOICES.items():
-            audio = Path(location) / _UPSTREAM_EXAMPLES / file_name
-            if audio.is_file():
-                voices.append(Voice(name, audio, text, language=language))
+    for name, (file, text, language) in _UPSTREAM_VOICES.items():
+        if audio := upstream_file(file):
+            voices.append(Voice(name, Path(audio), text, language=language))
     return voices
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from f5ctl.errors import BadRequestError
+from f5ctl.extras import lack
 
 if TYPE_CHECKING:
     from f5d.engine.audio import Wave
@@ -36,6 +37,8 @@ class Transcriber:
         return transcript
 
     def _load(self) -> Any:
+        if line := lack("asr", "the reference has no text and transcribing it"):
+            raise BadRequestError("transcription_unavailable", f"{line}; or pass --ref-text")
         from f5d.model.torchaudio_compat import import_torchaudio
 
         import_torchaudio()  # transformers imports torchaudio, which may need the stand-in first

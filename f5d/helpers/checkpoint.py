@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from f5ctl.errors import SynthesisError
+from f5d.catalog.architectures import named_architectures
 from f5d.catalog.header import TensorInfo, read_header, read_number
-from f5d.catalog.models import named_architectures
+from f5d.catalog.hub import lack_of_code
 from f5d.catalog.shapes import TEXT_EMBEDDING, backbone_of, deduce_dit, dit_shapes
 from f5d.catalog.spec import Architecture
 from f5d.catalog.vocab import Vocabulary
@@ -145,7 +146,8 @@ def _problems(
     if backbone is None or tokens is None:
         held = ", ".join(list(content.shapes)[:_NAMED]) or "nothing"
         return [f"it is no F5-TTS or E2-TTS model (it holds: {held})"]
-    problems = []
+    lacking = lack_of_code(backbone, f"a {backbone}")
+    problems = [lacking] if lacking else []
     if architecture is not None and architecture.backbone != backbone:
         problems.append(f"it is a {backbone}, the configured architecture a {architecture.backbone}")
     elif architecture is not None and backbone == "DiT":

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from f5ctl.errors import BadRequestError, ConfigError
+from f5ctl.errors import BadRequestError
 from f5d.catalog import default_model as defaults
 from f5d.catalog import pull
+from f5d.catalog.architectures import STARTER, find_architecture
 from f5d.catalog.hub import file_places, find_file
-from f5d.catalog.models import STARTER, catalog, is_installed, resolve
-from f5d.catalog.spec import Architecture, ModelSpec, read_architecture
+from f5d.catalog.models import catalog, is_installed, resolve
+from f5d.catalog.spec import ModelSpec
 from f5d.config import SYSTEM_FILE, load_config
 from f5d.helpers.checkpoint import describe, model_card
 from f5d.helpers.wire import serve
@@ -56,7 +57,9 @@ def _entry(spec: ModelSpec, *, default: str, own: bool) -> dict[str, Any]:
 def _info(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if request.get("checkpoint"):
         vocab = Path(request["vocab"]) if request.get("vocab") else None
-        yield describe(Path(request["checkpoint"]), vocab, _architecture(request.get("architecture")))
+        named = request.get("architecture")
+        architecture = find_architecture(named, Path("/")) if named else None
+        yield describe(Path(request["checkpoint"]), vocab, architecture)
         return
     config = load_config()
     specs = catalog({spec.name: spec for spec in config.models})
@@ -72,19 +75,6 @@ def _info(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     facts = describe(checkpoint, vocab, spec.architecture)
     facts["card"] = facts["card"] or model_card(Path(spec.checkpoint).parent)
     yield {**entry, **facts, "vocoder": spec.vocoder, "default_voice": spec.default_voice}
-
-
-def _architecture(value: str | None) -> Architecture | None:
-    if value is None:
-        return None
-    if value.endswith((".yaml", ".yml", ".json")):
-        return read_architecture(Path(value))
-    from f5d.catalog.models import named_architectures
-
-    known = named_architectures()
-    if value not in known:
-        raise ConfigError(f"unknown architecture {value!r:.80}; known: {', '.join(known)}, or a .yaml or .json")
-    return known[value]
 
 
 def _pull(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

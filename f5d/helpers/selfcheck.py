@@ -1,6 +1,6 @@
 """`python -m f5d.helpers.selfcheck`: what the engine would find on this machine, as one line of JSON.
 
-Imports torch, which the caller (`f5ctl doctor`) must not.
+Imports torch, which the caller (`f5ctl doctor`) must not; without the extra `engine` it tells versions alone.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from f5ctl.errors import F5Error
+from f5ctl.extras import missing
 
-PACKAGES: Final = ("f5-tts", "torch", "torchaudio", "vocos", "pyzmq", "msgpack", "soundfile", "transformers")
+PACKAGES: Final = ("pyzmq", "msgpack", "torch", "torchaudio", "soundfile", "f5-tts", "transformers")
 
 
-def versions() -> dict[str, str | None]:
-    """Return the version of each package that f5d stands on; None for one that is not installed."""
+def versions() -> dict[str, str]:
+    """Return the version of each package that f5d stands on and that is installed."""
     installed = {entry.name.lower(): entry.version for entry in importlib.metadata.distributions()}
-    return {package: installed.get(package) for package in PACKAGES}
+    return {package: installed[package] for package in PACKAGES if package in installed}
 
 
 def check() -> dict[str, Any]:
     """Return versions, device, number format, torchaudio's state and the audio formats; errors as text."""
     state: dict[str, Any] = {"versions": versions(), "python": sys.version.split()[0], "errors": {}}
-    for name, find in (("torch", _torch), ("torchaudio", _torchaudio), ("formats", _formats)):
-        state |= _found(find, name, state["errors"])
+    if not missing("engine"):
+        for name, find in (("torch", _torch), ("torchaudio", _torchaudio), ("formats", _formats)):
+            state |= _found(find, name, state["errors"])
     return state
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from f5ctl.errors import BadRequestError, ConfigError, SynthesisError
+from f5ctl.extras import upstream_file
+from f5d.catalog.architectures import UPSTREAM, named_architectures
 from f5d.catalog.models import catalog, fetch, is_installed, model_spec_from_table, resolve
 from f5d.catalog.spec import Architecture, read_architecture
 from f5d.catalog.vocab import Vocabulary
@@ -167,6 +169,15 @@ def test_a_wrong_architecture_is_named(mapping: dict[str, Any], backbone: str, l
         Architecture.from_mapping(mapping, backbone=backbone)
 
 
+def test_upstream_s_architectures_are_those_of_its_package() -> None:
+    """The table has every model of the installed f5-tts package, with the values of its configs."""
+    configs = upstream_file("configs")
+    assert configs
+    theirs = {path.stem: read_architecture(path) for path in Path(configs).glob("*.yaml")}
+    assert theirs == UPSTREAM
+    assert named_architectures() == {"starter": catalog()["starter"].architecture, **UPSTREAM}
+
+
 def test_training_keys_are_ignored() -> None:
     """Upstream's dropout and attention switches do not concern inference."""
     trained = {"dim": 64, "dropout": 0.1, "attn_backend": "flash_attn", "checkpoint_activations": True}
@@ -203,10 +214,10 @@ def test_the_catalogue_needs_neither_torch_nor_the_hub() -> None:
     """The broker reads the catalogue without torch, numpy, f5_tts or huggingface_hub in its memory."""
     probe = (
         "import sys\n"
-        "from f5d.catalog import hub, models, spec, vocab\n"
+        "from f5d.catalog import models, vocab\n"
         "specs = models.catalog()\n"
-        "assert hub.is_installed(specs['starter'])\n"
-        "heavy = {'torch', 'numpy', 'f5_tts', 'huggingface_hub', 'torchaudio'} & set(sys.modules)\n"
+        "assert models.is_installed(specs['starter'])\n"
+        "heavy = {'torch', 'numpy', 'yaml', 'f5_tts', 'huggingface_hub', 'torchaudio'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", probe], check=True, timeout=60)

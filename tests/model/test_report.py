@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import save_file
 
 from f5ctl.errors import SynthesisError
+from f5d.catalog.architectures import named_architectures
 from f5d.catalog.header import read_header
-from f5d.catalog.models import catalog, named_architectures
+from f5d.catalog.models import catalog
 from f5d.catalog.shapes import deduce_dit, dit_shapes
 from f5d.catalog.spec import Architecture
 from f5d.helpers.checkpoint import describe, model_card

@@ -14,6 +14,7 @@ from f5ctl.autostart import start_daemon
 from f5ctl.cli.base.settings import Settings
 from f5ctl.client import Client, new_id
 from f5ctl.errors import NoDaemonError
+from f5ctl.extras import missing
 from f5ctl.printing import emit, warn
 from f5ctl.processes import wait_for_end, watched
 from f5ctl.progress import StatusLine
@@ -31,7 +32,7 @@ def meet_another_version(
         NoDaemonError: the other is gone and no new one came up.
     """
     theirs = f"f5d {reply.version} on {client.socket_path}"
-    if may_replace and reply.on_demand:
+    if may_replace and reply.on_demand and not missing("engine"):
         line.show("restarting the daemon")
         if _ended(client):
             start_daemon(client.socket_path)

@@ -29,6 +29,7 @@ VOCOS = "/charactr/vocos-mel-24khz/resolve/main/"
 FILES = {
     BASE: WEIGHTS,
     V1: b"other weights",
+    f"{V1.rpartition('/')[0]}/vocab.txt": b"a\n",
     f"{VOCOS}config.yaml": b"a: 1\n",
     f"{VOCOS}pytorch_model.bin": b"vocoder" * 1000,
 }

@@ -34,6 +34,7 @@ def test_a_sound_installation_has_no_fault(cli: Cli, daemon: FakeDaemon) -> None
         name: found[name]["state"] for name in ("daemon", "packages", "device", "torchaudio", "formats")
     } == (dict.fromkeys(("daemon", "packages", "device", "torchaudio", "formats"), "ok"))
     assert "torch 2" in found["packages"]["how"]
+    assert [found[f"extra: {name}"]["state"] for name in ("engine", "upstream", "asr")] == ["ok"] * 3
 
 
 def test_each_fault_comes_with_its_fix(cli: Cli, daemon: FakeDaemon) -> None:
