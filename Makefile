@@ -14,8 +14,8 @@ SENTENCE ?= This is the first day of the rest of your life.
 
 # $(call install,EXTRAS): where uv is on PATH it picks the torch for this machine's GPU, or the CPU's; otherwise, and
 # where it cannot reach that, pip takes the release that constraints.txt pins.
-install = { command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python --torch-backend=auto \
-	-c constraints.txt --editable '.[$(1)]'; } || \
+install = { command -v uv >/dev/null && { uv pip install --quiet --python $(BIN)/python --torch-backend=auto \
+	-c constraints.txt --editable '.[$(1)]' || { echo "uv could not; pip does it" >&2; false; }; }; } || \
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[$(1)]'
 
 .PHONY: demo test test-install test-systemd lint man pages clean

@@ -88,6 +88,10 @@ def test_it_speaks_through_another_environment_s_daemon(client: Environment) -> 
     (receipt,) = json.loads(client.ok("f5ctl", "inspect", "--json", "x.wav"))
     assert receipt["parameters"]["seed"] == 1
     assert "identical" in client.run("f5ctl", "replay", "x.wav").stdout
+    voice = STARTER / "voices" / "rms_0"
+    words = voice.with_suffix(".txt").read_text().strip()
+    recording = ("-r", f"{voice}.wav", "--ref-text", words)
+    client.ok("f5d", "infer", "--use-service", *recording, "-t", "Hello.", "-o", "infer.wav")
 
 
 def test_it_makes_batches(client: Environment) -> None:
