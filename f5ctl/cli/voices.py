@@ -134,12 +134,8 @@ def find_stored(name: str) -> Store | None:
 
 def known_voices(settings: Settings) -> list[dict[str, Any]]:
     """Return what the daemon knows, with this user's own voices, which come first whatever the daemon is."""
-    line = StatusLine(quiet=settings.quiet)
-    try:
-        with connect(settings, line, start=True) as client:
-            known: list[dict[str, Any]] = client.status().get("voices", [])
-    finally:
-        line.clear()
+    with StatusLine(quiet=settings.quiet) as line, connect(settings, line, start=True) as client:
+        known: list[dict[str, Any]] = client.status().get("voices", [])
     own = {str(facts["name"]): facts for facts in _listed(private_store())}
     return [voice for voice in known if voice.get("name") not in own] + list(own.values())
 

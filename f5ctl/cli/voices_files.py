@@ -24,7 +24,7 @@ from f5ctl.speech.inputs import read_recording
 from f5ctl.speech.output import Output
 from f5ctl.speech.say import speak
 from f5ctl.speech.sinks import STDOUT_NAMES, open_file
-from f5ctl.voicebox import MAX_FILE_BYTES, SUFFIX, check_name, pack, private_store, unpack
+from f5ctl.voicebox import MAX_FILE_BYTES, SUFFIX, check_name, pack, private_store, unpack, with_private_voice
 
 EXIT_UNUSABLE: Final = 65
 _SIGNATURES: Final = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3"}
@@ -45,15 +45,13 @@ def play(settings: Settings, name: str) -> None:
             sink.finish()
         return
     text = next((str(one["text"]) for one in known_voices(settings) if one.get("name") == name), "Hello.")
-    line = StatusLine(quiet=settings.quiet)
-    from f5ctl.voicebox import with_private_voice
-
     request = with_private_voice(Say(new_id(), text, voice=name, stream=True))
-    try:
-        with Output(None, "wav").open() as sink, connect(settings, line, start=True) as client:
-            speak(client, request, sink, line)
-    finally:
-        line.clear()
+    with (
+        StatusLine(quiet=settings.quiet) as line,
+        Output(None, "wav").open() as sink,
+        connect(settings, line, start=True) as client,
+    ):
+        speak(client, request, sink, line)
 
 
 @dataclass(frozen=True, slots=True)
