@@ -20,7 +20,7 @@ from f5ctl.helper import VOICE_CHECK, ask_once
 from f5ctl.printing import emit, emit_json, emit_table
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
-from f5ctl.speech.inputs import read_recording
+from f5ctl.speech.inputs import read_recording, read_start
 from f5ctl.speech.output import Output
 from f5ctl.speech.say import speak
 from f5ctl.speech.sinks import STDOUT_NAMES, open_file
@@ -133,11 +133,7 @@ def import_voice(settings: Settings, /, *, file: str, name: str | None, force: b
     name = check_name(name or os.path.basename(file).removesuffix(SUFFIX))
     store = store_of(shared=shared)
     store.check_writable()
-    try:
-        with open(file, "rb") as stream:
-            voice = unpack(stream.read(MAX_FILE_BYTES + 1), file)
-    except OSError as error:
-        raise BadRequestError("bad_audio", f"cannot read {file}: {error.strerror}") from None
+    voice = unpack(read_start(file, MAX_FILE_BYTES + 1, "bad_audio"), file)
     if voice.preview is not None:
         _samples(voice.preview, file)
     refuse_unusable(voice.audio, voice.text, file, quiet=settings.quiet)
