@@ -34,7 +34,7 @@ from f5d.broker.service_status import ServiceStatus
 from f5d.broker.supervisor import ENGINE_COMMAND, Supervisor
 from f5d.catalog.models import PUBLISHED, catalog, resolve
 from f5d.catalog.spec import ModelSpec
-from f5d.catalog.voices import Voice, find_voice, voice_table
+from f5d.catalog.voices import Voice, VoiceTable, find_voice
 from f5d.config import Config, unchangeable
 from f5d.engine.types import Configure
 from f5d.system import journal
@@ -119,12 +119,15 @@ def known_names(config: Config) -> Names:
     """Return the models and voices of a configuration, or refuse one whose own names do not exist."""
     wanted = config.model.lower()
     published = [name for name in PUBLISHED if config.allowed_models == "all" or name.lower() == wanted]
-    names = Names(
-        catalog({spec.name: spec for spec in config.models}, published=published),
-        voice_table(config.voices),
-    )
-    check_names(config, names.specs, names.voices)
-    return names
+    specs = catalog({spec.name: spec for spec in config.models}, published=published)
+    voices = VoiceTable(config.voices)
+    try:
+        resolve(config.model, specs)
+        for spec in config.models:
+            find_voice(spec.default_voice, voices)
+    except BadRequestError as error:
+        raise ConfigError(f"configuration: {error.message}") from None
+    return Names(specs, voices)
 
 
 class Reloader:
@@ -193,16 +196,6 @@ def allow_many_connections() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # an unlimited hard limit that the kernel does not take
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def check_names(config: Config, specs: Mapping[str, ModelSpec], voices: Mapping[str, Voice]) -> None:
-    """Refuse a configuration whose models or default voices do not exist."""
-    try:
-        resolve(config.model, specs)
-        for spec in config.models:
-            find_voice(spec.default_voice, voices)
-    except BadRequestError as error:
-        raise ConfigError(f"configuration: {error.message}") from None
 
 
 @contextmanager

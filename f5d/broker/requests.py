@@ -45,8 +45,6 @@ class Requests:
         dispatcher: Dispatcher,
     ) -> None:
         self._config = config
-        self._specs = specs
-        self._voices = voices
         self._outbox = dispatcher.outbox
         self._dispatcher = dispatcher
         self._jobs = dispatcher.jobs
@@ -62,7 +60,7 @@ class Requests:
         voices: Mapping[str, Voice],
     ) -> None:
         """Go on with another configuration; live jobs keep what they were accepted with."""
-        self._config, self._specs, self._voices = config, specs, voices
+        self._config = config
         facts = replace(self._state.facts, model=config.model)
         self._state = replace(self._state, facts=facts, specs=specs, voices=voices)
 
@@ -113,12 +111,12 @@ class Requests:
     def _say(self, client: Client, say: Say, now: float) -> None:
         self._refuse_when_draining()
         self._jobs.check_room(len(say.ref_audio or b""), client.share)
-        named = None if say.voice is None else find_voice(say.voice, self._voices)
-        spec = resolve(say.model or (named and named.model) or self._config.model, self._specs)
+        named = None if say.voice is None else find_voice(say.voice, self._state.voices)
+        spec = resolve(say.model or (named and named.model) or self._config.model, self._state.specs)
         reference, voice, language = own_reference(say), say.label, None
         defaults = dict(self._config.defaults)
         if reference is None:
-            found = named or find_voice(spec.default_voice, self._voices)
+            found = named or find_voice(spec.default_voice, self._state.voices)
             reference, voice, language = found.reference(), found.name, found.language
             defaults |= found.parameters
         parameters = fill_parameters(
@@ -155,11 +153,11 @@ class Requests:
     def _load(self, client: Client, load: Load, now: float) -> None:
         self._refuse_when_draining()
         self._jobs.check_room(0, client.share)
-        spec = resolve(load.model or self._config.model, self._specs)
+        spec = resolve(load.model or self._config.model, self._state.specs)
         self._accept(self._jobs.admit(client, load.id, kind="load", model=spec.name, now=now), now)
 
     def _unload(self, client: Client, unload: Unload, now: float) -> None:
-        wanted = None if unload.model is None else resolve(unload.model, self._specs).name
+        wanted = None if unload.model is None else resolve(unload.model, self._state.specs).name
         slots = [slot for slot in self._fleet.slots.values() if wanted in (None, slot.model)]
         if not slots:
             self._outbox.send(client, Done(unload.id, {"unloaded": []}), now)
