@@ -16,14 +16,14 @@ from typing import Final
 from f5ctl import __version__
 from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
 from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Plan, Request, Say, Status, Stop, Unload
-from f5d.broker.admission import Order, Refusal, fill_parameters, own_reference, parse_request
+from f5d.broker.admission import Order, Refusal, fill_parameters, parse_request
 from f5d.broker.answers import DaemonFacts, DaemonState, status_result
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.jobs import Client, Job
 from f5d.broker.peers import Peer
 from f5d.catalog.models import resolve
 from f5d.catalog.spec import ModelSpec
-from f5d.catalog.voices import Voice, find_voice
+from f5d.catalog.voices import Reference, Voice, find_voice
 from f5d.config import Config
 from f5d.system.journal import place_of
 
@@ -113,9 +113,10 @@ class Requests:
         self._jobs.check_room(len(say.ref_audio or b""), client.share)
         named = None if say.voice is None else find_voice(say.voice, self._state.voices)
         spec = resolve(say.model or (named and named.model) or self._config.model, self._state.specs)
-        reference, voice, language = own_reference(say), say.label, None
         defaults = dict(self._config.defaults)
-        if reference is None:
+        if say.ref_audio is not None:
+            reference, voice, language = Reference(say.ref_audio, say.ref_text), say.label, None
+        else:
             found = named or find_voice(spec.default_voice, self._state.voices)
             reference, voice, language = found.reference(), found.name, found.language
             defaults |= found.parameters
