@@ -41,7 +41,7 @@ def start_daemon(path: str, *, timeout_s: float = START_S) -> None:
     wait_s = FIRST_WAIT_S
     log = log_path()
     start = _Start(path, log)
-    while not _listening(path):
+    while not is_listening(path):
         now = time.monotonic()
         if now > deadline:
             raise NoDaemonError(f"the daemon did not listen on {path} within {timeout_s:.0f} s; see {log}")
@@ -127,7 +127,8 @@ class _Start:
             return ""
 
 
-def _listening(path: str) -> bool:
+def is_listening(path: str) -> bool:
+    """Return True when someone accepts connections on the socket at `path` (ConfigError: not for this user)."""
     try:
         check_listening(path)
     except NoDaemonError:

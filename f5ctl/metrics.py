@@ -71,15 +71,12 @@ def _jobs(state: State) -> Iterator[Metric]:
 
 
 def _engines(engines: list[State]) -> Iterator[Metric]:
-    labels = ["model", "device"]
-    families: list[tuple[str, GaugeMetricFamily | CounterMetricFamily]] = [
-        *((key, GaugeMetricFamily(name, words, labels=labels)) for key, (name, words) in _PER_ENGINE.items()),
-        *(
-            (key, CounterMetricFamily(name, words, labels=labels))
-            for key, (name, words) in _PER_ENGINE_TOTAL.items()
-        ),
-    ]
-    for key, family in families:
+    kinds: dict[str, type[GaugeMetricFamily | CounterMetricFamily]] = {
+        **dict.fromkeys(_PER_ENGINE, GaugeMetricFamily),
+        **dict.fromkeys(_PER_ENGINE_TOTAL, CounterMetricFamily),
+    }
+    for key, (name, words) in (_PER_ENGINE | _PER_ENGINE_TOTAL).items():
+        family = kinds[key](name, words, labels=["model", "device"])
         for engine in engines:
             family.add_metric([engine["model"], engine["device"] or "loading"], engine.get(key, 0))
         yield family

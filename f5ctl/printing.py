@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from f5ctl.errors import OutputError
-from f5ctl.speech.sinks import ReaderGoneError
+from f5ctl.speech.sinks import writing
 
 
 def emit(text: str, *, to_stderr: bool = False) -> None:
@@ -20,14 +19,10 @@ def emit(text: str, *, to_stderr: bool = False) -> None:
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:
         return
-    try:
+    with writing("the answer"):
         stream.flush()
         stream.buffer.write(text.encode(errors="replace") + b"\n")
         stream.buffer.flush()
-    except BrokenPipeError:
-        raise ReaderGoneError from None
-    except OSError as error:
-        raise OutputError(f"cannot write the answer: {error.strerror}", while_writing=True) from None
 
 
 def warn(text: str, *, quiet: bool = False, tell: Callable[[str], None] | None = None) -> None:

@@ -13,11 +13,20 @@ _ERASE = "\r\x1b[K"
 
 
 class StatusLine:
-    """A line on stderr that is rewritten in place; silent unless stderr is a terminal that can."""
+    """A line on stderr that is rewritten in place; silent unless stderr is a terminal that can.
+
+    Leaving it as a context manager erases it.
+    """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._active = not quiet and _is_terminal()
         self._shown = ""
+
+    def __enter__(self) -> StatusLine:  # noqa: PYI034 - typing.Self is of Python 3.11
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.clear()
 
     def show(self, line: str) -> None:
         """Show `line` in place of the one before."""

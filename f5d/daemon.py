@@ -34,7 +34,7 @@ from f5d.broker.service_status import ServiceStatus
 from f5d.broker.supervisor import ENGINE_COMMAND, PATIENCE, Patience, Supervisor
 from f5d.catalog.models import PUBLISHED, catalog, resolve
 from f5d.catalog.spec import ModelSpec
-from f5d.catalog.voices import Voice, find_voice, voice_table
+from f5d.catalog.voices import Voice, VoiceTable, find_voice
 from f5d.config import Config, unchangeable
 from f5d.engine.types import Configure
 from f5d.system import journal
@@ -83,14 +83,7 @@ def run(
         facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model, on_demand)
         requests = Requests(config, facts, names.specs, names.voices, dispatcher)
         status = ServiceStatus(notifier, dispatcher)
-        reloader = Reloader(
-            config,
-            names.specs,
-            read_config,
-            requests=requests,
-            dispatcher=dispatcher,
-            service_status=status,
-        )
+        reloader = Reloader(config, names.specs, read_config, requests, dispatcher, status)
         loop = Loop(router, poller, wakeup, requests, dispatcher, service_status=status, reload=reloader.reload)
         loop.bind(place.socket_path, place.listen())
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
@@ -120,58 +113,52 @@ def known_names(config: Config) -> Names:
     """Return the models and voices of a configuration, or refuse one whose own names do not exist."""
     wanted = config.model.lower()
     published = [name for name in PUBLISHED if config.allowed_models == "all" or name.lower() == wanted]
-    names = Names(
-        catalog({spec.name: spec for spec in config.models}, published=published),
-        voice_table(config.voices),
-    )
-    check_names(config, names.specs, names.voices)
-    return names
+    specs = catalog({spec.name: spec for spec in config.models}, published=published)
+    voices = VoiceTable(config.voices)
+    try:
+        resolve(config.model, specs)
+        for spec in config.models:
+            find_voice(spec.default_voice, voices)
+    except BadRequestError as error:
+        raise ConfigError(f"configuration: {error.message}") from None
+    return Names(specs, voices)
 
 
+@dataclass(slots=True)
 class Reloader:
     """Takes a changed configuration while jobs are running; owns the one in force."""
 
-    def __init__(
-        self,
-        config: Config,
-        specs: Mapping[str, ModelSpec],
-        read_config: Callable[[], Config] | None,
-        *,
-        requests: Requests,
-        dispatcher: Dispatcher,
-        service_status: ServiceStatus,
-    ) -> None:
-        self._config = config
-        self._specs = specs  # also models that are gone from the configuration while jobs need them
-        self._read_config = read_config
-        self._requests = requests
-        self._dispatcher = dispatcher
-        self._service_status = service_status
+    config: Config
+    specs: Mapping[str, ModelSpec]  # also models that are gone from the configuration while jobs need them
+    read_config: Callable[[], Config] | None
+    requests: Requests
+    dispatcher: Dispatcher
+    service_status: ServiceStatus
 
     def reload(self, now: float) -> None:
         """Read the configuration again and go on with it; one that is wrong changes nothing."""
-        self._service_status.reloading(now)
+        self.service_status.reloading(now)
         try:
-            fresh = self._config if self._read_config is None else self._read_config()
+            fresh = self.config if self.read_config is None else self.read_config()
             self._adopt(fresh, known_names(fresh))
         except ConfigError as error:
             log.error("the configuration was not reloaded, the old one stays: %s", error.message)  # noqa: TRY400
         finally:
-            self._service_status.ready()
+            self.service_status.ready()
 
     def _adopt(self, fresh: Config, names: Names) -> None:
-        dispatcher = self._dispatcher
-        for key in unchangeable(self._config, fresh):
+        dispatcher = self.dispatcher
+        for key in unchangeable(self.config, fresh):
             log.warning("%s cannot change while the daemon runs; restart it", key)
         needed = {job.model for job in dispatcher.jobs.work} | set(dispatcher.fleet.slots)
-        kept = {model: spec for model, spec in self._specs.items() if model in needed}
-        self._config, self._specs = fresh, {**kept, **names.specs}
+        kept = {model: spec for model, spec in self.specs.items() if model in needed}
+        self.config, self.specs = fresh, {**kept, **names.specs}
         journal.set_level(fresh.log_level)
         dispatcher.jobs.limit = fresh.max_jobs
         dispatcher.fleet.limit = fresh.max_loaded_models
         dispatcher.fleet.keep_alive_s = fresh.keep_alive_s
-        dispatcher.reconfigure(partial(engine_settings, fresh, self._specs), names.specs)
-        self._requests.adopt(fresh, names.specs, names.voices)
+        dispatcher.reconfigure(partial(engine_settings, fresh, self.specs), names.specs)
+        self.requests.adopt(fresh, names.specs, names.voices)
         log.info("the configuration was reloaded; %d jobs go on", len(dispatcher.jobs.work))
 
 
@@ -194,16 +181,6 @@ def allow_many_connections() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # an unlimited hard limit that the kernel does not take
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def check_names(config: Config, specs: Mapping[str, ModelSpec], voices: Mapping[str, Voice]) -> None:
-    """Refuse a configuration whose models or default voices do not exist."""
-    try:
-        resolve(config.model, specs)
-        for spec in config.models:
-            find_voice(spec.default_voice, voices)
-    except BadRequestError as error:
-        raise ConfigError(f"configuration: {error.message}") from None
 
 
 @contextmanager

@@ -143,12 +143,8 @@ def _through_daemon(given: dict[str, Any]) -> float:
         encoding=target.encoding,
         **{name: given[name] for name in _NUMBERS},
     )
-    line = StatusLine(quiet=False)
-    try:
-        with target.open() as sink, connect(settings, line, start=True) as client:
-            receipt = speak(client, request, sink, line)
-    finally:
-        line.clear()
+    with StatusLine() as line, target.open() as sink, connect(settings, line, start=True) as client:
+        receipt = speak(client, request, sink, line)
     return float(receipt["duration_s"])
 
 

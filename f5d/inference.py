@@ -25,13 +25,52 @@ from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5d.catalog.models import fetch, model_spec_from_table
 from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ
 from f5d.catalog.voices import Reference
-from f5d.engine import audio
+from f5d.engine.audio import FILE_ENCODINGS, encode_file, to_pcm
 from f5d.engine.synthesizer import Synthesizer
 from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters
 from f5d.model.load import load_model, pick_device
 
 DEFAULT_ASR_MODEL: Final = "openai/whisper-large-v3-turbo"
+
+
+def save_audio(
+    audio: npt.NDArray[np.float32], output_path: str | os.PathLike[str], sample_rate: int | None = None
+) -> None:
+    """Write mono samples at 24 kHz under `output_path`, atomically, in the format of its suffix.
+
+    Raises:
+        ValueError: the suffix names no known format, or `sample_rate` is not 24000.
+        OSError: the file cannot be written.
+    """
+    if sample_rate not in (None, SAMPLE_RATE_HZ):
+        raise ValueError(f"sample_rate is {sample_rate}; the audio has {SAMPLE_RATE_HZ}")
+    path = Path(output_path)
+    encoding = path.suffix.removeprefix(".").lower()
+    pcm = to_pcm(np.asarray(audio, np.float32))
+    if encoding in ("pcm", "raw"):
+        data = pcm
+    elif encoding in FILE_ENCODINGS:
+        data = encode_file(pcm, encoding)
+    else:
+        known = ", ".join(FILE_ENCODINGS)
+        raise ValueError(f"{path.name} has no known audio suffix: {known} or pcm")
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - NamedTemporaryFile made it 0600
+            os.replace(file.name, path)  # noqa: PTH105
+        except BaseException:
+            os.unlink(file.name)  # noqa: PTH108
+            raise
+
+
+def _umask() -> int:
+    umask = os.umask(0o022)
+    os.umask(umask)
+    return umask
 
 
 class F5TTSInference:
@@ -137,19 +176,7 @@ class F5TTSInference:
             plan = self._synthesizer.plan(text, reference, parameters)
             return self._synthesizer.speak(plan)
 
-    def save_audio(
-        self,
-        audio: npt.NDArray[np.float32],
-        output_path: str | os.PathLike[str],
-        sample_rate: int | None = None,
-    ) -> None:
-        """Write `audio` under `output_path`, atomically, in the format of its suffix.
-
-        Raises:
-            ValueError: the suffix names no known format, or `sample_rate` is not 24000.
-            OSError: the file cannot be written.
-        """
-        save_audio(audio, output_path, sample_rate)
+    save_audio = staticmethod(save_audio)
 
     def unload(self) -> None:
         """Give the model's memory back; `generate` raises from now on."""
@@ -211,14 +238,7 @@ class F5TTSInferenceService:
         with self._lock:
             return self._loaded().generate(text, ref_audio, ref_text, **parameters)
 
-    def save_audio(
-        self,
-        audio: npt.NDArray[np.float32],
-        output_path: str | os.PathLike[str],
-        sample_rate: int | None = None,
-    ) -> None:
-        """Write `audio` as F5TTSInference.save_audio does; needs no model."""
-        save_audio(audio, output_path, sample_rate)
+    save_audio = staticmethod(save_audio)  # needs no model
 
     def is_loaded(self) -> bool:
         """Return whether the model is in memory."""
@@ -243,40 +263,6 @@ class F5TTSInferenceService:
 def get_inference_service() -> F5TTSInferenceService:
     """Return the process's one F5TTSInferenceService."""
     return F5TTSInferenceService.get_instance()
-
-
-def save_audio(
-    wave: npt.NDArray[np.float32], output_path: str | os.PathLike[str], sample_rate: int | None = None
-) -> None:
-    """Write mono samples at 24 kHz under `output_path`, atomically, in the format of its suffix."""
-    if sample_rate not in (None, SAMPLE_RATE_HZ):
-        raise ValueError(f"sample_rate is {sample_rate}; the audio has {SAMPLE_RATE_HZ}")
-    path = Path(output_path)
-    encoding = path.suffix.removeprefix(".").lower()
-    pcm = audio.to_pcm(np.asarray(wave, np.float32))
-    if encoding in ("pcm", "raw"):
-        data = pcm
-    elif encoding in audio.FILE_ENCODINGS:
-        data = audio.encode_file(pcm, encoding)
-    else:
-        known = ", ".join(audio.FILE_ENCODINGS)
-        raise ValueError(f"{path.name} has no known audio suffix: {known} or pcm")
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - NamedTemporaryFile made it 0600
-            os.replace(file.name, path)  # noqa: PTH105
-        except BaseException:
-            os.unlink(file.name)  # noqa: PTH108
-            raise
-
-
-def _umask() -> int:
-    umask = os.umask(0o022)
-    os.umask(umask)
-    return umask
 
 
 @contextmanager

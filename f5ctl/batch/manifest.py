@@ -20,9 +20,8 @@ import click
 from f5ctl.bounds import Rule
 from f5ctl.errors import BadRequestError
 from f5ctl.parameters import PARAMETERS, named
-from f5ctl.speech.inputs import read_recording
+from f5ctl.speech.inputs import read_file, read_recording
 from f5ctl.speech.output import Format, format_of
-from f5ctl.speech.texts import unreadable
 from f5ctl.voicebox import pack, private_store
 
 STYLES: Final = ("jsonl", "csv", "lines")
@@ -108,13 +107,7 @@ def read_manifest(path: str, style: str | None, defaults: Defaults) -> list[Line
 
 
 def _read(path: str, name: str) -> str:
-    try:
-        with open(0 if path == "-" else path, "rb", closefd=path != "-") as stream:
-            data = stream.read(MAX_MANIFEST_BYTES + 1)
-    except OSError as error:
-        raise unreadable(name, error, "bad_text") from None
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise BadRequestError("bad_text", f"{name} is larger than the limit of {MAX_MANIFEST_BYTES} bytes")
+    data = read_file(0 if path == "-" else path, MAX_MANIFEST_BYTES, "bad_text")
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -181,9 +174,7 @@ class _Reader:
         """Return record `number`, which stands in line `place`."""
         try:
             return self._line(number, place, record)
-        except click.UsageError as error:
-            raise _wrong(self._name, place, error.message) from None
-        except BadRequestError as error:
+        except (click.UsageError, BadRequestError) as error:
             raise _wrong(self._name, place, error.message) from None
 
     def _line(self, number: int, place: int, record: Mapping[str, Any]) -> Line:

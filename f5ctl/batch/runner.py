@@ -2,7 +2,7 @@
 
 `Runner` owns the lines that are not made yet and one connection at a time. A lost connection costs a
 reconnection: what was in flight is asked for again, and since a line decides its own seed the audio is
-what it would have been. Knows nothing of terminals; `Report` is told of every end.
+what it would have been. Knows nothing of terminals; `BatchReport` is told of every end.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 from f5ctl.batch.manifest import Line
+from f5ctl.batch.report import BatchReport
 from f5ctl.batch.store import Store
 from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, SynthesisError, TryAgainError
@@ -30,19 +31,6 @@ LONGEST_WAIT_S: Final = 2.0
 MAX_LOSSES: Final = 5  # connections in a row that brought no line
 OVERLOADED_WAIT_S: Final = 1.0
 CURABLE: Final = frozenset({"synthesis_failed", "engine_error", "internal_error", "deadline_exceeded"})
-
-
-class Report(Protocol):
-    """Who is told how the batch goes."""
-
-    def made(self, line: Line, receipt: dict[str, Any], warnings: Sequence[str]) -> None:
-        """`line` is complete."""
-
-    def failed(self, line: Line, error: F5Error) -> None:
-        """`line` will not be made."""
-
-    def waits(self, why: str) -> None:
-        """Nothing can be done at the moment; an empty `why` ends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,7 @@ class Runner:
         store: Store,
         policy: Policy,
         connect: Callable[[], Client],
-        report: Report,
+        report: BatchReport,
     ) -> None:
         self._todo = deque(_Task(line) for line in lines)
         self._live: dict[str, _Task] = {}  # on the way, by the id of the request

@@ -20,9 +20,8 @@ from typing import Any, Final
 
 from f5ctl.batch.manifest import Line
 from f5ctl.errors import OutputError
-from f5ctl.protocol import SAMPLE_RATE_HZ
 from f5ctl.receipts import tag_of
-from f5ctl.speech.sinks import FileSink
+from f5ctl.speech.sinks import make_folder, write_file
 
 RECEIPTS: Final = ".receipts"
 FAILED: Final = "failed.jsonl"
@@ -101,8 +100,8 @@ class Store:
             OutputError: one of them could not be written; the output of before is still there, or the new one.
         """
         path = self.path(line.output)
-        self._make_folder(path)
-        self._write(path, audio, wav=line.format == "wav", tag=tag_of(made, line.text))
+        make_folder(path)
+        write_file(path, audio, wav=line.format == "wav", tag=tag_of(made, line.text))
         try:
             with open(path, "rb") as file:
                 whole = file.read()
@@ -117,8 +116,8 @@ class Store:
             **{name: made[name] for name in KEPT if name in made},
         }
         receipt_path = self._receipt_path(line)
-        self._make_folder(receipt_path)
-        self._write(receipt_path, json.dumps(receipt, sort_keys=True, indent=1).encode() + b"\n", wav=False)
+        make_folder(receipt_path)
+        write_file(receipt_path, json.dumps(receipt, sort_keys=True, indent=1).encode() + b"\n")
         return receipt
 
     def write_failed(self, records: list[dict[str, Any]]) -> str | None:
@@ -129,22 +128,8 @@ class Store:
                 os.unlink(path)
             return None
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        self._write(path, text.encode(errors="replace"), wav=False)
+        write_file(path, text.encode(errors="replace"))
         return path
-
-    @staticmethod
-    def _write(path: str, data: bytes, *, wav: bool, tag: str = "") -> None:
-        with FileSink(path, wav=wav) as sink:
-            sink.add(data, SAMPLE_RATE_HZ)
-            sink.note(tag)
-            sink.finish()
-
-    @staticmethod
-    def _make_folder(path: str) -> None:
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot create {os.path.dirname(path)}: {error.strerror}") from None
 
     def _receipt_path(self, line: Line) -> str:
         return os.path.join(self.folder, RECEIPTS, f"{line.output}.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -14,10 +15,8 @@ from f5ctl.batch.store import Store
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
-from f5ctl.client import Client
 from f5ctl.errors import OutputError
 from f5ctl.parameters import PRIORITIES
-from f5ctl.progress import StatusLine
 from f5ctl.speech.output import FORMATS, Format
 
 EXIT_FAILED_LINES: Final = 1
@@ -115,11 +114,8 @@ def _work(settings: Settings, store: Store, lines: list[Line], policy: Policy, *
             if receipt is not None:
                 report.skipped(line, receipt)
 
-        def reach() -> Client:
-            return connect(settings, StatusLine(quiet=True), start=True)
-
         try:
-            Runner(missing, store, policy, reach, report).run()
+            Runner(missing, store, policy, partial(connect, settings, start=True), report).run()
         finally:
             failed_path = None
             with contextlib.suppress(OutputError):  # a full disk; what stopped the batch is being told already

@@ -47,8 +47,7 @@ def bench(
     Speaks short English sentences and keeps nothing. What else the daemon does is in the figures.
     """
     levels = _levels(clients)
-    line = StatusLine(quiet=settings.quiet)
-    try:
+    with StatusLine(quiet=settings.quiet) as line:
         with connect(settings, line, start=True) as client:
             line.show("warming up")
             speak_timed(client, SENTENCES[0], **fields)
@@ -56,8 +55,6 @@ def bench(
         for level in levels:
             line.show(f"{level} clients")
             crowds.append(crowd(settings.socket, level, max(requests, level), seconds, **fields))
-    finally:
-        line.clear()
     if as_json:
         emit_json([dict(zip(_KEYS, _figures(one), strict=True)) for one in crowds])
     else:

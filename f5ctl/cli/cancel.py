@@ -7,7 +7,6 @@ import click
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options
 from f5ctl.client import new_id
-from f5ctl.progress import StatusLine
 from f5ctl.protocol import Cancel
 
 
@@ -19,5 +18,5 @@ from f5ctl.protocol import Cancel
 @click.pass_obj
 def cancel(settings: Settings, job: str) -> None:
     """Cancel JOB, a name in `f5ctl status`, or all jobs."""
-    with connect(settings, StatusLine(quiet=True)) as client:
+    with connect(settings) as client:
         client.call(Cancel(new_id(), job=job))

@@ -18,9 +18,5 @@ from f5ctl.protocol import Load
 @click.pass_obj
 def load(settings: Settings, model: str | None) -> None:
     """Load MODEL (the default one when left out), so that the next say does not wait for it."""
-    line = StatusLine(quiet=settings.quiet)
-    try:
-        with connect(settings, line, start=True) as client:
-            client.call(Load(new_id(), model), tell=line.report)
-    finally:
-        line.clear()
+    with StatusLine(quiet=settings.quiet) as line, connect(settings, line, start=True) as client:
+        client.call(Load(new_id(), model), tell=line.report)

@@ -18,7 +18,7 @@ from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.errors import F5Error
 from f5ctl.helper import MODEL_DESK, ask, ask_once
 from f5ctl.printing import emit, emit_json, emit_table, size, warn
-from f5ctl.progress import Bar, StatusLine
+from f5ctl.progress import Bar
 
 VERBS: Final = {
     "list": ("models", "list_models", "List every model, and which are on this machine."),
@@ -134,7 +134,7 @@ def _print_models(*, as_json: bool) -> None:
 def _reload(settings: Settings, wanted: str) -> str | None:
     """Have a running daemon read its configuration; return its default model if that is another one."""
     try:
-        with connect(settings, StatusLine(quiet=True)) as client:
+        with connect(settings) as client:
             state = client.status()
             with contextlib.suppress(OSError):
                 os.kill(int(state["pid"]), signal.SIGHUP)

@@ -9,7 +9,6 @@ import click
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.printing import duration, emit_json, emit_table, size
-from f5ctl.progress import StatusLine
 
 
 @click.command(cls=Verb, examples="f5ctl ps\nf5ctl ps --json | jq -r '.[].model'")
@@ -18,7 +17,7 @@ from f5ctl.progress import StatusLine
 @click.pass_obj
 def ps(settings: Settings, *, as_json: bool) -> None:
     """List the loaded models, each with the process that holds it."""
-    with connect(settings, StatusLine(quiet=True)) as client:
+    with connect(settings) as client:
         engines = client.status().get("engines", [])
     if as_json:
         emit_json(engines)

@@ -85,22 +85,18 @@ def replay(
         if len(parts) > 1:
             raise click.UsageError(f"{file} was made of {len(requests)} texts; OUT can be .wav or .pcm")
         requests = [replace(requests[0], encoding=target.encoding)]
-    line = StatusLine(quiet=settings.quiet)
     made = []
     sink = open_file(os.devnull, wav=False) if target is None else target.open()
-    try:
-        with sink, connect(settings, line, start=True) as client:
-            todo = iter(requests)
-            for part in parts:
-                if "silence" in part:
-                    sink.add(bytes(SAMPLE_BYTES * part["silence"]), SAMPLE_RATE_HZ)
-                    sink.note(silence_tag(part["silence"]))
-                else:
-                    made.append(speak(client, next(todo), sink, line, last=False))
-            line.show("playing")
-            sink.finish()
-    finally:
-        line.clear()
+    with StatusLine(quiet=settings.quiet) as line, sink, connect(settings, line, start=True) as client:
+        todo = iter(requests)
+        for part in parts:
+            if "silence" in part:
+                sink.add(bytes(SAMPLE_BYTES * part["silence"]), SAMPLE_RATE_HZ)
+                sink.note(silence_tag(part["silence"]))
+            else:
+                made.append(speak(client, next(todo), sink, line, last=False))
+        line.show("playing")
+        sink.finish()
     return _verdict(list(zip(receipts, made, strict=True)), file, as_json=as_json)
 
 

@@ -229,7 +229,8 @@ class _Performance(NamedTuple):
 
     def speak_parts(self, reading: Reading) -> None:
         """Speak a text of several requests, then write its subtitles."""
-        from f5ctl.speech.script import Encoded, make_folder, write_subtitles
+        from f5ctl.speech.script import Encoded, write_subtitles
+        from f5ctl.speech.sinks import make_folder
         from f5ctl.speech.speaker import Speaker
 
         parts = self._parts(reading)

@@ -15,10 +15,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from f5ctl.autostart import is_listening
 from f5ctl.cli.base.family import VerbFamily
 from f5ctl.cli.base.settings import Settings, Verb, option
 from f5ctl.cli.base.systemd import PACKAGED_PYTHON, SERVICE, SOCKET, UNITS, Scope, properties, run_command
-from f5ctl.client import check_listening
 from f5ctl.errors import ConfigError, NoDaemonError, OutputError
 from f5ctl.extras import require
 from f5ctl.places import runtime_folder
@@ -156,11 +156,8 @@ def _refuse_in_the_way_of_a_daemon(scope: Scope) -> None:
         raise ConfigError("F5D_SOCKET is set; the service listens on the default socket, unset it")
     if scope.systemctl("show", "-P", "ActiveState", SOCKET) == "active":
         return
-    try:
-        check_listening(path)
-    except NoDaemonError:
-        return
-    raise ConfigError(f"a daemon listens on {path} already; stop it with: f5ctl stop")
+    if is_listening(path):
+        raise ConfigError(f"a daemon listens on {path} already; stop it with: f5ctl stop")
 
 
 def _instances(scope: Scope) -> list[str]:

@@ -10,7 +10,6 @@ import click
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.printing import duration, emit, emit_json, emit_table, size
-from f5ctl.progress import StatusLine
 
 
 @click.command(cls=Verb, examples="f5ctl status\nf5ctl status --json | jq .queue")
@@ -19,7 +18,7 @@ from f5ctl.progress import StatusLine
 @click.pass_obj
 def status(settings: Settings, *, as_json: bool) -> None:
     """Show the daemon's version, engines, queue and jobs."""
-    with connect(settings, StatusLine(quiet=True)) as client:
+    with connect(settings) as client:
         state = client.status()
     if as_json:
         emit_json(state)

@@ -24,15 +24,11 @@ EXIT_WAIT_S: Final = 10.0  # between closing its socket and being gone
 @click.pass_obj
 def stop(settings: Settings, *, force: bool) -> None:
     """Stop the daemon once its jobs are done, and wait until it is gone."""
-    line = StatusLine(quiet=settings.quiet)
-    try:
-        with connect(settings, line) as client:
-            pid = client.status().get("pid")
-            with watched(pid) as process:
-                line.show("stopping" if force else "waiting for the jobs to end")
-                with contextlib.suppress(NoDaemonError):  # it was faster than its answer
-                    client.call(Stop(new_id(), force=force), silence_s=None)
-                client.wait_until_gone()
-                wait_for_end(process, EXIT_WAIT_S)
-    finally:
-        line.clear()
+    with StatusLine(quiet=settings.quiet) as line, connect(settings, line) as client:
+        pid = client.status().get("pid")
+        with watched(pid) as process:
+            line.show("stopping" if force else "waiting for the jobs to end")
+            with contextlib.suppress(NoDaemonError):  # it was faster than its answer
+                client.call(Stop(new_id(), force=force), silence_s=None)
+            client.wait_until_gone()
+            wait_for_end(process, EXIT_WAIT_S)

@@ -8,7 +8,6 @@ from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options
 from f5ctl.client import new_id
-from f5ctl.progress import StatusLine
 from f5ctl.protocol import Unload
 
 
@@ -18,5 +17,5 @@ from f5ctl.protocol import Unload
 @click.pass_obj
 def unload(settings: Settings, model: str | None) -> None:
     """Unload MODEL (every model when left out) once its jobs are done; gives back all its memory."""
-    with connect(settings, StatusLine(quiet=True)) as client:
+    with connect(settings) as client:
         client.call(Unload(new_id(), model), silence_s=None)

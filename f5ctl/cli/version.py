@@ -12,7 +12,6 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.errors import NoDaemonError
 from f5ctl.printing import emit, emit_json
-from f5ctl.progress import StatusLine
 
 
 @click.command(cls=Verb, examples="f5ctl version\nf5ctl version --json")
@@ -22,7 +21,7 @@ from f5ctl.progress import StatusLine
 def version(settings: Settings, *, as_json: bool) -> None:
     """Show the version of f5ctl, and of the daemon if one runs."""
     state: dict[str, Any] = {}
-    with contextlib.suppress(NoDaemonError), connect(settings, StatusLine(quiet=True)) as client:
+    with contextlib.suppress(NoDaemonError), connect(settings) as client:
         state = client.status()
     if as_json:
         emit_json({"f5ctl": __version__, "f5d": state.get("version")})

@@ -14,7 +14,7 @@ from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.errors import BadRequestError
 from f5ctl.printing import emit, emit_json, emit_table, size, warn
 from f5ctl.progress import StatusLine
-from f5ctl.voicebox import Store, private_store, shared_store
+from f5ctl.voicebox import Store, StoredVoice, private_store, shared_store
 
 SHOWN_TEXT: Final = 44  # characters of a transcript in the list
 
@@ -134,12 +134,8 @@ def find_stored(name: str) -> Store | None:
 
 def known_voices(settings: Settings) -> list[dict[str, Any]]:
     """Return what the daemon knows, with this user's own voices, which come first whatever the daemon is."""
-    line = StatusLine(quiet=settings.quiet)
-    try:
-        with connect(settings, line, start=True) as client:
-            known: list[dict[str, Any]] = client.status().get("voices", [])
-    finally:
-        line.clear()
+    with StatusLine(quiet=settings.quiet) as line, connect(settings, line, start=True) as client:
+        known: list[dict[str, Any]] = client.status().get("voices", [])
     own = {str(facts["name"]): facts for facts in _listed(private_store())}
     return [voice for voice in known if voice.get("name") not in own] + list(own.values())
 
@@ -156,12 +152,11 @@ def _listed(store: Store) -> Iterable[dict[str, Any]]:
         except BadRequestError as error:
             warn(error.message)
             continue
-        yield {
-            "name": name,
-            "source": store.source,
-            "text": voice.text,
-            "defaults": dict(voice.defaults),
-        }
+        yield _facts(store, name, voice)
+
+
+def _facts(store: Store, name: str, voice: StoredVoice) -> dict[str, Any]:
+    return {"name": name, "source": store.source, "text": voice.text, "defaults": dict(voice.defaults)}
 
 
 def _stored_facts(name: str) -> dict[str, Any] | None:
@@ -172,10 +167,7 @@ def _stored_facts(name: str) -> dict[str, Any] | None:
     import hashlib
 
     return {
-        "name": name,
-        "source": store.source,
-        "text": voice.text,
-        "defaults": dict(voice.defaults),
+        **_facts(store, name, voice),
         "recording_bytes": len(voice.audio),
         "preview_bytes": len(voice.preview) if voice.preview else None,
         "sha256": hashlib.sha256(voice.audio).hexdigest(),

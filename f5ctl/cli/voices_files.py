@@ -20,11 +20,11 @@ from f5ctl.helper import VOICE_CHECK, ask_once
 from f5ctl.printing import emit, emit_json, emit_table
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
-from f5ctl.speech.inputs import read_recording
+from f5ctl.speech.inputs import read_recording, read_start
 from f5ctl.speech.output import Output
 from f5ctl.speech.say import speak
 from f5ctl.speech.sinks import STDOUT_NAMES, open_file
-from f5ctl.voicebox import MAX_FILE_BYTES, SUFFIX, check_name, pack, private_store, unpack
+from f5ctl.voicebox import MAX_FILE_BYTES, SUFFIX, check_name, pack, private_store, unpack, with_private_voice
 
 EXIT_UNUSABLE: Final = 65
 _SIGNATURES: Final = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3"}
@@ -45,15 +45,13 @@ def play(settings: Settings, name: str) -> None:
             sink.finish()
         return
     text = next((str(one["text"]) for one in known_voices(settings) if one.get("name") == name), "Hello.")
-    line = StatusLine(quiet=settings.quiet)
-    from f5ctl.voicebox import with_private_voice
-
     request = with_private_voice(Say(new_id(), text, voice=name, stream=True))
-    try:
-        with Output(None, "wav").open() as sink, connect(settings, line, start=True) as client:
-            speak(client, request, sink, line)
-    finally:
-        line.clear()
+    with (
+        StatusLine(quiet=settings.quiet) as line,
+        Output(None, "wav").open() as sink,
+        connect(settings, line, start=True) as client,
+    ):
+        speak(client, request, sink, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +133,7 @@ def import_voice(settings: Settings, /, *, file: str, name: str | None, force: b
     name = check_name(name or os.path.basename(file).removesuffix(SUFFIX))
     store = store_of(shared=shared)
     store.check_writable()
-    try:
-        with open(file, "rb") as stream:
-            voice = unpack(stream.read(MAX_FILE_BYTES + 1), file)
-    except OSError as error:
-        raise BadRequestError("bad_audio", f"cannot read {file}: {error.strerror}") from None
+    voice = unpack(read_start(file, MAX_FILE_BYTES + 1, "bad_audio"), file)
     if voice.preview is not None:
         _samples(voice.preview, file)
     refuse_unusable(voice.audio, voice.text, file, quiet=settings.quiet)

@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any, Final
 
 from f5ctl.errors import BadRequestError
@@ -70,7 +71,7 @@ def _read_compressed(data: bytes, path: str) -> Tagged:
     if data[:4] == b"fLaC":
         return Tagged("flac", _flac_comment(data))
     if data[:4] == b"OggS":
-        packet = _second_ogg_packet(data)
+        packet = next(islice(_ogg_packets(data), 1, None), b"")  # the second has the comment
         if packet[:8] == b"OpusTags":
             return Tagged("opus", _vorbis_comment(packet[8:]))
         if packet[:7] == b"\x03vorbis":
@@ -118,14 +119,8 @@ def _flac_comment(data: bytes) -> str | None:
     return None
 
 
-def _second_ogg_packet(data: bytes) -> bytes:
-    """Return the packet after the first, put together from the pages that it runs over."""
-    packets = _ogg_packets(data)
-    next(packets, None)
-    return next(packets, b"")
-
-
 def _ogg_packets(data: bytes) -> Iterator[bytes]:
+    """Yield the packets, each put together from the pages that it runs over."""
     place, packet = 0, b""
     while data[place : place + 4] == b"OggS":
         count = data[place + 26]

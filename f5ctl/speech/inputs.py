@@ -42,7 +42,7 @@ def read_text(words: tuple[str, ...], file: str | None, *, as_it_comes: bool = F
         file = "-"
     if file == "-" and as_it_comes:
         return _read_stdin()
-    return checked_text(_read(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"))
+    return checked_text(read_start(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"))
 
 
 def _read_stdin() -> str | Pieces:
@@ -95,15 +95,29 @@ def read_recording(path: str) -> bytes:
     Raises:
         BadRequestError: it cannot be read or is larger than a message may be.
     """
-    data = _read(path, MAX_REF_AUDIO_BYTES + 1, "bad_audio")
-    if len(data) > MAX_REF_AUDIO_BYTES:
-        raise BadRequestError("bad_audio", f"{path} is larger than the limit of {MAX_REF_AUDIO_BYTES} bytes")
+    return read_file(path, MAX_REF_AUDIO_BYTES, "bad_audio")
+
+
+def read_file(source: str | int, most_bytes: int, code: Literal["bad_text", "bad_audio"]) -> bytes:
+    """Return what is in a file; 0 is standard input.
+
+    Raises:
+        BadRequestError: it cannot be read, or is larger than `most_bytes`.
+    """
+    data = read_start(source, most_bytes + 1, code)
+    if len(data) > most_bytes:
+        raise BadRequestError(code, f"{_name(source)} is larger than the limit of {most_bytes} bytes")
     return data
 
 
-def _read(source: str | int, limit_bytes: int, code: Literal["bad_text", "bad_audio"]) -> bytes:
+def read_start(source: str | int, limit_bytes: int, code: Literal["bad_text", "bad_audio"]) -> bytes:
+    """Return the first bytes of a file, at most `limit_bytes`; BadRequestError when it cannot be read."""
     try:
         with open(source, "rb", closefd=source != 0) as stream:
             return stream.read(limit_bytes)
     except OSError as error:
-        raise unreadable("standard input" if source == 0 else str(source), error, code) from None
+        raise unreadable(_name(source), error, code) from None
+
+
+def _name(source: str | int) -> str:
+    return "standard input" if source == 0 else str(source)

@@ -11,7 +11,7 @@ from typing import IO, Final, cast
 
 from f5ctl.errors import OutputError
 from f5ctl.protocol import SAMPLE_RATE_HZ
-from f5ctl.speech.sinks import ReaderGoneError, Sink, write_all, writing
+from f5ctl.speech.sinks import ReaderGoneError, Sink
 
 _RATE: Final = str(SAMPLE_RATE_HZ)
 STOP_S: Final = 0.5
@@ -66,15 +66,11 @@ class PlayerSink(Sink):
             self._complaints.close()
             raise OutputError(f"cannot start {self.name}: {error.strerror}") from None
         self._pipe = cast(IO[bytes], self._player.stdin)
-
-    def fileno(self) -> int:
-        """Return the pipe to the player."""
-        return self._pipe.fileno()
+        self._fd = self._pipe.fileno()
 
     def _put(self, data: bytes) -> None:
         try:
-            with writing(self.name):
-                write_all(self._pipe.fileno(), data)
+            super()._put(data)
         except ReaderGoneError:
             raise self._died() from None
 

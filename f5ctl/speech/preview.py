@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
 from f5ctl.client import Client
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Plan, Say
+from f5ctl.protocol import Plan
 from f5ctl.speech.speaker import Part, Silence, Slot
 
 Answer = dict[str, Any]
@@ -16,12 +16,10 @@ Answer = dict[str, Any]
 
 def ask(client: Client, parts: Sequence[Part], line: StatusLine) -> list[Answer | None]:
     """Return the daemon's answer to `plan` for each part, None for a silence."""
-    return [None if isinstance(part, Silence) else _ask(client, part.request, line) for part in parts]
-
-
-def _ask(client: Client, say: Say, line: StatusLine) -> Answer:
-    plan = Plan(**{each.name: getattr(say, each.name) for each in fields(say)})
-    return client.call(plan, tell=line.report)
+    return [
+        None if isinstance(part, Silence) else client.call(Plan(**asdict(part.request)), tell=line.report)
+        for part in parts
+    ]
 
 
 def warnings(answers: Sequence[Answer | None]) -> list[str]:

@@ -18,7 +18,7 @@ from f5ctl.parameters import seed_after
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags
 from f5ctl.speech.marks import MAIN, Words, parse_script, pause_s
-from f5ctl.speech.sinks import FileSink, Sink
+from f5ctl.speech.sinks import Sink, write_file
 from f5ctl.speech.speaker import Part, Silence, Slot, Speech
 from f5ctl.speech.srt import Cue, format_srt, format_vtt, parse_srt, short_cues
 from f5ctl.speech.story import Story, read_story
@@ -187,17 +187,7 @@ def write_subtitles(path: str, cues: Sequence[Cue], *, split: bool) -> None:
     """Write subtitles in the format of the suffix; with `split` long cues become short ones."""
     short = [piece for cue in cues for piece in short_cues(cue)] if split else list(cues)
     text = SUBTITLES[os.path.splitext(path)[1].lower()](short)
-    with FileSink(path, wav=False) as sink:
-        sink.add(text.encode(errors="replace"), SAMPLE_RATE_HZ)
-        sink.finish()
-
-
-def make_folder(path: str) -> None:
-    """Make the folder of a file (OutputError when it cannot be made)."""
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot create {os.path.dirname(path)}: {error.strerror}") from None
+    write_file(path, text.encode(errors="replace"))
 
 
 def _with_story(template: Say, story: Story, *, remove_silence: bool | None) -> Say:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from f5ctl.errors import OutputError
-from f5ctl.protocol import SAMPLE_BYTES
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ
 
 UNKNOWN_SIZE: Final = 0xFFFFFFFF
 STDOUT_NAMES: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
@@ -51,11 +51,16 @@ def wav_comment(text: str) -> bytes:
 
 
 class Sink(ABC):
-    """Somewhere to put audio; leaving it as a context manager aborts what was not finished."""
+    """Somewhere to put audio; leaving it as a context manager aborts what was not finished.
 
-    def __init__(self, name: str, *, wav: bool) -> None:
+    `fd` is written to; `start` is where in it the header can be written again, None where it cannot.
+    """
+
+    def __init__(self, name: str, *, wav: bool, fd: int = -1, start: int | None = None) -> None:
         self.name = name
         self.audio_bytes = 0
+        self._fd = fd
+        self._start = start
         self._wav = wav
         self._rate_hz = 0
         self._settled = False
@@ -88,7 +93,9 @@ class Sink(ABC):
     def finish(self) -> None:
         """Complete the output; raises as `add` does."""
         tail = b""
-        if self._wav and self._tags and self._can_rewind:  # after unknown sizes it would pass for samples
+        if (
+            self._wav and self._tags and self._start is not None
+        ):  # after unknown sizes it would pass for samples
             from f5ctl.receipts import join_tags
 
             tail = wav_comment(join_tags(self._tags))
@@ -113,18 +120,14 @@ class Sink(ABC):
             self._discard()
             self._settled = True
 
-    @property
-    def _can_rewind(self) -> bool:
-        """True where `_complete` can write the header again."""
-        return False
-
-    @abstractmethod
     def fileno(self) -> int:
         """Return the descriptor that is written to, for waiting until it takes more."""
+        return self._fd
 
-    @abstractmethod
     def _put(self, data: bytes) -> None:
         """Write all of `data`."""
+        with writing(self.name):
+            write_all(self._fd, data)
 
     @abstractmethod
     def _complete(self, head: bytes) -> None:
@@ -143,12 +146,11 @@ class FileSink(Sink):
     """
 
     def __init__(self, path: str, *, wav: bool) -> None:
-        super().__init__(path, wav=wav)
+        super().__init__(path, wav=wav, start=0)
         self._target = os.path.realpath(path)  # a link goes on pointing to the file
         self._part = os.path.join(
             os.path.dirname(self._target), f".f5ctl-{os.getpid()}-{os.urandom(3).hex()}.part"
         )
-        self._fd = -1
         self._nameless = False
         try:
             mode = _mode_to_keep(self._target)
@@ -158,14 +160,6 @@ class FileSink(Sink):
         except OSError as error:
             self._discard()
             raise OutputError(f"cannot create {path}: {error.strerror}") from None
-
-    def fileno(self) -> int:
-        """Return the descriptor that is written to."""
-        return self._fd
-
-    @property
-    def _can_rewind(self) -> bool:
-        return True
 
     def _open(self) -> int:
         """Return a new file without a name, which no kill leaves behind; with one where there is no such."""
@@ -177,10 +171,6 @@ class FileSink(Sink):
         except (AttributeError, OSError):  # no Linux, or a file system that cannot: NFS, FUSE
             self._nameless = False
         return os.open(self._part, flags | os.O_CREAT | os.O_EXCL, 0o666)
-
-    def _put(self, data: bytes) -> None:
-        with writing(self.name):
-            write_all(self._fd, data)
 
     def _complete(self, head: bytes) -> None:
         with writing(self.name):
@@ -203,22 +193,8 @@ class StreamSink(Sink):
     """A descriptor: standard output, a named pipe, a device. Written straight, never removed."""
 
     def __init__(self, name: str, fd: int, *, wav: bool, close: bool = False) -> None:
-        super().__init__(name, wav=wav)
-        self._fd = fd
+        super().__init__(name, wav=wav, fd=fd, start=_rewind_position(fd))
         self._close = close
-        self._start = _rewind_position(fd)
-
-    def fileno(self) -> int:
-        """Return the descriptor that is written to."""
-        return self._fd
-
-    @property
-    def _can_rewind(self) -> bool:
-        return self._start is not None
-
-    def _put(self, data: bytes) -> None:
-        with writing(self.name):
-            write_all(self._fd, data)
 
     def _complete(self, head: bytes) -> None:
         if head and self._start is not None:
@@ -265,17 +241,31 @@ def open_file(path: str, *, wav: bool) -> Sink:
         raise OutputError(f"cannot open {path}: {error.strerror}") from None
 
 
-class writing(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a statement
-    """Turns the system's errors into the sink's."""
+@contextlib.contextmanager
+def writing(name: str) -> Iterator[None]:
+    """Turn the system's errors of the block into the sink's."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderGoneError from None
+    except OSError as error:
+        raise OutputError(f"cannot write {name}: {error.strerror}", while_writing=True) from None
 
-    def __init__(self, name: str) -> None:
-        self._name = name
 
-    def __exit__(self, _kind: object, error: BaseException | None, _tb: object) -> None:
-        if isinstance(error, BrokenPipeError):
-            raise ReaderGoneError from None
-        if isinstance(error, OSError):
-            raise OutputError(f"cannot write {self._name}: {error.strerror}", while_writing=True) from None
+def write_file(path: str, data: bytes, *, wav: bool = False, tag: str = "") -> None:
+    """Write a whole file, or samples and the receipt of a WAV file, as `FileSink` does."""
+    with FileSink(path, wav=wav) as sink:
+        sink.add(data, SAMPLE_RATE_HZ)
+        sink.note(tag)
+        sink.finish()
+
+
+def make_folder(path: str) -> None:
+    """Make the folder of a file (OutputError when it cannot be made)."""
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create {os.path.dirname(path)}: {error.strerror}") from None
 
 
 def write_all(fd: int, data: bytes) -> None:

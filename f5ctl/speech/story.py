@@ -16,9 +16,9 @@ from typing import Any, Final
 from f5ctl.errors import BadRequestError
 from f5ctl.extras import require, upstream_file
 from f5ctl.parameters import PARAMETERS, named
-from f5ctl.speech.inputs import read_recording
+from f5ctl.speech.inputs import read_file, read_recording
 from f5ctl.speech.marks import MAIN
-from f5ctl.speech.texts import checked_text, unreadable
+from f5ctl.speech.texts import checked_text
 
 EXAMPLES: Final = "infer/examples/"
 MAX_FILE_BYTES: Final = 2**20
@@ -78,7 +78,7 @@ def read_story(path: str) -> Story:
     else:
         import tomli as tomllib
     try:
-        document = tomllib.loads(_read(path).decode("utf-8"))
+        document = tomllib.loads(read_file(path, MAX_FILE_BYTES, "bad_text").decode("utf-8"))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are
         raise BadRequestError("bad_parameter", f"{path} is not TOML: {error}") from None
     return _Reader(path, document).story()
@@ -154,8 +154,7 @@ class _Reader:
 
     def _text(self) -> str | None:
         if file := self._document.get("gen_file"):
-            path = self._find(file)
-            return checked_text(_read(path))
+            return checked_text(read_file(self._find(file), MAX_FILE_BYTES, "bad_text"))
         return self._document.get("gen_text", "").strip() or None
 
     def _output(self) -> str | None:
@@ -175,14 +174,3 @@ class _Reader:
 
     def _wrong(self, name: str, value: Any, why: str) -> BadRequestError:
         return BadRequestError("bad_parameter", f"{self._path}: {name} is {value!r:.80}; {why}")
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise unreadable(path, error, "bad_text") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise BadRequestError("bad_text", f"{path} is larger than the limit of {MAX_FILE_BYTES} bytes")
-    return data

@@ -128,8 +128,3 @@ def _check_say(say: Say) -> None:
         raise BadRequestError("bad_parameter", "voice and ref_audio are both given; choose one")
     if say.ref_text is not None and not say.ref_text.strip():
         raise BadRequestError("bad_text", "ref_text is empty; leave it out to have it transcribed")
-
-
-def own_reference(say: Say) -> Reference | None:
-    """Return the recording that the request brings along, or None."""
-    return None if say.ref_audio is None else Reference(audio=say.ref_audio, text=say.ref_text)

@@ -16,14 +16,14 @@ from typing import Final
 from f5ctl import __version__
 from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
 from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Plan, Request, Say, Status, Stop, Unload
-from f5d.broker.admission import Order, Refusal, fill_parameters, own_reference, parse_request
+from f5d.broker.admission import Order, Refusal, fill_parameters, parse_request
 from f5d.broker.answers import DaemonFacts, DaemonState, status_result
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.jobs import Client, Job
 from f5d.broker.peers import Peer
 from f5d.catalog.models import resolve
 from f5d.catalog.spec import ModelSpec
-from f5d.catalog.voices import Voice, find_voice
+from f5d.catalog.voices import Reference, Voice, find_voice
 from f5d.config import Config
 from f5d.system.journal import place_of
 
@@ -45,8 +45,6 @@ class Requests:
         dispatcher: Dispatcher,
     ) -> None:
         self._config = config
-        self._specs = specs
-        self._voices = voices
         self._outbox = dispatcher.outbox
         self._dispatcher = dispatcher
         self._jobs = dispatcher.jobs
@@ -62,7 +60,7 @@ class Requests:
         voices: Mapping[str, Voice],
     ) -> None:
         """Go on with another configuration; live jobs keep what they were accepted with."""
-        self._config, self._specs, self._voices = config, specs, voices
+        self._config = config
         facts = replace(self._state.facts, model=config.model)
         self._state = replace(self._state, facts=facts, specs=specs, voices=voices)
 
@@ -113,12 +111,13 @@ class Requests:
     def _say(self, client: Client, say: Say, now: float) -> None:
         self._refuse_when_draining()
         self._jobs.check_room(len(say.ref_audio or b""), client.share)
-        named = None if say.voice is None else find_voice(say.voice, self._voices)
-        spec = resolve(say.model or (named and named.model) or self._config.model, self._specs)
-        reference, voice, language = own_reference(say), say.label, None
+        named = None if say.voice is None else find_voice(say.voice, self._state.voices)
+        spec = resolve(say.model or (named and named.model) or self._config.model, self._state.specs)
         defaults = dict(self._config.defaults)
-        if reference is None:
-            found = named or find_voice(spec.default_voice, self._voices)
+        if say.ref_audio is not None:
+            reference, voice, language = Reference(say.ref_audio, say.ref_text), say.label, None
+        else:
+            found = named or find_voice(spec.default_voice, self._state.voices)
             reference, voice, language = found.reference(), found.name, found.language
             defaults |= found.parameters
         parameters = fill_parameters(
@@ -155,11 +154,11 @@ class Requests:
     def _load(self, client: Client, load: Load, now: float) -> None:
         self._refuse_when_draining()
         self._jobs.check_room(0, client.share)
-        spec = resolve(load.model or self._config.model, self._specs)
+        spec = resolve(load.model or self._config.model, self._state.specs)
         self._accept(self._jobs.admit(client, load.id, kind="load", model=spec.name, now=now), now)
 
     def _unload(self, client: Client, unload: Unload, now: float) -> None:
-        wanted = None if unload.model is None else resolve(unload.model, self._specs).name
+        wanted = None if unload.model is None else resolve(unload.model, self._state.specs).name
         slots = [slot for slot in self._fleet.slots.values() if wanted in (None, slot.model)]
         if not slots:
             self._outbox.send(client, Done(unload.id, {"unloaded": []}), now)

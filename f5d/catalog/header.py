@@ -7,6 +7,7 @@ standard library reads it in a millisecond, whatever the size of the file.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -33,10 +34,7 @@ class TensorInfo:
     @property
     def count(self) -> int:
         """How many numbers it holds."""
-        total = 1
-        for size in self.shape:
-            total *= size
-        return total
+        return math.prod(self.shape)
 
 
 def read_header(path: Path) -> dict[str, TensorInfo]:

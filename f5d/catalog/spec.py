@@ -7,8 +7,11 @@ the broker reads these without paying for them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
 
 from f5ctl import protocol
 from f5ctl.errors import ConfigError
@@ -25,6 +28,7 @@ FRAMES_PER_SECOND: Final = SAMPLE_RATE_HZ / HOP_SAMPLES  # 93.75, one frame is 1
 
 Backbone = Literal["DiT", "UNetT", "MMDiT"]
 SkipConnect = Literal["add", "concat", "none"]
+Whole: TypeAlias = Annotated[int, Meta(ge=1)]
 
 BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
 
@@ -51,16 +55,16 @@ class Architecture:
     """
 
     backbone: Backbone
-    dim: int
-    depth: int = 8
-    heads: int = 8
-    dim_head: int = 64
-    ff_mult: float = 4
-    text_dim: int | None = None
-    conv_layers: int = 0
+    dim: Whole
+    depth: Whole = 8
+    heads: Whole = 8
+    dim_head: Whole = 64
+    ff_mult: Annotated[float, Meta(gt=0)] = 4
+    text_dim: Whole | None = None
+    conv_layers: Annotated[int, Meta(ge=0)] = 0
     text_mask_padding: bool = True
     qk_norm: Literal["rms_norm"] | None = None
-    pe_attn_head: int | None = None
+    pe_attn_head: Whole | None = None
     long_skip_connection: bool = False
     text_embedding_average_upsampling: bool = False
     skip_connect_type: SkipConnect = "concat"
@@ -85,19 +89,16 @@ class Architecture:
             raise ConfigError(f"unknown architecture key {unknown[0]!r} for a {backbone} backbone")
         if "dim" not in wanted:
             raise ConfigError(f"the architecture of a {backbone} backbone has no dim")
+        kinds = get_type_hints(cls, include_extras=True)
         for key, value in wanted.items():
-            _check(key, value)
+            _check(key, value, kinds[key])
         architecture = cls(backbone=backbone, **wanted)  # type: ignore[arg-type]  # checked above
         architecture._check_combination()
         return architecture
 
     def upstream_arguments(self) -> dict[str, Any]:
         """Keyword arguments of upstream's backbone class, without the vocabulary size."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name in _KEYS[self.backbone]
-        }
+        return {name: value for name, value in asdict(self).items() if name in _KEYS[self.backbone]}
 
     def _check_combination(self) -> None:
         if self.dim % POSITION_GROUPS:
@@ -160,9 +161,7 @@ def _architecture_of(document: dict[str, Any]) -> Architecture:
     mel_kind = mel.get("mel_spec_type", "vocos")
     if mel_kind != "vocos":
         raise ConfigError(f"mel_spec_type {mel_kind!r} is not supported; known: vocos")
-    if "arch" in model:
-        return Architecture.from_mapping(model["arch"], backbone=str(model.get("backbone", "DiT")))
-    arguments = {key: value for key, value in model.items() if key != "backbone"}
+    arguments = model.get("arch", {key: value for key, value in model.items() if key != "backbone"})
     return Architecture.from_mapping(arguments, backbone=str(model.get("backbone", "DiT")))
 
 
@@ -192,25 +191,9 @@ def _parse(path: Path, text: str) -> object:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 
 
-def _check(key: str, value: object) -> None:
-    """Raise ConfigError with key and value when `value` is no possible value of an Architecture field."""
-    if key in {"dim", "depth", "heads", "dim_head"}:
-        good = _whole(value, least=1)
-    elif key in {"text_dim", "pe_attn_head"}:
-        good = value is None or _whole(value, least=1)
-    elif key == "conv_layers":
-        good = _whole(value, least=0)
-    elif key == "ff_mult":
-        good = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-    elif key == "qk_norm":
-        good = value in (None, "rms_norm")
-    elif key == "skip_connect_type":
-        good = value in get_args(SkipConnect)
-    else:
-        good = isinstance(value, bool)
-    if not good:
-        raise ConfigError(f"{key} = {value!r} is not a valid architecture value")
-
-
-def _whole(value: object, *, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _check(key: str, value: object, kind: Any) -> None:
+    """Raise ConfigError with key and value when `value` is none of the field's type."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        raise ConfigError(f"{key} = {value!r} is not a valid architecture value") from None

@@ -99,13 +99,16 @@ class VoiceTable(Mapping[str, Voice]):
     """Every voice by name, stored ones as they are at the moment.
 
     Of two with one name the first of these counts: this user's own, the configuration's, the machine's
-    shared one, the built-in one. A stored voice that cannot be read is left out of the listing.
+    shared one, the built-in one. A stored voice that cannot be read is left out of the listing. The stores are
+    this user's and this machine's where none are given.
     """
 
-    def __init__(self, configured: Iterable[Voice], own: Store, shared: Store) -> None:
+    def __init__(
+        self, configured: Iterable[Voice] = (), *, own: Store | None = None, shared: Store | None = None
+    ) -> None:
         self._configured = {voice.name: voice for voice in configured}
         self._built_in = {voice.name: voice for voice in _built_in()}
-        self._own, self._shared = own, shared
+        self._own, self._shared = own or private_store(), shared or shared_store()
         self._read: dict[tuple[str, int, int], Voice] = {}  # by path, time and size of the file
 
     def __getitem__(self, name: str) -> Voice:
@@ -158,13 +161,6 @@ class VoiceTable(Mapping[str, Voice]):
                 defaults=voice.defaults,
             )
         return self._read[key]
-
-
-def voice_table(
-    configured: Iterable[Voice] = (), *, own: Store | None = None, shared: Store | None = None
-) -> VoiceTable:
-    """Return every voice by name; the stores are this user's and this machine's where none are given."""
-    return VoiceTable(configured, own or private_store(), shared or shared_store())
 
 
 def find_voice(name: str, table: Mapping[str, Voice]) -> Voice:

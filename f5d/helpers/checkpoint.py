@@ -6,6 +6,7 @@ running any code in it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -64,7 +65,7 @@ def describe(
         if shown
         else None,
         "same_as": _same_as(content.shapes, tokens) if deduced else [],
-        "parameters": sum(_product(shape) for shape in content.shapes.values()),
+        "parameters": sum(math.prod(shape) for shape in content.shapes.values()),
         "dtype": ", ".join(name for name, _count in types.most_common()),
         "ema": content.is_ema,
         "step": content.step,
@@ -173,10 +174,3 @@ def _differences(found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tupl
             lines.append(f"{name} is {list(found[name])}, expected {list(shape)}")
             break
     return lines
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total

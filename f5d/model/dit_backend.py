@@ -7,7 +7,8 @@ to end and computed operation by operation.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -16,7 +17,7 @@ from f5d.model.buckets import Bucket, bucket_for, common_lengths
 from f5d.model.dit import BatchModulation, DiT, ModulationPicks, ModulationTable
 from f5d.model.layers import upload
 from f5d.model.packing import Packing, RowShape, copy_lengths, euler, pack
-from f5d.model.sampler import Row, RowSpec, time_grid
+from f5d.model.sampler import Row, RowSpec, own_rows, time_grid
 from f5d.model.static_step import CudaGraphs, RecordedSteps, StepBuffers
 from f5d.model.workers import CopyWorkers
 
@@ -62,23 +63,22 @@ class DiTBackend:
         recorded: RecordedSteps | None = None,
         workers: CopyWorkers | None = None,
     ) -> None:
+        self.device = str(dit.device)
+        self.dtype = dtype
         self._dit = dit
-        self._dtype = dtype
         self._recorded = recorded
         self._workers = workers
         self._to_warm = deque(common_lengths())
-        self._tables: OrderedDict[tuple[int, float | None], ModulationTable] = OrderedDict()
-        self._packings: OrderedDict[tuple[tuple[RowShape, ...], Bucket | None], Packing] = OrderedDict()
 
-    @property
-    def device(self) -> str:
-        """Where the model computes, as torch writes it."""
-        return str(self._dit.device)
+        @lru_cache(_TABLES_KEPT)
+        def table(nfe_step: int, sway_sampling_coef: float | None) -> ModulationTable:
+            return dit.modulation_table(time_grid(nfe_step, sway_sampling_coef)[:-1])
 
-    @property
-    def dtype(self) -> str:
-        """The type of the costly weights, as torch names it."""
-        return self._dtype
+        @lru_cache(_PACKINGS_KEPT)
+        def packing(shapes: tuple[RowShape, ...], bucket: Bucket | None) -> Packing:
+            return pack(shapes, dit, bucket)
+
+        self._table, self._packing = table, packing
 
     @torch.inference_mode()
     def open_row(self, spec: RowSpec) -> Row:
@@ -88,7 +88,7 @@ class DiTBackend:
     @torch.inference_mode()
     def step(self, rows: Sequence[Row]) -> None:
         """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
-        own = [_own(row) for row in rows]
+        own = own_rows(rows, DiTRow)
         if not own:
             return
         try:
@@ -150,24 +150,6 @@ class DiTBackend:
             return packing, self._workers.velocity(hidden, copy_lengths(shapes), picks)
         return packing, self._dit(hidden, _modulation(picks, packing), packing.layout)
 
-    def _packing(self, shapes: tuple[RowShape, ...], bucket: Bucket | None) -> Packing:
-        key = (shapes, bucket)
-        packing = self._packings.pop(key, None) or pack(shapes, self._dit, bucket)
-        self._packings[key] = packing
-        while len(self._packings) > _PACKINGS_KEPT:
-            self._packings.popitem(last=False)
-        return packing
-
-    def _table(self, nfe_step: int, sway_sampling_coef: float | None) -> ModulationTable:
-        key = (nfe_step, sway_sampling_coef)
-        table = self._tables.pop(key, None)
-        if table is None:
-            table = self._dit.modulation_table(time_grid(nfe_step, sway_sampling_coef)[:-1])
-        self._tables[key] = table
-        while len(self._tables) > _TABLES_KEPT:
-            self._tables.popitem(last=False)
-        return table
-
 
 def recorded_steps(dit: DiT) -> RecordedSteps | None:
     """Return recording of a DiT's steps, where its attention takes the rows' lengths from the device."""
@@ -191,11 +173,3 @@ def _modulation(picks: ModulationPicks, packing: Packing) -> BatchModulation:
         return BatchModulation(blocks, final, None)
     places = upload(torch.tensor(picks.places), blocks.device)
     return BatchModulation(blocks, final, places.index_select(0, packing.copy))
-
-
-def _own(row: Row) -> DiTRow:
-    if not isinstance(row, DiTRow):
-        raise TypeError(f"{type(row).__name__} was opened by another backend")
-    if row.finished:
-        raise ValueError("a finished row cannot be stepped")
-    return row

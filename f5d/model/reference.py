@@ -12,7 +12,7 @@ import torch
 
 from f5ctl.errors import SynthesisError
 from f5d.catalog.spec import MEL_CHANNELS
-from f5d.model.sampler import Row
+from f5d.model.sampler import Row, own_rows
 from f5d.model.torchaudio_compat import import_torchaudio
 from f5d.model.weights import check_state
 
@@ -42,9 +42,9 @@ class ReferenceBackend:
     """Steps rows through one of f5_tts's backbone modules. Owned by the engine."""
 
     def __init__(self, backbone: Any, device: str, dtype: str) -> None:
+        self.device = device
+        self.dtype = dtype
         self._backbone = backbone
-        self._device = device
-        self._dtype = dtype
 
     @classmethod
     def build(
@@ -71,20 +71,10 @@ class ReferenceBackend:
         _fill_buffers(backbone, architecture)
         return cls(backbone.eval().requires_grad_(False).to(device, kind), device, dtype)
 
-    @property
-    def device(self) -> str:
-        """Where the model computes, as torch writes it."""
-        return self._device
-
-    @property
-    def dtype(self) -> str:
-        """The type of the weights, as torch names it."""
-        return self._dtype
-
     @torch.inference_mode()
     def open_row(self, spec: RowSpec) -> Row:
         """Return a row at its noise."""
-        return _ReferenceRow(spec, torch.device(self._device), getattr(torch, self._dtype))
+        return _ReferenceRow(spec, torch.device(self.device), getattr(torch, self.dtype))
 
     @torch.inference_mode()
     def warm_up_next(self) -> bool:
@@ -93,7 +83,7 @@ class ReferenceBackend:
 
     def step(self, rows: Sequence[Row]) -> None:
         """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
-        own = [_own(row) for row in rows]
+        own = own_rows(rows, _ReferenceRow)
         velocities = [self._velocity(row) for row in own]  # all before any row moves: one may fail
         for row, velocity in zip(own, velocities, strict=True):
             row.advance(velocity)
@@ -139,11 +129,3 @@ def _fill_buffers(backbone: Any, architecture: Architecture) -> None:
     if getattr(text, "freqs_cis", None) is not None:
         width = text.text_embed.weight.shape[1]
         text.freqs_cis = precompute_freqs_cis(width, text.precompute_max_pos)
-
-
-def _own(row: Row) -> _ReferenceRow:
-    if not isinstance(row, _ReferenceRow):
-        raise TypeError(f"{type(row).__name__} was opened by another backend")
-    if row.finished:
-        raise ValueError("a finished row cannot be stepped")
-    return row

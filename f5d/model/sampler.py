@@ -7,7 +7,7 @@ A Row is a segment on its way from noise to mel; a Backend opens rows and advanc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import torch
 
@@ -124,6 +124,9 @@ class Row:
         self.steps_done += 1
 
 
+_Own = TypeVar("_Own", bound=Row)
+
+
 class Backend(Protocol):
     """What the scheduler drives: rows in, one ODE step for any set of them."""
 
@@ -143,6 +146,21 @@ class Backend(Protocol):
 
     def warm_up_next(self) -> bool:
         """Do one short piece of preparation that later steps gain from; return whether more is left."""
+
+
+def own_rows(rows: Sequence[Row], kind: type[_Own]) -> list[_Own]:
+    """Return the rows that a backend is to step.
+
+    Raises TypeError for a row that another backend opened, ValueError for a finished one.
+    """
+    own: list[_Own] = []
+    for row in rows:
+        if not isinstance(row, kind):
+            raise TypeError(f"{type(row).__name__} was opened by another backend")
+        if row.finished:
+            raise ValueError("a finished row cannot be stepped")
+        own.append(row)
+    return own
 
 
 def time_grid(nfe_step: int, sway_sampling_coef: float | None) -> Tensor:

@@ -15,6 +15,7 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 _LINE: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _JOURNAL_LINE: Final = "%(name)s: %(message)s"  # journald keeps the time and the level itself
+_PRIORITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
 
 class JournalFormatter(logging.Formatter):
@@ -35,8 +36,8 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
     )
     logger = logging.getLogger("f5d")
     logger.handlers[:] = [handler]
-    logger.setLevel(level.upper())
     logger.propagate = False
+    set_level(level)
 
 
 def set_level(level: str) -> None:
@@ -65,10 +66,4 @@ def place_of(error: BaseException) -> str:
 
 
 def _priority(level: int) -> int:
-    if level >= logging.CRITICAL:
-        return 2
-    if level >= logging.ERROR:
-        return 3
-    if level >= logging.WARNING:
-        return 4
-    return 6 if level >= logging.INFO else 7
+    return next((priority for least, priority in _PRIORITIES if level >= least), 7)

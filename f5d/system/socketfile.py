@@ -16,7 +16,6 @@ import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import ConfigError
@@ -57,9 +56,7 @@ class SocketPlace:
         _sweep(f"{self.socket_path}.e")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._made is not None and _is_file(self.socket_path, self._made):
             Path(self.socket_path).unlink(missing_ok=True)
         if self._lock_fd is not None:
@@ -110,9 +107,7 @@ class InheritedPlace:
         _sweep(self._engine_stem)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Leave everything to systemd."""
 
     def listen(self) -> int:
@@ -171,7 +166,7 @@ def _take_lock(lock_path: str, socket_path: str) -> int:
             raise ConfigError(f"lock {lock_path} cannot be opened: {error.strerror}") from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _names(lock_path, fd):
+            if _is_file(lock_path, os.fstat(fd)):
                 os.ftruncate(fd, 0)
                 os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
                 return fd
@@ -211,11 +206,6 @@ def _answers(path: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def _names(path: str, fd: int) -> bool:
-    """Return True while `path` still is the file behind `fd`."""
-    return _is_file(path, os.fstat(fd))
 
 
 def _is_file(path: str, held: os.stat_result) -> bool:

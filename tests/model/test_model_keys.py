@@ -25,7 +25,7 @@ from f5d.catalog.hub import fetch
 from f5d.catalog.models import TABLE_KEYS, model_spec_from_table
 from f5d.catalog.shapes import dit_shapes
 from f5d.catalog.spec import ModelSpec
-from f5d.catalog.voices import voice_table
+from f5d.catalog.voices import VoiceTable
 from f5d.config import Config
 from f5d.daemon import engine_settings
 from f5d.engine.synthesizer import Plan, Synthesizer
@@ -58,7 +58,7 @@ def order(spec: ModelSpec, **fields: Any) -> Order:
                 lambda model: engine_settings(config, specs, model),
             )
             facts = DaemonFacts(1, config.socket, 0.0, config.model)
-            requests = Requests(config, facts, specs, voice_table(()), dispatcher)
+            requests = Requests(config, facts, specs, VoiceTable(()), dispatcher)
             requests.receive([b"client", encode(Say("a", "Chapter 42.", **fields))], 0.0)
             (job,) = dispatcher.jobs
     assert job.order is not None

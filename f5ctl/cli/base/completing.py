@@ -17,24 +17,19 @@ if TYPE_CHECKING:
 
 
 def offer(kind: Literal["voices", "models"]) -> Callable[..., Any]:
-    """Return what the shell completes an option with: the names that the daemon knows."""
+    """Return what the shell completes an option with: the daemon's names, and this user's own voices."""
 
-    def complete(ctx: click.Context, _parameter: click.Parameter, start: str) -> Any:
-        return names_known(ctx, kind, start)
+    def complete(ctx: click.Context, _parameter: click.Parameter, start: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        listed: list[dict[str, Any]] = []
+        with suppress(F5Error), Client(ctx.ensure_object(Settings).socket) as client:
+            listed = client.status().get(kind, [])
+        names = [str(entry.get("name")) for entry in listed]
+        if kind == "voices":
+            from f5ctl.voicebox import private_store
+
+            names += [name for name in private_store().names() if name not in names]
+        return [CompletionItem(name) for name in names if name.startswith(start)]
 
     return complete
-
-
-def names_known(ctx: click.Context, kind: Literal["voices", "models"], start: str) -> list[CompletionItem]:
-    """Return the daemon's voices or models that begin with `start`, and this user's own voices."""
-    from click.shell_completion import CompletionItem
-
-    listed: list[dict[str, Any]] = []
-    with suppress(F5Error), Client(ctx.ensure_object(Settings).socket) as client:
-        listed = client.status().get(kind, [])
-    names = [str(entry.get("name")) for entry in listed]
-    if kind == "voices":
-        from f5ctl.voicebox import private_store
-
-        names += [name for name in private_store().names() if name not in names]
-    return [CompletionItem(name) for name in names if name.startswith(start)]

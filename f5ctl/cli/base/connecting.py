@@ -13,13 +13,16 @@ from f5ctl.socketpath import SYSTEM_SOCKET, may_use
 
 
 def connect(
-    settings: Settings, line: StatusLine, *, start: bool = False, timeout_s: float | None = None
+    settings: Settings, line: StatusLine | None = None, *, start: bool = False, timeout_s: float | None = None
 ) -> Client:
     """Return a client of the daemon; with `start`, one is started unless the user forbade it.
+
+    `line` shows what takes its time, where there is one.
 
     Raises:
         NoDaemonError: none listens, and none was or could be started.
     """
+    line = line or StatusLine(quiet=True)
     meet = _meeting(settings, line, start=start and settings.start)
     try:
         return Client(settings.socket, meet=meet)

@@ -8,19 +8,18 @@ from typing import Any
 
 import click
 
+from f5ctl.cli.base.settings import WithExamples
 
-class VerbFamily(click.Group):
+
+class VerbFamily(WithExamples, click.Group):
     """A group that knows its verbs by name and imports one only to run it.
 
     `verbs` maps a verb to (module under f5ctl.cli, name of the command there, line in the help).
     """
 
-    def __init__(
-        self, *args: Any, verbs: Mapping[str, tuple[str, str, str]], examples: str = "", **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._verbs = verbs
-        self._examples = examples
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the verbs in the order of the help."""
@@ -38,12 +37,3 @@ class VerbFamily(click.Group):
         """List the verbs without importing them."""
         with formatter.section("Verbs"):
             formatter.write_dl([(verb, line) for verb, (_module, _name, line) in self._verbs.items()])
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the examples as they are."""
-        if not self._examples:
-            super().format_epilog(ctx, formatter)
-            return
-        with formatter.section("Examples"):
-            for line in self._examples.splitlines():
-                formatter.write(f"  {line}\n")

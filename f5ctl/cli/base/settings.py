@@ -85,13 +85,29 @@ def option(
     return click.option(*declarations, cls=SectionOption, section=section, rare=rare, **attributes)
 
 
-class Verb(click.Command):
-    """A command whose options are listed in sections and whose examples keep their lines."""
+class WithExamples(click.Command):
+    """A command whose help page ends with examples, which keep their lines."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
-        kwargs.setdefault("context_settings", {})["token_normalize_func"] = _upstream_spelling
         super().__init__(*args, **kwargs)
         self._examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the examples as they are; without any, the epilog."""
+        if not self._examples:
+            super().format_epilog(ctx, formatter)
+            return
+        with formatter.section("Examples"):
+            for line in self._examples.splitlines():
+                formatter.write(f"  {line}\n")
+
+
+class Verb(WithExamples):
+    """A command whose options are listed in sections."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {})["token_normalize_func"] = _upstream_spelling
+        super().__init__(*args, **kwargs)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options section by section."""
@@ -103,13 +119,6 @@ class Verb(click.Command):
         for section, records in sections.items():
             with formatter.section(section):
                 formatter.write_dl(records)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Show the examples as they are."""
-        if self._examples:
-            with formatter.section("Examples"):
-                for line in self._examples.splitlines():
-                    formatter.write(f"  {line}\n")
 
     def shows(self, ctx: click.Context, parameter: click.Parameter) -> bool:  # noqa: ARG002
         """Return whether the help page lists `parameter`."""

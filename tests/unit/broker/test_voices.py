@@ -9,12 +9,12 @@ import pytest
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5ctl.voicebox import Store, StoredVoice
-from f5d.catalog.voices import Voice, find_voice, voice_table
+from f5d.catalog.voices import Voice, VoiceTable, find_voice
 
 
 def test_built_in_voices_are_there() -> None:
     """Two bundled voices and the f5-tts package's two examples can be used at once."""
-    table = voice_table()
+    table = VoiceTable()
     assert set(table) == {"rms", "slt", "awb", "basic_en", "basic_zh"}
     for voice in table.values():
         reference = voice.reference()
@@ -26,7 +26,7 @@ def test_built_in_voices_are_there() -> None:
 def test_a_configured_voice_wins(tmp_path: Path) -> None:
     """A voice of the configuration takes the place of a built-in one of that name."""
     mine = Voice("rms", tmp_path / "a.wav", None, source="config")
-    assert voice_table([mine])["rms"] is mine
+    assert VoiceTable([mine])["rms"] is mine
 
 
 def test_an_unknown_name_lists_the_known() -> None:
@@ -34,7 +34,7 @@ def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(
         BadRequestError, match=r"unknown voice '/etc/passwd'; known voices: awb, basic_en, basic_zh, rms"
     ):
-        find_voice("/etc/passwd", voice_table())
+        find_voice("/etc/passwd", VoiceTable())
 
 
 def test_a_voice_whose_file_is_gone_says_so(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_stored_voices_are_seen_at_once(tmp_path: Path) -> None:
     """One that is added, replaced or removed while the daemon runs counts from the next request on."""
     own, shared = Store(str(tmp_path / "own"), "private"), Store(str(tmp_path / "shared"), "shared")
     configured = Voice("anna", tmp_path / "a.wav", "config", source="config")
-    table = voice_table([configured], own=own, shared=shared)
+    table = VoiceTable([configured], own=own, shared=shared)
     shared.write(
         "house", StoredVoice(b"audio", "Shared.", None, {"speed": 0.8, "model": "m", "language": "pt"})
     )
@@ -70,7 +70,7 @@ def test_stored_voices_are_seen_at_once(tmp_path: Path) -> None:
 def test_which_of_two_voices_counts(tmp_path: Path) -> None:
     """Private before configured before shared before built-in."""
     own, shared = Store(str(tmp_path / "own"), "private"), Store(str(tmp_path / "shared"), "shared")
-    table = voice_table([Voice("rms", tmp_path / "a.wav", None, source="config")], own=own, shared=shared)
+    table = VoiceTable([Voice("rms", tmp_path / "a.wav", None, source="config")], own=own, shared=shared)
     for name in ("rms", "slt"):
         shared.write(name, StoredVoice(b"audio", "Shared."))
     assert (table["rms"].source, table["slt"].source, table["basic_en"].source) == (
@@ -88,7 +88,7 @@ def test_a_damaged_voice_harms_no_other(tmp_path: Path) -> None:
     own = Store(str(tmp_path), "private")
     own.write("good", StoredVoice(b"audio", "x"))
     (tmp_path / "bad.voice").write_bytes(b"nonsense")
-    table = voice_table(own=own, shared=Store(str(tmp_path / "none"), "shared"))
+    table = VoiceTable(own=own, shared=Store(str(tmp_path / "none"), "shared"))
     assert "bad" not in list(table)
     assert "good" in list(table)
     with pytest.raises(BadRequestError, match="is no voice of f5d"):
