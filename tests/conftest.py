@@ -7,6 +7,7 @@ import signal
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the engine process; spinning threads crawl on a busy machine
+os.environ["OMP_NUM_THREADS"] = "1"  # two workers share two cores; tests about more threads set their number
 for name in [name for name in os.environ if name.startswith(("F5D_", "F5CTL_"))]:
     del os.environ[name]
 # A shell's background job ignores Ctrl-C, a nohup's SIGHUP, and so would every f5ctl that a test starts.

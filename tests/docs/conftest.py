@@ -109,7 +109,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """One home and one daemon for all pages; the model stays loaded from page to page."""
     home = tmp_path_factory.mktemp("home")
     with tempfile.TemporaryDirectory(prefix="f5", dir="/tmp") as runtime, fake_hub() as hub_url:
-        kept = ("LANG", "LC_ALL", "TERM", "VIRTUAL_ENV", "PYTHONPATH", "OMP_WAIT_POLICY")
+        kept = ("LANG", "LC_ALL", "TERM", "VIRTUAL_ENV", "PYTHONPATH", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
         env = {name: os.environ[name] for name in kept if name in os.environ} | {
             "HOME": str(home),
             "USER": "me",

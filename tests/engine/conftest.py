@@ -22,7 +22,7 @@ REFERENCE = Reference(
     text=(STARTER / "voices" / "rms_0.txt").read_text().strip(),
     prepared=True,
 )
-FAST = types.Parameters(nfe_step=4, seed=7)
+FAST = types.Parameters(nfe_step=2, seed=7)
 
 
 class Engine:

@@ -50,7 +50,7 @@ def test_the_same_request_gives_the_same_audio(engine: Engine) -> None:
     """Text, voice, parameters and seed decide the audio; another seed gives other audio."""
     outputs = []
     for number, seed in enumerate((7, 7, 8)):
-        engine.send(speak(f"same{number}", parameters=types.Parameters(nfe_step=4, seed=seed)))
+        engine.send(speak(f"same{number}", parameters=types.Parameters(nfe_step=2, seed=seed)))
         outputs.append(pcm_of(engine.until_over(f"same{number}")))
     assert outputs[0] == outputs[1]
     assert outputs[0] != outputs[2]
@@ -205,12 +205,12 @@ def test_skipped_characters_are_reported(engine: Engine) -> None:
 
 def test_a_fixed_duration_is_kept(engine: Engine) -> None:
     """fix_duration counts the reference, as upstream does; one that leaves no time is refused."""
-    parameters = types.Parameters(nfe_step=4, fix_duration=5.0)
+    parameters = types.Parameters(nfe_step=2, fix_duration=5.0)
     engine.send(speak("fixed", parameters=parameters))
     speech_s = len(pcm_of(engine.until_over("fixed"))) / 2 / 24_000
     samples, rate_hz = sf.read(io.BytesIO(REFERENCE.audio))
     assert speech_s == pytest.approx(5.0 - len(samples) / rate_hz, abs=0.1)  # it is re-timed a little
-    engine.send(speak("tiny", parameters=types.Parameters(nfe_step=4, fix_duration=1.0)))
+    engine.send(speak("tiny", parameters=types.Parameters(nfe_step=2, fix_duration=1.0)))
     (failed,) = engine.until_over("tiny")
     assert isinstance(failed, types.Failed)
     assert failed.code == "bad_parameter"
@@ -253,7 +253,7 @@ def test_a_listener_hears_the_first_sentence_early(engine: Engine) -> None:
     counts = {}
     for stream in (False, True):
         job = f"stream{stream}"
-        engine.send(speak(job, text, parameters=types.Parameters(nfe_step=4, stream=stream)))
+        engine.send(speak(job, text, parameters=types.Parameters(nfe_step=2, stream=stream)))
         planned, first, *_ = engine.until_over(job)
         assert isinstance(planned, types.Planned)
         assert isinstance(first, types.Segment)
@@ -265,7 +265,7 @@ def test_a_listener_hears_the_first_sentence_early(engine: Engine) -> None:
 def test_lengths_that_no_speech_has_are_refused(engine: Engine) -> None:
     """A transcript of one letter for seconds of speech, or an hour for a word, asks for absurd lengths."""
     odd = Reference(recording(np.tile(NOISE, 3)[: 24_000 * 8]), "a")
-    hour = types.Parameters(nfe_step=4, fix_duration=3600.0)
+    hour = types.Parameters(nfe_step=2, fix_duration=3600.0)
     for job, line in (
         (speak("odd", "he is at the height of his powers.", reference=odd), "does it say all that"),
         (speak("hour", parameters=hour), "the limit is 43.7 s"),

@@ -83,7 +83,7 @@ def test_a_job_that_always_dies_later_keeps_its_first_segments() -> None:
     """A job that kills its engine at segment 2 delivers the segments before it, then fails."""
     with Daemon() as daemon:
         peer = daemon.peer()
-        ended = peer.ask(say("bad", "segments=4 die=2"))
+        ended = peer.ask(say("bad", "segments=4 die=2 delay=0.2"))
         assert isinstance(ended, Failed)
         assert ended.code == "engine_error"
         assert peer.audio("bad") == expected_audio(2)

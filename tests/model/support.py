@@ -20,7 +20,7 @@ TOKENS = 40
 VOCABULARY = [" ", *"abcdefghijklmnopqrstuvwxyz.,!?0123456"][:TOKENS]
 TINY = {"dim": 64, "depth": 3, "heads": 2, "dim_head": 32, "ff_mult": 2}
 TINY_DIT = {**TINY, "text_dim": 32, "conv_layers": 2}
-THREADS = 2
+THREADS = 1
 
 CheckpointKind = Literal["ema.safetensors", "ema.pt", "plain.pt", "bare.safetensors"]
 

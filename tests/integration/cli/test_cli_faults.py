@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .conftest import Cli
 
 TEXT = "He stood on the right. " * 6  # two segments
-STEPS = ("--nfe-step", "7")
+STEPS = ("--nfe-step", "3")
 
 
 def samples(path: Path) -> npt.NDArray[np.int16]:
