@@ -17,7 +17,7 @@ from f5ctl.errors import BadRequestError, ConfigError
 from f5d.catalog import default_model as defaults
 from f5d.catalog import pull
 from f5d.catalog.hub import file_places, find_file
-from f5d.catalog.models import STARTER, catalog, is_installed, resolve
+from f5d.catalog.models import STARTER, catalog, is_installed, named_architectures, resolve
 from f5d.catalog.spec import Architecture, ModelSpec, read_architecture
 from f5d.config import SYSTEM_FILE, load_config
 from f5d.helpers.checkpoint import describe, model_card
@@ -79,8 +79,6 @@ def _architecture(value: str | None) -> Architecture | None:
         return None
     if value.endswith((".yaml", ".yml", ".json")):
         return read_architecture(Path(value))
-    from f5d.catalog.models import named_architectures
-
     known = named_architectures()
     if value not in known:
         raise ConfigError(f"unknown architecture {value!r:.80}; known: {', '.join(known)}, or a .yaml or .json")
