@@ -234,10 +234,8 @@ def encode(message: Request | Reply) -> bytes:
     """Return the one frame that carries `message`; fields that are None are left out."""
     cls = type(message)
     body: dict[str, Any] = {"v": PROTOCOL_VERSION, "type": _TYPE_NAMES[cls]}
-    for field in fields(cls):
-        value = getattr(message, field.name)
-        if value is not None:
-            body[field.name] = value
+    values = ((field.name, getattr(message, field.name)) for field in fields(cls))
+    body.update((name, value) for name, value in values if value is not None)
     packed: bytes = msgpack.packb(body, use_bin_type=True)
     return packed
 

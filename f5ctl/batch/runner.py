@@ -96,7 +96,7 @@ class Runner:
             self._losses += 1
             if not self._met or self._losses > MAX_LOSSES:
                 raise
-            self._requeue(*self._live.values())
+            self._todo.extendleft(reversed(self._live.values()))
             self._live.clear()
 
     def _connected(self) -> Client:
@@ -118,9 +118,6 @@ class Runner:
             if not self._met or time.monotonic() > patient_until:
                 raise
             return None
-
-    def _requeue(self, *tasks: _Task) -> None:
-        self._todo.extendleft(reversed(tasks))
 
     def _serve(self, client: Client) -> None:
         """Work through one connection until all is done or the daemon is lost."""
@@ -192,10 +189,10 @@ class Runner:
             # others fill the queue: no failure of the line, and no reason to stand in the way
             self._window = max(1, len(self._live))
             self._hold_until = time.monotonic() + (error.retry_after_s or OVERLOADED_WAIT_S)
-            self._requeue(task)
+            self._todo.appendleft(task)
             return
         if error.code == "shutting_down":
-            self._requeue(task)
+            self._todo.appendleft(task)
             self._hold_until = time.monotonic() + OVERLOADED_WAIT_S  # until it is gone
             return
         if error.code not in CURABLE or task.tries >= self._policy.retry:
@@ -204,7 +201,7 @@ class Runner:
         task.tries += 1
         if error.code == "synthesis_failed" and not task.line.own_seed:
             task.doubted += 1
-        self._requeue(task)
+        self._todo.appendleft(task)
 
     def _give_up(self, task: _Task, error: F5Error) -> None:
         self._report.failed(task.line, error)

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from f5ctl.batch.manifest import Line
@@ -136,16 +136,11 @@ class Store:
 
     def _clear_parts(self) -> None:
         """Remove what a killed f5ctl was writing."""
-        for path, pid in self._parts():
-            if not _is_alive(pid):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
-
-    def _parts(self) -> Iterator[tuple[str, int]]:
         for folder, _folders, names in os.walk(self.folder):
-            for name in names:
-                if match := _PART.fullmatch(name):
-                    yield os.path.join(folder, name), int(match[1])
+            for match in filter(None, map(_PART.fullmatch, names)):
+                if not _is_alive(int(match[1])):
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.path.join(folder, match[0]))
 
 
 def _is_alive(pid: int) -> bool:

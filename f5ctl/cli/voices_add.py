@@ -157,9 +157,8 @@ def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVo
 
     Without a daemon, or with a model that cannot read the words, a voice with a transcript has no preview.
     """
-    line = StatusLine(quiet=settings.quiet)
     try:
-        with connect(settings, line, start=True) as client:
+        with StatusLine(quiet=settings.quiet) as line, connect(settings, line, start=True) as client:
             known = client.status().get("voices", [])
             if any(one.get("name") == name and one.get("source") == "built-in" for one in known):
                 raise BadRequestError("bad_parameter", f"{name} is a built-in voice; choose another name")
@@ -177,11 +176,8 @@ def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVo
         if fatal or not voice.text:
             error.message = error.message.replace("--ref-text", "--text")
             raise
-        line.clear()
         warn(f"no preview: {error.message}", quiet=settings.quiet)
         return voice
-    finally:
-        line.clear()
 
 
 def _preview_request(voice: StoredVoice) -> Say:

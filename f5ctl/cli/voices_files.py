@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import wave
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
@@ -54,13 +53,6 @@ def play(settings: Settings, name: str) -> None:
         speak(client, request, sink, line)
 
 
-@dataclass(frozen=True, slots=True)
-class _Patient:
-    name: str
-    audio: bytes
-    text: str | None
-
-
 @click.command(
     cls=Verb,
     examples="f5ctl voices doctor anna\nf5ctl voices doctor take1.wav --text 'What it says.'\n"
@@ -77,11 +69,7 @@ def doctor(names: tuple[str, ...], *, text: str | None, as_json: bool) -> int:
     """
     if text is not None and len(names) != 1:
         raise click.UsageError("--text belongs to one FILE")
-    patients = [_patient(name, text) for name in names or private_store().names()]
-    reports = {
-        patient.name: ask_once(VOICE_CHECK, audio=patient.audio, text=patient.text)["findings"]
-        for patient in patients
-    }
+    reports = {name: _findings(name, text) for name in names or private_store().names()}
     if as_json:
         emit_json(reports)
     for name, findings in reports.items() if not as_json else ():
@@ -140,15 +128,18 @@ def import_voice(settings: Settings, /, *, file: str, name: str | None, force: b
     store.write(name, voice, force=force)
 
 
-def _patient(name: str, text: str | None) -> _Patient:
+def _findings(name: str, text: str | None) -> list[dict[str, Any]]:
     store = find_stored(name)
-    if store is not None and text is None:
-        voice = store.read(name)
-        return _Patient(name, voice.audio, voice.text)
     if store is None and not os.path.exists(name):
         line = f"{name!r:.80} is neither a stored voice nor a file"
         raise BadRequestError("unknown_voice", line)
-    return _Patient(name, read_recording(name), text)
+    if store is not None and text is None:
+        voice = store.read(name)
+        audio, text = voice.audio, voice.text
+    else:
+        audio = read_recording(name)
+    findings: list[dict[str, Any]] = ask_once(VOICE_CHECK, audio=audio, text=text)["findings"]
+    return findings
 
 
 def _samples(preview: bytes, name: str) -> bytes:

@@ -42,7 +42,6 @@ class Packing:
     """
 
     shapes: tuple[RowShape, ...]
-    bucket: Bucket | None
     layout: PackedLayout
     starts: tuple[int, ...]  # of each copy, in packed frames
     source: Tensor
@@ -81,7 +80,6 @@ def pack(shapes: tuple[RowShape, ...], dit: DiT, bucket: Bucket | None = None) -
     frames = torch.tensor([shape.frames for shape in shapes])
     return Packing(
         shapes=shapes,
-        bucket=bucket,
         layout=layout,
         starts=starts,
         source=upload(source, device),

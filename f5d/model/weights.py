@@ -43,7 +43,7 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
         if isinstance(value, torch.Tensor):
             state[name.removeprefix("transformer.")] = value
     if not state:
-        raise SynthesisError("model_error", f"{path} holds no model weights")
+        raise _fault(path, "holds no model weights")
     return state
 
 
@@ -71,16 +71,11 @@ def check_state(
             for what, keys in (("missing", missing), ("unexpected", unexpected))
             if keys
         ]
-        raise SynthesisError(
-            "model_error", f"{path} does not fit the configured {backbone} architecture: {'; '.join(faults)}"
-        )
+        raise _fault(path, f"does not fit the configured {backbone} architecture: {'; '.join(faults)}")
     for key, shape in expected.items():
         if tuple(state[key].shape) != shape:
-            raise SynthesisError(
-                "model_error",
-                f"{path} does not fit the configured {backbone} architecture: {key} is "
-                f"{list(state[key].shape)}, expected {list(shape)}",
-            )
+            what = f"{key} is {list(state[key].shape)}, expected {list(shape)}"
+            raise _fault(path, f"does not fit the configured {backbone} architecture: {what}")
 
 
 def check_vocabulary(
@@ -89,12 +84,11 @@ def check_vocabulary(
     """Raise SynthesisError (model_error) unless the embedding has one row a token and one filler row."""
     embedding = state.get(TEXT_EMBEDDING)
     if embedding is None or embedding.ndim != 2:
-        raise SynthesisError("model_error", f"{path} has no text embedding ({TEXT_EMBEDDING})")
+        raise _fault(path, f"has no text embedding ({TEXT_EMBEDDING})")
     if embedding.shape[0] != len(vocabulary) + 1:
-        raise SynthesisError(
-            "model_error",
-            f"{path} was trained with {embedding.shape[0] - 1} tokens but vocabulary {vocab_path} "
-            f"has {len(vocabulary)}",
+        trained = embedding.shape[0] - 1
+        raise _fault(
+            path, f"was trained with {trained} tokens but vocabulary {vocab_path} has {len(vocabulary)}"
         )
 
 
@@ -114,9 +108,7 @@ def _weights_of(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
             return wrapped
     if any(isinstance(value, torch.Tensor) for value in content.values()):
         return content
-    raise SynthesisError(
-        "model_error", f"{path} is not an F5-TTS checkpoint (it holds: {_first(list(content))})"
-    )
+    raise _fault(path, f"is not an F5-TTS checkpoint (it holds: {_first(list(content))})")
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
@@ -126,9 +118,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError, ValueError) as error:
-        raise SynthesisError(
-            "model_error", f"{path} is not a complete safetensors file: {_one_line(error)}"
-        ) from None
+        raise _fault(path, f"is not a complete safetensors file: {_one_line(error)}") from None
 
 
 def _read_pickle(path: Path) -> dict[str, Any]:
@@ -139,16 +129,12 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         refused = str(error).startswith("Weights only load failed")
         if refused and "Unsupported operand" not in str(error):  # an unknown opcode is noise, not a call
-            raise SynthesisError("model_error", f"{path} refused: it contains code, not only weights") from None
-        raise SynthesisError("model_error", f"{path} is truncated or not a torch checkpoint") from None
+            raise _fault(path, "refused: it contains code, not only weights") from None
+        raise _fault(path, "is truncated or not a torch checkpoint") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SynthesisError(
-            "model_error", f"{path} is truncated or not a torch checkpoint: {_one_line(error)}"
-        ) from None
+        raise _fault(path, f"is truncated or not a torch checkpoint: {_one_line(error)}") from None
     if not isinstance(content, dict):
-        raise SynthesisError(
-            "model_error", f"{path} is not an F5-TTS checkpoint (it holds a {type(content).__name__})"
-        )
+        raise _fault(path, f"is not an F5-TTS checkpoint (it holds a {type(content).__name__})")
     return {str(key): value for key, value in content.items()}
 
 
@@ -156,6 +142,10 @@ def _is_zip(path: Path) -> bool:
     """True for torch's zip format, the only one that can be mapped instead of read."""
     with path.open("rb") as file:
         return file.read(4) == b"PK\x03\x04"
+
+
+def _fault(path: Path, what: str) -> SynthesisError:
+    return SynthesisError("model_error", f"{path} {what}")
 
 
 def _first(keys: list[str]) -> str:
