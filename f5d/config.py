@@ -1,8 +1,7 @@
 """The daemon's configuration: built-in defaults < TOML file < F5D_* environment < flags.
 
 Pure but for reading the one file. Every wrong value ends in a ConfigError of one line that names
-where it came from, the key, the value and what is possible. f5d/keys.py has
-each key, systemd/f5d.toml explains it.
+where it came from, the key, the value and what is possible. keys.py has the keys.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from f5ctl.socketpath import default_socket_path
 from f5d.catalog.models import model_spec_from_table
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice
-from f5d.keys import FILLED, FILLED_WORDS, KEYS, Key
+from f5d.keys import FILLED, FILLED_WORDS, KEYS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,8 +33,6 @@ else:
     import tomli as tomllib
 
 SYSTEM_FILE: Final = Path("/etc/f5d/f5d.toml")
-
-
 _OF_VOICE: Final = {
     "audio": Rule(pattern=FILLED, words=FILLED_WORDS),
     "text": Rule(pattern=FILLED, words=FILLED_WORDS),
@@ -153,20 +150,18 @@ def _checked(source: str, name: str, value: Any) -> Any:
     key = KEYS.get(name)
     if key is None:
         raise ConfigError(f"{source}: unknown key {name!r}; known: {', '.join([*KEYS, *TABLES])}")
-    fault = _keep_alive_fault(key, value) if name == "keep_alive" else key.fault(value)
+    fault = None if name == "keep_alive" and _is_duration(value) else key.fault(value)
     if fault:
         raise ConfigError(f"{source}: {name} is {fault}")
     return value if name == "keep_alive" else key.kind(value)
 
 
-def _keep_alive_fault(key: Key, value: Any) -> str | None:
+def _is_duration(value: Any) -> bool:
     try:
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            duration_s(value)
-            return None
-    except ValueError:
-        pass
-    return f"{value!r:.80}; it can be {key.words}"
+        duration_s(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, bool)
 
 
 def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:

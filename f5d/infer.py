@@ -18,6 +18,7 @@ import click
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
 from f5ctl.extras import require
 from f5ctl.parameters import PARAMETERS, named
+from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ
 
 _NUMBERS: Final = named("infer", numbers=True)
@@ -94,11 +95,12 @@ def _in_process(given: dict[str, Any]) -> float:
         config["vocoder"] = given["vocoder"]
     parameters = {name: given[name] for name in _NUMBERS if given[name] is not None}
     require("engine", "f5d infer")
-    with _errors(), _spinner("loading the model") as say:
+    with _errors(), StatusLine() as line:
+        line.show("loading the model")
         from f5d.inference import F5TTSInference
 
         model = F5TTSInference(given["checkpoint"], given["vocab"], device=given["device"], config=config)
-        say("speaking")
+        line.show("speaking")
         wave = model.generate(
             given["text"],
             given["ref_audio"],
@@ -120,7 +122,6 @@ def _through_daemon(given: dict[str, Any]) -> float:
     from f5ctl.cli.base.connecting import connect
     from f5ctl.cli.base.settings import Settings
     from f5ctl.client import new_id
-    from f5ctl.progress import StatusLine
     from f5ctl.protocol import Say
     from f5ctl.speech.inputs import read_recording
     from f5ctl.speech.output import choose_output
@@ -179,15 +180,3 @@ def _errors() -> Iterator[None]:
         raise BadRequestError("bad_parameter", str(error)) from None
     except RuntimeError as error:
         raise SynthesisError("synthesis_failed", str(error)) from None
-
-
-@contextmanager
-def _spinner(text: str) -> Iterator[Any]:
-    """Show what is going on where a person looks; yields a function that changes the text."""
-    if not sys.stderr.isatty():
-        yield lambda _text: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(text) as status:
-        yield status.update

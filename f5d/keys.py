@@ -41,94 +41,62 @@ class Key(Rule):
         return f"{re.split(r'[.;] |[.;]$', ' '.join(self.told.split()), maxsplit=1)[0]}."
 
 
+_TEXT: Final[dict[str, Any]] = {"pattern": FILLED, "words": FILLED_WORDS}
+
+# fmt: off
 KEYS: Final[dict[str, Key]] = {
     "socket": Key(
         "Where clients connect. Default: $XDG_RUNTIME_DIR/f5d/f5d.sock, else /tmp/f5d-UID/f5d.sock.\n"
         "At most 99 bytes. The folder is made with mode 0700, the socket with 0600. Under systemd the socket\n"
         "unit says where it is.",
-        pattern=r"[^\0]+",
-        words="a path",
-        metavar="PATH",
-        needs_restart=True,
-    ),
+        pattern=r"[^\0]+", words="a path", metavar="PATH", needs_restart=True),
     "model": Key(
-        'Model for requests that name none; "auto" is the best one installed.',
-        metavar="NAME",
-        pattern=FILLED,
-        words=FILLED_WORDS,
-    ),
+        'Model for requests that name none; "auto" is the best one installed.', metavar="NAME", **_TEXT),
     "device": Key(
         "Where engines run: {limits}.",
-        pattern=r"auto|cpu|cuda(:\d{1,3})?",
-        words="auto, cpu, cuda or cuda:N",
-        metavar="D",
-    ),
+        pattern=r"auto|cpu|cuda(:\d{1,3})?", words="auto, cpu, cuda or cuda:N", metavar="D"),
     "dtype": Key(
         "Their number format: {limits}; int8 is for a CPU alone, a\n"
         "third faster than bfloat16 there and less exact.",
-        metavar="D",
-        choices=("auto", "float32", "bfloat16", "float16", "int8"),
-    ),
+        choices=("auto", "float32", "bfloat16", "float16", "int8"), metavar="D"),
     "threads": Key(
-        "CPU threads of an engine, {limits}; 0 takes all cores.",
-        kind=int,
-        bound=Bound(0, 1024),
-        metavar="N",
-    ),
+        "CPU threads of an engine, {limits}; 0 takes all cores.", kind=int, bound=Bound(0, 1024), metavar="N"),
     "keep_alive": Key(
         'How long an idle model stays loaded: "10m", "1h30m", "300" or 300 (seconds);\n'
         "0 unloads as soon as nothing is to be done, a negative number keeps it for ever.",
-        words="a duration such as 10m, 1h30m or 300 (seconds), 0, or -1 for ever",
-        metavar="DUR",
-    ),
+        pattern="(?!)",  # config.py reads durations
+        words="a duration such as 10m, 1h30m or 300 (seconds), 0, or -1 for ever", metavar="DUR"),
     "max_jobs": Key(
         "Jobs that may wait or run at once, {limits}; more are refused with `overloaded`. Clients\n"
         "without any job (a client: a user's process group, such as a whole xargs) have an eighth more.",
-        kind=int,
-        bound=Bound(1, 1_000),
-        metavar="N",
-    ),
+        kind=int, bound=Bound(1, 1_000), metavar="N"),
     "max_loaded_models": Key(
         "Models that may be loaded at once, {limits}; the one idle longest makes room for another.",
-        kind=int,
-        bound=Bound(1, 16),
-    ),
+        kind=int, bound=Bound(1, 16)),
     "max_batch_frames": Key(
         "Mel frames (10.67 ms each) in one batch, {limits}; 0 takes what suits the device.",
-        kind=int,
-        bound=Bound(256, 1_000_000, or_zero=True),
-    ),
-    "asr_model": Key(
-        "Model that transcribes a recording without ref_text.", pattern=FILLED, words=FILLED_WORDS
-    ),
+        kind=int, bound=Bound(256, 1_000_000, or_zero=True)),
+    "asr_model": Key("Model that transcribes a recording without ref_text.", **_TEXT),
     "language": Key(
         "Language that numbers, dates and units are read out in: en, pt, or longer (pt-BR);\n"
         "none leaves them. auto: the voice's, else the model's.",
-        pattern=rf"auto|{LANGUAGE_PATTERN.pattern}",
-        words=f"auto, {LANGUAGE_WORDS}",
-    ),
+        pattern=rf"auto|{LANGUAGE_PATTERN.pattern}", words=f"auto, {LANGUAGE_WORDS}"),
     "allowed_models": Key(
         "{limits}: only `model` above, the [models] below and the bundled starter. The system's\n"
         "units say configured, in an Environment= line, which counts more than this file\n"
         "(systemctl edit f5d.service).",
-        choices=("all", "configured"),
-    ),
+        choices=("all", "configured")),
     "core_dumps": Key(
         "{limits}: whether an engine that crashes may leave a core dump,\nwith users' texts and voices in it.",
-        choices=("off", "on"),
-    ),
+        choices=("off", "on")),
     "metrics_address": Key(
         "{limits}, where Prometheus may read what\n`f5ctl metrics` prints.",
         pattern=r"off|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}",
-        words="off or a port of this machine such as 127.0.0.1:9105",
-        needs_restart=True,
-    ),
+        words="off or a port of this machine such as 127.0.0.1:9105", needs_restart=True),
     "drain_timeout_s": Key(
         "How long accepted jobs may still take after SIGTERM or `f5ctl stop`, {limits}.",
-        kind=float,
-        bound=Bound(0, 86_400, "s"),
-    ),
+        kind=float, bound=Bound(0, 86_400, "s")),
     "log_level": Key(
-        "What is logged: {limits}; debug also logs texts.", metavar="L", choices=tuple(LOG_LEVELS)
-    ),
+        "What is logged: {limits}; debug also logs texts.", choices=tuple(LOG_LEVELS), metavar="L"),
 }
+# fmt: on

@@ -179,19 +179,17 @@ def say(settings: Settings, /, **given: Any) -> None:
     text = call.text(reading, as_it_comes=target.is_stream and not whole)
     request = call.request(text if isinstance(text, str) else "", target, fields)
     reading = reading or _reading_of_marks(text, call)
-    performance = _Performance(settings, call, request, target, StatusLine(quiet=settings.quiet))
-    try:
+    with StatusLine(quiet=settings.quiet) as line:
+        performance = _Performance(settings, call, request, target, line)
         if reading is None:
             performance.speak(text)
         elif call.dry_run:
             performance.preview(reading)
         elif call.retry:
-            line = "--retry is for a text that is one request, without tags, pauses or cues"
-            raise click.UsageError(line)
+            fault = "--retry is for a text that is one request, without tags, pauses or cues"
+            raise click.UsageError(fault)
         else:
             performance.speak_parts(reading)
-    finally:
-        performance.line.clear()
 
 
 def _reading_of_marks(text: str | Pieces, call: Call) -> Reading | None:

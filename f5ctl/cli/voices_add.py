@@ -25,7 +25,7 @@ from f5ctl.protocol import (
 from f5ctl.speech.conversation import Conversation
 from f5ctl.speech.inputs import read_recording, read_text
 from f5ctl.speech.sinks import wav_header
-from f5ctl.voicebox import DEFAULTS, Default, StoredVoice, check_name
+from f5ctl.voicebox import DEFAULTS, StoredVoice, check_name
 
 PREVIEW_CHARACTERS: Final = 160
 
@@ -83,7 +83,8 @@ def add(
     store.check_writable()
     audio = read_recording(recording)
     refuse_unusable(audio, transcript, recording, quiet=settings.quiet)
-    voice = StoredVoice(audio, transcript or "", None, _given(defaults))
+    given = {key: value for key, value in defaults.items() if value is not None}
+    voice = StoredVoice(audio, transcript or "", None, given)
     if not no_preview:
         voice = _with_preview(settings, name, voice)
     store.write(name, voice, force=force)
@@ -121,7 +122,8 @@ def set_voice(
     voice = store.read(name)
     transcript = _transcript(text, text_file)
     kept = {key: value for key, value in voice.defaults.items() if key not in unset}
-    changed = replace(voice, text=transcript or voice.text, defaults=kept | _given(defaults))
+    kept |= {key: value for key, value in defaults.items() if value is not None}
+    changed = replace(voice, text=transcript or voice.text, defaults=kept)
     if changed == voice:
         raise click.UsageError("nothing to change; give --text, a parameter or --unset")
     store.write(name, changed, force=True)
@@ -146,10 +148,6 @@ def _transcript(text: str | None, file: str | None) -> str | None:
         line = f"the transcript is {size} bytes; the limit is {MAX_REF_TEXT_BYTES}"
         raise BadRequestError("bad_text", line)
     return transcript
-
-
-def _given(defaults: dict[str, Any]) -> dict[str, Default]:
-    return {key: value for key, value in defaults.items() if value is not None}
 
 
 def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVoice:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 
 from f5ctl.protocol import Encoding, Say
 from f5ctl.speech.sinks import STDOUT_NAMES, Sink, open_file, open_stdout
 
-Format = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]
+Format = Encoding  # of a file: a WAV file's header is written on this side
 FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")
 _SUFFIXES: Final[dict[str, Format]] = {f".{name}": name for name in FORMATS} | {".raw": "pcm"}
 

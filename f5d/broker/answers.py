@@ -136,7 +136,7 @@ def load_result(model: str, pid: int, loaded: Loaded) -> dict[str, Any]:
 def status_result(state: DaemonState, *, draining: bool, now: float, wall: float) -> dict[str, Any]:
     """Return the `result` of a `status`; `wall` is the time of day that belongs to `now`."""
     facts, jobs, fleet, specs = state.facts, state.jobs, state.fleet, state.specs
-    counters = jobs.counters
+    counters, waiting = jobs.counters, len(jobs.waiting)
     return {
         "version": __version__,
         "protocol": PROTOCOL_VERSION,
@@ -147,12 +147,7 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
         "draining": draining,
         "models": [{"name": spec.name, "installed": is_installed(spec)} for spec in specs.values()],
         "voices": [
-            {
-                "name": voice.name,
-                "source": voice.source,
-                "text": voice.text,
-                "defaults": dict(voice.defaults),
-            }
+            {"name": voice.name, "source": voice.source, "text": voice.text, "defaults": dict(voice.defaults)}
             for voice in state.voices.values()
         ],
         "engines": [
@@ -160,11 +155,7 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
             for slot in fleet.slots.values()
             if slot.model in state.engines
         ],
-        "queue": {
-            "waiting": len(jobs.waiting),
-            "running": len(jobs.work) - len(jobs.waiting),
-            "limit": jobs.limit,
-        },
+        "queue": {"waiting": waiting, "running": len(jobs.work) - waiting, "limit": jobs.limit},
         "jobs": [_job(job, jobs, now) for job in jobs],
         "counters": {
             "done": counters.done,
@@ -174,10 +165,7 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
             "audio_s": _rounded_s(counters.audio_s),
             "engine_restarts": counters.engine_restarts,
         },
-        "histograms": {
-            "first_audio_s": counters.first_audio_s.as_map(),
-            "rtf": counters.rtf.as_map(),
-        },
+        "histograms": {"first_audio_s": counters.first_audio_s.as_map(), "rtf": counters.rtf.as_map()},
     }
 
 

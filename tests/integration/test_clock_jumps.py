@@ -45,7 +45,7 @@ def jumping(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def test_a_jumping_clock_is_not_noticed(jumping: dict[str, str]) -> None:
     """Progress every second, deadlines when they are due, keep_alive as set, and no engine taken for dead."""
-    with Daemon(env=jumping, keep_alive_s=1.0) as daemon:
+    with Daemon(env=jumping, keep_alive=1.0) as daemon:
         peer = daemon.peer()
         began = time.monotonic()
         peer.send(say("a", "segments=30 delay=0.1"))

@@ -184,7 +184,7 @@ def test_stop_drains_and_stop_force_does_not() -> None:
 
 def test_an_idle_engine_is_unloaded_after_keep_alive() -> None:
     """After keep_alive without a job the process ends; status shows when, the next job loads again."""
-    with Daemon(keep_alive_s=0.5) as daemon:
+    with Daemon(keep_alive=0.5) as daemon:
         peer = daemon.peer()
         peer.ok(say("a"))
         (engine,) = peer.status()["engines"]
@@ -196,11 +196,11 @@ def test_an_idle_engine_is_unloaded_after_keep_alive() -> None:
 
 def test_keep_alive_zero_unloads_at_once_and_never_keeps() -> None:
     """keep_alive 0 ends an idle engine at once; a negative one never does."""
-    with Daemon(keep_alive_s=0.0) as daemon:
+    with Daemon(keep_alive=0.0) as daemon:
         peer = daemon.peer()
         peer.ok(say("a"))
         wait_until(lambda: not peer.status()["engines"], "unloaded")
-    with Daemon(keep_alive_s=None) as daemon:
+    with Daemon(keep_alive=-1) as daemon:
         peer = daemon.peer()
         peer.ok(say("a"))
         assert peer.status()["engines"][0]["expires_s"] is None
