@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine; they need only python3 (3.10 or newer) with venv.
 #   make demo    speech in hello.wav
+#   make check   for every edit: lint, types, and the tests that are quick
 #   make test    every check but two:
 #   make test-install    the core and the engine, each in an environment of its own (in a temporary folder)
 #   make test-systemd    the units, on a machine with a real systemd (as root; Debian or Ubuntu)
@@ -18,13 +19,20 @@ install = { command -v uv >/dev/null && { uv pip install --quiet --python $(BIN)
 	-c constraints.txt --editable '.[$(1)]' || { echo "uv could not; pip does it" >&2; false; }; }; } || \
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[$(1)]'
 
-.PHONY: demo test test-install test-systemd lint man pages clean
+.PHONY: demo check test test-install test-systemd lint man pages clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
 	trap '$(BIN)/f5ctl -q stop; rm -rf "$$folder"' EXIT && \
 	$(BIN)/f5ctl say --seed 1 -o hello.wav "$(SENTENCE)" && \
 	echo "hello.wav says: $(SENTENCE)"
+
+# What speaks, trains, dies or runs a page's commands takes long; what else does is marked slow.
+check: $(VENV)/installed-test lint
+	$(BIN)/python -m pytest tests/unit tests/test_directions.py tests/docs tests/model/test_catalog.py \
+	tests/integration/test_requests.py tests/integration/test_lifecycle.py tests/integration/test_service.py \
+	-m "not slow" --ignore=tests/docs/test_first_pages.py --ignore=tests/docs/test_other_pages.py \
+	--ignore=tests/docs/test_python_page.py -n 2 --dist loadfile
 
 test: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install -n 2 --dist loadfile

@@ -101,7 +101,7 @@ class Rule:
 def shown(value: Any) -> str:
     """Return a value as an error line shows it."""
     try:
-        return f"{value!r:.80}"
+        return f"{value:g}" if isinstance(value, float) else f"{value!r:.80}"
     except ValueError:  # Python prints no integer of more than 4300 digits
         return "a number of thousands of digits"
 

@@ -161,7 +161,7 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
         ("nfe_step", "many", "bad_message", "$.nfe_step"),
         ("nfe_step", True, "bad_message", "$.nfe_step"),
         ("ref_audio", "UklGRg==", "bad_message", "$.ref_audio"),
-        ("encoding", "aac", "bad_parameter", "encoding is 'aac'; known: pcm, wav"),
+        ("encoding", "aac", "bad_parameter", "encoding is 'aac'; it can be pcm, wav"),
         ("speed", 3, "bad_parameter", "speed is 3; the limit is 0.5 to 2"),
         ("speed", float("nan"), "bad_parameter", "speed is nan"),
         ("language", "English", "bad_parameter", "language is 'English'; it can be a language such as en"),
@@ -178,7 +178,7 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
         ("ref_text", "words", "bad_parameter", "ref_text is given without ref_audio"),
         ("ref_audio", b"", "bad_audio", "ref_audio is empty"),
         ("ref_audio", bytes(MAX_REF_AUDIO_BYTES + 1), "bad_audio", "the limit is 16777216"),
-        ("voice", "", "bad_parameter", "voice's name is 0 bytes"),
+        ("voice", "", "bad_parameter", "voice is empty"),
         (
             "voice",
             "../../etc/passwd",

@@ -44,12 +44,14 @@ def upstream() -> Any:
     return utils_infer
 
 
+@pytest.mark.slow  # the f5-tts package takes that long to import
 @pytest.mark.parametrize("sentence", SENTENCES[:-1])
 def test_tokens_equal_upstreams(upstream: Any, sentence: str) -> None:
     """English, Chinese, Portuguese, Russian, Japanese and mixtures become upstream's tokens."""
     assert text.tokenize(sentence) == upstream.convert_char_to_pinyin([sentence])[0]
 
 
+@pytest.mark.slow  # the f5-tts package takes that long to import
 def test_any_text_has_upstreams_tokens(upstream: Any) -> None:
     """Random mixtures of scripts and symbols become upstream's tokens, one for one."""
     alphabet = st.sampled_from("abcXYZ019 ,.;:!?'\"-()你好行长银的一éãçß€🙂“”‘’，。")
@@ -72,6 +74,7 @@ def test_a_run_of_wide_symbols_is_read() -> None:
     assert "".join(text.tokenize(SENTENCES[-1])).strip()
 
 
+@pytest.mark.slow  # the f5-tts package takes that long to import
 def test_ordinary_text_is_cut_like_upstreams(upstream: Any) -> None:
     """Text whose sentences fit is cut into upstream's very segments."""
     sentence = st.text(st.sampled_from("abc xyzé你好"), min_size=1, max_size=30).map(lambda s: s.strip() or "a")

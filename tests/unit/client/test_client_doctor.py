@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 needs_no_systemd = pytest.mark.skipif(Path(IN_CHARGE).is_dir(), reason="tests/systemd looks there")
 
+pytestmark = pytest.mark.slow  # it imports torch, in a process of its own each time
+
 
 def findings(cli: Cli, *flags: str, status: int) -> dict[str, dict[str, Any]]:
     done = cli.run(*flags, "doctor", "--json")
