@@ -75,7 +75,8 @@ class Rule:
             what = f"must be {_KINDS[self.kind]}{f', {self.bound}' if self.bound else ''}"
             return f"{shown(value)}; it {f'can be {self.limits}' if self.words or self.choices else what}"
         if self.bound:
-            return None if self.bound.admits(value) else f"{shown(value)}; the limit is {self.bound}"
+            told = f"{value:g}" if isinstance(value, float) else shown(value)
+            return None if self.bound.admits(value) else f"{told}; the limit is {self.bound}"
         if self.most_bytes:
             size = len(value if isinstance(value, bytes) else value.encode(errors="replace"))
             if not 0 < size <= self.most_bytes:
@@ -101,7 +102,7 @@ class Rule:
 def shown(value: Any) -> str:
     """Return a value as an error line shows it."""
     try:
-        return f"{value:g}" if isinstance(value, float) else f"{value!r:.80}"
+        return f"{value!r:.80}"
     except ValueError:  # Python prints no integer of more than 4300 digits
         return "a number of thousands of digits"
 
