@@ -25,7 +25,7 @@ from f5ctl.socketpath import default_socket_path
 from f5d.catalog.models import model_spec_from_table
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice
-from f5d.keys import FILLED, FILLED_WORDS, KEYS
+from f5d.keys import FILLED_WORDS, KEYS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,8 +34,8 @@ else:
 
 SYSTEM_FILE: Final = Path("/etc/f5d/f5d.toml")
 _OF_VOICE: Final = {
-    "audio": Rule(pattern=FILLED, words=FILLED_WORDS),
-    "text": Rule(pattern=FILLED, words=FILLED_WORDS),
+    "audio": Rule(pattern="(?s).+", words=FILLED_WORDS),
+    "text": Rule(pattern="(?s).+", words=FILLED_WORDS),
     "prepared": Rule(kind=bool),
     "language": PARAMETERS["language"],
 }
@@ -159,7 +159,7 @@ def _checked(source: str, name: str, value: Any) -> Any:
 def _is_duration(value: Any) -> bool:
     try:
         duration_s(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return False
     return not isinstance(value, bool)
 

@@ -166,3 +166,20 @@ def test_voices_and_models_of_the_file(tmp_path: Path) -> None:
     (model,) = config.models
     assert model.checkpoint == str(tmp_path / "m.safetensors")
     assert config.defaults == {"speed": 1.5}
+
+
+def test_a_voice_s_text_may_have_several_lines(tmp_path: Path) -> None:
+    """What a recording says is taken as it is written, also in lines and with space around it."""
+    (tmp_path / "a.wav").touch()
+    file = tmp_path / "f5d.toml"
+    file.write_text('[voices.a]\naudio = "a.wav"\ntext = " Hello.\\nThere."\n')
+    (voice,) = load_config(file=str(file), environ={}).voices
+    assert voice.text == " Hello.\nThere."
+
+
+def test_an_endless_number_is_no_duration(tmp_path: Path) -> None:
+    """A keep_alive that no clock can count is refused in one line."""
+    file = tmp_path / "f5d.toml"
+    file.write_text(f"keep_alive = {'9' * 400}\n")
+    with pytest.raises(ConfigError, match=r"keep_alive is 9+; it can be a duration"):
+        load_config(file=str(file), environ={})
