@@ -104,7 +104,7 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
         vocab=_file_place(str(vocab), base_dir) if vocab else _upstream_vocab(where),
         vocoder=_place(vocoder, base_dir),
         reference_gap=str(table.get("reference_gap", UPSTREAM_GAP)),
-        default_voice=str(table.get("default_voice", "basic_en")),
+        default_voice=str(table.get("default_voice") or default_voice()),
         language=str(table.get("language", "none")),
     )
 
