@@ -31,11 +31,10 @@ demo: $(VENV)/installed
 check: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest tests/unit tests/test_directions.py tests/docs tests/model/test_catalog.py \
 	tests/integration/test_requests.py tests/integration/test_lifecycle.py tests/integration/test_service.py \
-	-m "not slow" --ignore=tests/docs/test_first_pages.py --ignore=tests/docs/test_other_pages.py \
-	--ignore=tests/docs/test_python_page.py -n 2 --dist loadfile
+	-m "not slow" --ignore=tests/docs/test_python_page.py -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install -n 2 --dist loadfile
+	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install -n 2 --dist loadfile --no-loadscope-reorder
 
 test-install: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/install

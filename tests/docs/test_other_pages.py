@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .conftest import Machine
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
 def test_a_page_does_what_it_says(machine: Machine, page: Path) -> None:
     """The page's commands, one after the other in one shell, and its Python all end well."""

@@ -67,6 +67,7 @@ def among(synthesizer: Synthesizer, plan: Plan, others: list[Plan], joins_at: in
     raise AssertionError("the row never finished")
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mine=request, others=st.lists(request, min_size=OTHERS, max_size=OTHERS), joins_at=st.integers(0, 3))
 def test_a_row_sounds_the_same_in_any_company(

@@ -21,6 +21,7 @@ def model() -> Synthesizer:
     return synthesizer(PACKAGE_DATA)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", sorted(built_in(PACKAGE_DATA)))
 def test_held_out_sentences_are_understood(model: Synthesizer, voice: str) -> None:
     """Twenty fixed sentences a voice come out whole enough for pocketsphinx."""

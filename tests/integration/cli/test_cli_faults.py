@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from .conftest import Cli
 
@@ -22,6 +23,7 @@ def samples(path: Path) -> npt.NDArray[np.int16]:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2")
 
 
+@pytest.mark.slow
 def test_four_calls_survive_the_death_of_the_engine(cli: Cli, tmp_path: Path) -> None:
     """Kill -9 of the engine in the middle of four concurrent calls: four complete, correct files."""
     expected = {}
