@@ -164,7 +164,8 @@ def _with_preview(settings: Settings, name: str, voice: StoredVoice) -> StoredVo
                 part = talk.ask(_preview_request(voice))
                 while part.last is None:
                     talk.hear()
-            text = voice.text or str(part.receipt().get("ref_text") or "")
+            receipt = part.receipt()
+            text = voice.text or str(receipt.get("ref_text") or "")
             pcm = b"".join(part.take())
             return replace(voice, text=text, preview=wav_header(SAMPLE_RATE_HZ, len(pcm)) + pcm)
     except InterruptedRequest:
