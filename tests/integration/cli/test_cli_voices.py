@@ -257,3 +257,11 @@ def test_a_wav_in_a_pipe_has_no_receipt(cli: Cli, tmp_path: Path) -> None:
     done = cli.run("inspect", str(out))
     assert done.returncode == 65
     assert b"carries no receipt" in done.stderr
+
+
+def test_a_voice_without_a_preview_says_why(cli: Cli, home: Path, recording: str) -> None:
+    """A model that the daemon does not know costs the preview, with a line, and not the voice."""
+    done = cli.run("voices", "add", "b", recording, "--text", TRANSCRIPT, "-m", "nowhere")
+    assert done.returncode == 0, home
+    assert b"no preview: unknown model 'nowhere'" in done.stderr
+    assert json.loads(cli.run("voices", "show", "b", "--json").stdout)["preview_bytes"] is None
