@@ -38,7 +38,7 @@ class Key(Rule):
     @property
     def phrase(self) -> str:
         """The comment's first sentence, for the flag's help."""
-        return f"{re.split(r'[.;] |[.;]$', ' '.join(self.told.split()), maxsplit=1)[0]}."
+        return f"{re.split(r'[.] |[.]$', ' '.join(self.told.split()), maxsplit=1)[0]}."
 
 
 _TEXT: Final[dict[str, Any]] = {"pattern": FILLED, "words": FILLED_WORDS}
@@ -56,7 +56,7 @@ KEYS: Final[dict[str, Key]] = {
         "Where engines run: {limits}.",
         pattern=r"auto|cpu|cuda(:\d{1,3})?", words="auto, cpu, cuda or cuda:N", metavar="D"),
     "dtype": Key(
-        "Their number format: {limits}; int8 is for a CPU alone, a\n"
+        "Number format of the engines: {limits}; int8 is for a CPU alone, a\n"
         "third faster than bfloat16 there and less exact.",
         choices=("auto", "float32", "bfloat16", "float16", "int8"), metavar="D"),
     "threads": Key(
