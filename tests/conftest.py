@@ -1,9 +1,12 @@
-"""Settings for the whole suite: no test may reach a model hub, nor a daemon that a person runs."""
+"""Settings for the whole suite: no test may reach a model hub, or the daemon, voices and settings of a person."""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from typing import Final
 
 import pytest
@@ -15,6 +18,11 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the engine process; spinning thr
 os.environ["OMP_NUM_THREADS"] = "1"  # two workers share two cores; tests about more threads set their number
 for name in [name for name in os.environ if name.startswith(("F5D_", "F5CTL_"))]:
     del os.environ[name]
+_home = tempfile.mkdtemp(prefix="f5h")  # of this process; removed with it
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+for name in ("DATA", "CONFIG", "STATE"):
+    os.environ[f"XDG_{name}_HOME"] = f"{_home}/{name.lower()}"
+os.environ["F5D_SHARED_VOICES"] = f"{_home}/shared"
 # A shell's background job ignores Ctrl-C, a nohup's SIGHUP, and so would every f5ctl that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -13,7 +13,7 @@ from f5ctl.batch.report import BatchReport
 from f5ctl.batch.runner import Policy, Runner
 from f5ctl.batch.store import Store
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps, voice_options
+from f5ctl.cli.base.parameters import check_voice, parameters, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.errors import OutputError
 from f5ctl.parameters import PRIORITIES
@@ -69,10 +69,7 @@ _OF_LINES: Final = "Lines that do not say it"
 @priority("Work", "low")
 @voice_options(_OF_LINES)
 @quality(_OF_LINES)
-@parameter("nfe_step", section=_OF_LINES, rare=True)
-@parameter("cfg_strength", section=_OF_LINES, rare=True)
-@parameter("speed", section=_OF_LINES)
-@parameter("seed", section=_OF_LINES, told="The root of the lines' own seeds.")
+@parameters("batch", usual=_OF_LINES, fine=_OF_LINES, told={"seed": "The root of the lines' own seeds."})
 @common_options
 @click.pass_obj
 def batch(

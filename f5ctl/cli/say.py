@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.parameters import check_voice, parameter, priority, quality, steps, voice_options
+from f5ctl.cli.base.parameters import check_voice, parameters, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.client import Client, new_id
 from f5ctl.parameters import PRIORITIES
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from f5ctl.speech.pieces import Pieces
     from f5ctl.speech.script import Reading
     from f5ctl.speech.speaker import Part
+
+
+_TOLD: Final = {
+    "seed": "Same seed, same audio.",
+    "language": "Read numbers out in en, pt or none; default: the voice's.",
+    "remove_silence": "Shorten long pauses.",
+}
 
 
 class Call(NamedTuple):
@@ -136,30 +143,9 @@ class Call(NamedTuple):
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
 @option("--subtitles", metavar="FILE", section="Output", help="Write subtitles, .srt or .vtt.")
 @voice_options("Speech")
-@parameter("speed", section="Speech")
-@parameter("seed", section="Speech", told="Same seed, same audio.")
 @quality("Speech")
-@parameter("nfe_step", section="Fine tuning", rare=True)
-@parameter("cfg_strength", section="Fine tuning", rare=True)
-@parameter("sway_sampling_coef", section="Fine tuning", rare=True)
-@parameter("fix_duration", section="Fine tuning", rare=True)
-@parameter("cross_fade_duration", section="Fine tuning", rare=True)
-@parameter("target_rms", section="Fine tuning", rare=True)
-@option(
-    "--language",
-    metavar="CODE",
-    section="Speech",
-    help="Read numbers out in en, pt or none; default: the voice's.",
-)
-@option(
-    "--remove-silence/--no-remove-silence",
-    default=None,
-    section="Fine tuning",
-    rare=True,
-    help="Shorten long pauses.",
-)
+@parameters("say", usual="Speech", fine="Fine tuning", told=_TOLD)
 @priority("Options")
-@parameter("timeout_s", flag="--timeout", rare=True)
 @option("--retry", is_flag=True, help="Go on when the daemon dies or is full.")
 @common_options
 @click.pass_obj

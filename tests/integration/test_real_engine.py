@@ -49,7 +49,6 @@ def test_a_newcomer_joins_between_two_steps() -> None:
     with Daemon(
         engine_command=[sys.executable, "-m", "f5d.engine.process"], max_batch_frames=2048
     ) as daemon:  # on one thread a step holds fewer frames than both have
-
         peer = daemon.peer()
         peer.send(say("warm", "hello", nfe_step=1))
         assert isinstance(patient_end(peer, "warm"), Done)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import click
 
 from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.settings import Decorated, option
-from f5ctl.parameters import PARAMETERS, PRIORITIES, QUALITIES
+from f5ctl.parameters import PARAMETERS, PRIORITIES, QUALITIES, Place, named
+
+_BY_HAND: Final = {"voice", "ref_audio", "ref_text", "model"}  # voice_options()
+_USUAL: Final = {"speed", "seed", "language"}  # shown in the short help too
+_OWN_PLACE: Final = {"timeout_s": ("--timeout", "Options")}  # flag and section
+_METAVARS: Final = {"language": "code"}
 
 
 class Value(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
@@ -17,7 +22,7 @@ class Value(click.ParamType):  # type: ignore[type-arg] # generic only since cli
 
     def __init__(self, name: str) -> None:
         self._parameter = PARAMETERS[name]
-        self.name = {int: "n", float: "x"}.get(self._parameter.kind, "text")
+        self.name = _METAVARS.get(name) or {int: "n", float: "x"}.get(self._parameter.kind, "text")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the value, or fail with it and the limit."""
@@ -28,23 +33,36 @@ class Value(click.ParamType):  # type: ignore[type-arg] # generic only since cli
 
 
 def parameter(
-    name: str,
-    *,
-    flag: str = "",
-    told: str = "",
-    section: str = "Options",
-    rare: bool = False,
+    name: str, *, told: str = "", section: str = "Options", rare: bool = False
 ) -> Callable[[Decorated], Decorated]:
     """Return the option that sets parameter `name`, as click's decorator."""
     meaning = PARAMETERS[name].meaning
-    return option(
-        flag or f"--{name.replace('_', '-')}",
-        name,
-        type=Value(name),
-        section=section,
-        rare=rare,
-        help=told or f"{meaning[0].upper()}{meaning[1:]}.",
-    )
+    flag, section = _OWN_PLACE.get(name, (f"--{name.replace('_', '-')}", section))
+    kind: dict[str, Any] = {"type": Value(name)}
+    if PARAMETERS[name].kind is bool:
+        flag, kind = f"{flag}/--no-{flag[2:]}", {"default": None}
+    told = told or f"{meaning[0].upper()}{meaning[1:]}."
+    return option(flag, name, section=section, rare=rare, help=told, **kind)
+
+
+def parameters(
+    place: Place, *, usual: str, fine: str, told: Mapping[str, str] | None = None
+) -> Callable[[Decorated], Decorated]:
+    """Return the options of all parameters of `place` but those of `voice_options`, as click's decorator.
+
+    `usual` and `fine` are the sections of what many set and of what few do; `told` replaces the table's help.
+    """
+
+    def decorate(function: Decorated) -> Decorated:
+        for name in reversed(named(place)):
+            if name not in _BY_HAND:
+                section, rare = (usual, False) if name in _USUAL else (fine, True)
+                function = parameter(name, section=section, rare=rare, told=(told or {}).get(name, ""))(
+                    function
+                )
+        return function
+
+    return decorate
 
 
 def voice_options(section: str) -> Callable[[Decorated], Decorated]:
