@@ -39,7 +39,7 @@ def missing(extra: str) -> list[str]:
 
 def remedy(extra: str) -> str:
     """Return how an extra is installed."""
-    return f"install f5d with its extra {extra}, in its checkout: pip install '.[{extra}]'"
+    return f"install f5d with its extra {extra}, in its checkout: pip install -c constraints.txt '.[{extra}]'"
 
 
 def lack(extra: str, what: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Settings for the whole suite: no test may reach a model hub, or the daemon, voices and settings of a person."""
+"""For the whole suite: no test reaches a model hub, or the daemon, the voices and the settings of a person."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_it_looks_after_the_daemon(client: Environment) -> None:
         "upstream": "note",
         "asr": "note",
     }
-    assert "pip install '.[asr]'" in found["extra: asr"]["fix"]
+    assert "pip install -c constraints.txt '.[asr]'" in found["extra: asr"]["fix"]
     assert found["daemon"]["state"] == "ok"
 
 
@@ -152,7 +152,7 @@ def test_what_needs_the_engine_says_so(core: Environment, command: str, what: st
     *earlier, last = done.stderr.splitlines()
     assert (done.returncode, last.partition("error: ")[2] or last.removeprefix("f5d: ")) == (
         78,
-        LINE.format(what.format(socket=core.socket)) + "pip install '.[engine]'",
+        LINE.format(what.format(socket=core.socket)) + "pip install -c constraints.txt '.[engine]'",
     )
     assert not earlier or command.startswith("f5ctl batch")  # its summary: one line is left
     assert not (core.home / "x.wav").exists()

@@ -52,5 +52,5 @@ def test_what_is_missing_is_one_line_with_its_extra(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError) as caught:
         require("upstream", "a story")
     line = "a story needs f5-tts, which is not installed here: install f5d with its extra upstream,"
-    assert caught.value.message == f"{line} in its checkout: pip install '.[upstream]'"
+    assert caught.value.message == f"{line} in its checkout: pip install -c constraints.txt '.[upstream]'"
     assert caught.value.exit_status == 78
