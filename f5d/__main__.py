@@ -31,7 +31,7 @@ def settings(function: Decorated) -> Decorated:
     return function
 
 
-@main.command()
+@main.command(short_help="Run the daemon in the foreground.")
 @click.option("--config", "config_file", metavar="FILE", help="Configuration file (TOML); must exist.")
 @settings
 @click.option("--on-demand", is_flag=True, help="An f5ctl of another version may replace this daemon.")
@@ -61,4 +61,4 @@ main.add_command(infer)
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="f5d")

@@ -30,27 +30,38 @@ def _numbers(function: Any) -> Any:
     for name in reversed(_NUMBERS):
         parameter = PARAMETERS[name]
         flags = [_SHORT[name]] if name in _SHORT else []
-        meaning = f"{parameter.help[0].upper()}{parameter.help[1:]}."
+        words = parameter.help if name == "seed" else parameter.meaning  # its limit has 19 digits
+        meaning = f"{words[0].upper()}{words[1:]}."
         metavar = "N" if parameter.kind is int else "X"
         flags.append(f"--{name.replace('_', '-')}")
         function = click.option(*flags, type=parameter.kind, metavar=metavar, help=meaning)(function)
     return function
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    invoke_without_command=True, short_help="Speak a text once, in this process or through the daemon."
+)
 @click.option(
     "-c", "--checkpoint", metavar="FILE", help="The model: .safetensors or .pt, in upstream's format."
 )
 @click.option("-v", "--vocab", metavar="FILE", help="Its vocab.txt.")
-@click.option("--architecture", metavar="NAME", default="F5TTS_v1_Base", show_default=True, help="Or a YAML.")
+@click.option(
+    "--architecture",
+    metavar="NAME",
+    default="F5TTS_v1_Base",
+    show_default=True,
+    help="A published one's name, or a .yaml or .json file.",
+)
 @click.option("--vocoder", metavar="DIR", help="A Vocos folder other than upstream's.")
 @click.option("-t", "--text", metavar="TEXT", help="What to say.")
 @click.option("-r", "--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
 @click.option("--ref-text", metavar="TEXT", default="", help="What it says; transcribed when left out.")
 @_numbers
-@click.option("--remove-silence", is_flag=True, help="Cut long pauses.")
+@click.option("--remove-silence", is_flag=True, help="Shorten long pauses.")
 @click.option("-o", "--output", metavar="FILE", help="Where the audio goes, in the format of its suffix.")
-@click.option("-d", "--device", metavar="D", default="auto", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option(
+    "-d", "--device", metavar="D", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
+)
 @click.option("--dtype", metavar="D", default="auto", show_default=True, help="As for `f5d serve`.")
 @click.option("--use-service", is_flag=True, help="Let the daemon speak; the checkpoint is one it knows.")
 @click.option("--socket", metavar="PATH", help="The daemon's socket ($F5D_SOCKET).")
@@ -76,7 +87,7 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
     click.echo(f"{given['output']}: {seconds:.1f} s of speech", err=True)
 
 
-@infer.command("info")
+@infer.command("info", short_help="Show what a checkpoint holds.")
 @click.option("-c", "--checkpoint", metavar="FILE", required=True, help="The model: .safetensors or .pt.")
 @click.option("--vocab", metavar="FILE", help="Its vocab.txt, to see whether they fit.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as a line of JSON.")
