@@ -77,7 +77,7 @@ def _answers(process: subprocess.Popen[bytes], request: dict[str, Any]) -> Itera
     for line in process.stdout:
         answer = json.loads(line)
         if "error" in answer:
-            if answer.get("code") == "bad_config":
-                raise HelperError(answer["error"], 78)
-            raise error_from_wire(answer.get("code", ""), answer["error"])
+            error = error_from_wire(answer["code"], answer["error"])
+            same = error.exit_status == answer["exit_status"]
+            raise error if same else HelperError(answer["error"], answer["exit_status"])
         yield answer

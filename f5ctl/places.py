@@ -39,6 +39,14 @@ def runtime_folder(environ: Mapping[str, str] = os.environ) -> str:
     return _folder("XDG_RUNTIME_DIR", environ)
 
 
+def nearest_folder(path: str) -> str:
+    """Return `path`, or the folder nearest above it that exists."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
 def _folder(variable: str, environ: Mapping[str, str]) -> str:
     value = environ.get(variable, "")
     return value if value.startswith("/") else ""

@@ -19,7 +19,7 @@ import msgpack
 
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.parameters import PARAMETERS, named
-from f5ctl.places import data_home
+from f5ctl.places import data_home, nearest_folder
 from f5ctl.protocol import MAX_NAME_BYTES, MAX_REF_AUDIO_BYTES, MAX_REF_TEXT_BYTES, Say
 
 FORMAT: Final = 1
@@ -94,9 +94,7 @@ class Store:
 
     def check_writable(self) -> None:
         """Raise OutputError (73) unless this user may put voices here."""
-        folder = self.folder
-        while not os.path.exists(folder):
-            folder = os.path.dirname(folder)
+        folder = nearest_folder(self.folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             whose = (
                 "shared voices are the administrator's" if self.source == "shared" else "its mode forbids it"

@@ -6,7 +6,6 @@ where it came from, the key, the value and what is possible. keys.py has the key
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from typing import Any, Final
 import msgspec
 
 from f5ctl.bounds import Rule
-from f5ctl.durations import parse_duration
 from f5ctl.errors import ConfigError
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.places import user_config
@@ -25,7 +23,7 @@ from f5ctl.socketpath import default_socket_path
 from f5d.catalog.models import model_spec_from_table
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice
-from f5d.keys import FILLED_WORDS, KEYS
+from f5d.keys import FILLED, FILLED_WORDS, KEYS, duration_s
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,8 +32,8 @@ else:
 
 SYSTEM_FILE: Final = Path("/etc/f5d/f5d.toml")
 _OF_VOICE: Final = {
-    "audio": Rule(pattern="(?s).+", words=FILLED_WORDS),
-    "text": Rule(pattern="(?s).+", words=FILLED_WORDS),
+    "audio": Rule(pattern=FILLED, words=FILLED_WORDS),
+    "text": Rule(pattern=FILLED, words=FILLED_WORDS),
     "prepared": Rule(kind=bool),
     "language": PARAMETERS["language"],
 }
@@ -118,21 +116,6 @@ def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def duration_s(value: str | float) -> float | None:
-    """Return seconds for `10m`, `1h30m`, `90s`, `300` or 300; None (for ever) for any negative number.
-
-    Raises:
-        ValueError: it is no duration.
-    """
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = parse_duration(str(value).strip())
-    if not math.isfinite(seconds):
-        raise ValueError(f"{value!r} is not a duration")
-    return None if seconds < 0 else seconds
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -150,18 +133,9 @@ def _checked(source: str, name: str, value: Any) -> Any:
     key = KEYS.get(name)
     if key is None:
         raise ConfigError(f"{source}: unknown key {name!r}; known: {', '.join([*KEYS, *TABLES])}")
-    fault = None if name == "keep_alive" and _is_duration(value) else key.fault(value)
-    if fault:
+    if fault := key.fault(value):
         raise ConfigError(f"{source}: {name} is {fault}")
-    return value if name == "keep_alive" else key.kind(value)
-
-
-def _is_duration(value: Any) -> bool:
-    try:
-        duration_s(value)
-    except (OverflowError, TypeError, ValueError):
-        return False
-    return not isinstance(value, bool)
+    return key.held(value)
 
 
 def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ pays for the imports and the load; with --use-service the daemon that serves the
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from f5ctl.extras import require
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ
+from f5ctl.signals import die_of
+from f5ctl.speech.sinks import ReaderGoneError
 
 _NUMBERS: Final = named("infer", numbers=True)
 _SHORT: Final = {"nfe_step": "-n", "speed": "-s"}  # the earlier tool's
@@ -79,11 +82,18 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
     for name in needed:
         if not given[name]:
             raise click.UsageError(f"--{name.replace('_', '-')} is missing")
+    for name in _NUMBERS:
+        if given[name] is not None and (fault := PARAMETERS[name].fault(given[name])):
+            raise click.UsageError(f"--{name.replace('_', '-')}: {fault}")
     try:
         seconds = _through_daemon(given) if given["use_service"] else _in_process(given)
     except F5Error as error:
         click.echo(f"f5d: {error.message}", err=True)
         sys.exit(error.exit_status)
+    except ReaderGoneError:
+        die_of(signal.SIGPIPE)
+    except KeyboardInterrupt:
+        die_of(signal.SIGINT)
     click.echo(f"{given['output']}: {seconds:.1f} s of speech", err=True)
 
 
@@ -139,9 +149,6 @@ def _through_daemon(given: dict[str, Any]) -> float:
     from f5ctl.speech.say import speak
     from f5ctl.speech.texts import checked_text
 
-    for name in _NUMBERS:
-        if given[name] is not None and (fault := PARAMETERS[name].fault(given[name])):
-            raise click.UsageError(f"--{name.replace('_', '-')}: {fault}")
     target = choose_output(given["output"], None, raw=False, play=False)
     settings = Settings()
     settings.socket = given["socket"] or settings.socket

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from f5ctl.bounds import Bound, Rule
+from f5ctl.bounds import Bound, Rule, shown
+from f5ctl.durations import parse_duration
 from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
 from f5d.system.journal import LOG_LEVELS
 
-FILLED: Final = r"\S.*"
+FILLED: Final = r"(?s)\s*\S.*"
+LONGEST_S: Final = 366 * 86_400.0
 FILLED_WORDS: Final = "a text that is not empty"
 
 
@@ -30,6 +32,10 @@ class Key(Rule):
         self.metavar = metavar
         self.needs_restart = needs_restart
 
+    def held(self, value: Any) -> Any:
+        """Return an admitted `value` in the key's own type."""
+        return self.kind(value)
+
     @property
     def told(self) -> str:
         """The comment, with the limits in it."""
@@ -39,6 +45,39 @@ class Key(Rule):
     def phrase(self) -> str:
         """The comment's first sentence, for the flag's help."""
         return f"{re.split(r'[.] |[.]$', ' '.join(self.told.split()), maxsplit=1)[0]}."
+
+
+class DurationKey(Key):
+    """A key that holds a length of time, as it was written; `duration_s` reads it."""
+
+    def fault(self, value: Any) -> str | None:
+        """Return what is wrong with `value`, as `Rule.fault`."""
+        try:
+            duration_s(value)
+        except (OverflowError, TypeError, ValueError):
+            return f"{shown(value)}; it can be {self.words}"
+        return None
+
+    def held(self, value: Any) -> Any:
+        """Return `value` as it was written."""
+        return value
+
+
+def duration_s(value: str | float) -> float | None:
+    """Return seconds for `10m`, `1h30m`, `90s`, `300` or 300; None (for ever) for any negative number.
+
+    Raises:
+        ValueError: it is no duration, or longer than a year.
+    """
+    if isinstance(value, bool):
+        raise TypeError("a truth value is not a duration")
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = parse_duration(str(value).strip())
+    if not abs(seconds) <= LONGEST_S:
+        raise ValueError(f"{value!r} is not a duration of at most a year")
+    return None if seconds < 0 else seconds
 
 
 _TEXT: Final[dict[str, Any]] = {"pattern": FILLED, "words": FILLED_WORDS}
@@ -61,11 +100,11 @@ KEYS: Final[dict[str, Key]] = {
         choices=("auto", "float32", "bfloat16", "float16", "int8"), metavar="D"),
     "threads": Key(
         "CPU threads of an engine, {limits}; 0 takes all cores.", kind=int, bound=Bound(0, 1024), metavar="N"),
-    "keep_alive": Key(
+    "keep_alive": DurationKey(
         'How long an idle model stays loaded: "10m", "1h30m", "300" or 300 (seconds);\n'
         "0 unloads as soon as nothing is to be done, a negative number keeps it for ever.",
-        pattern="(?!)",  # config.py reads durations
-        words="a duration such as 10m, 1h30m or 300 (seconds), 0, or -1 for ever", metavar="DUR"),
+        words="a duration of at most a year such as 10m, 1h30m or 300 (seconds), or -1 for ever",
+        metavar="DUR"),
     "max_jobs": Key(
         "Jobs that may wait or run at once, {limits}; more are refused with `overloaded`. Clients\n"
         "without any job (a client: a user's process group, such as a whole xargs) have an eighth more.",

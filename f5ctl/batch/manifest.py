@@ -249,8 +249,8 @@ def _checked(name: str, value: Any) -> Any:
         raise click.UsageError(f"unknown field {name!r}; known: {', '.join(FIELDS)}")
     rule = _PATHS.get(name) or PARAMETERS[name]
     read = rule.read(str(value)) if isinstance(value, str) or rule.kind is bool else value
-    if rule.fault(read):
-        raise click.UsageError(f"{name} is {rule.fault(value)}")
+    if rule.fault(read):  # a number is told as a number; what is no truth value as it was written
+        raise click.UsageError(f"{name} is {rule.fault(value if rule.kind is bool else read)}")
     if isinstance(read, str) and "\0" in read:
         raise click.UsageError(f"{name} holds a NUL byte")
     return rule.kind(read)  # a number without a fraction as well: it is part of the line's key

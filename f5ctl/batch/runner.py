@@ -124,7 +124,8 @@ class Runner:
         with Conversation(client, self._tell) as talk:
             while (self._todo or self._live) and not self._stopped:
                 self._ask(talk)
-                self._hear(talk)
+                if self._live or self._todo:
+                    self._hear(talk)
             talk.cancel()  # after a failure that ends the batch
 
     def _tell(self, reply: Reply) -> None:

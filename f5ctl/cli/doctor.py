@@ -21,7 +21,7 @@ from f5ctl.cli.base.unit_findings import examine_units, is_asleep
 from f5ctl.client import Client
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
 from f5ctl.extras import EXTRAS, missing, remedy
-from f5ctl.places import cache_home
+from f5ctl.places import cache_home, nearest_folder
 from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
 from f5ctl.socketpath import check_socket_path
@@ -188,9 +188,7 @@ def _player() -> Finding:
 def _disk() -> Iterator[Finding]:
     cache = os.environ.get("HF_HOME") or f"{cache_home()}/huggingface"
     for what, path in (("logs", str(log_path().parent)), ("models", cache)):
-        existing = path
-        while not os.path.isdir(existing):
-            existing = os.path.dirname(existing)
+        existing = nearest_folder(path)
         free = shutil.disk_usage(existing).free
         if not os.access(existing, os.W_OK):
             yield Finding(f"disk: {what}", "note", f"{existing} cannot be written", f"make {path} yours")

@@ -220,7 +220,7 @@ class _Performance(NamedTuple):
         parts = self._parts(reading)
         if self.target.path is not None and self.target.path == reading.output:
             make_folder(self.target.path)
-        with self.target.open() as sink, self._connected() as client:
+        with self.target.open() as sink, self._connected() as client, sink.silenced_by_errors():
             reading.check_voices(client, parts)
             out = sink if self.target.encoding == "pcm" else Encoded(sink, self.target.encoding)
             speaker = Speaker(client, parts, out, line=self.line, report=self._report, warn=self._warn)

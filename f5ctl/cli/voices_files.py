@@ -43,8 +43,8 @@ def play(settings: Settings, name: str) -> None:
             sink.add(pcm, SAMPLE_RATE_HZ)
             sink.finish()
         return
-    text = next((str(one["text"]) for one in known_voices(settings) if one.get("name") == name), "Hello.")
-    request = with_private_voice(Say(new_id(), text, voice=name, stream=True))
+    text = next((one.get("text") for one in known_voices(settings) if one.get("name") == name), None)
+    request = with_private_voice(Say(new_id(), text or "Hello.", voice=name, stream=True))
     with (
         StatusLine(quiet=settings.quiet) as line,
         Output(None, "wav").open() as sink,

@@ -96,9 +96,10 @@ class Conversation:
         """How many parts have not ended."""
         return sum(part.last is None for part in self._parts.values())
 
-    def ask(self, request: Say) -> Part:
-        """Send a request and return its part."""
-        part = self._parts[request.id] = Part(request)
+    def ask(self, request: Say, *, first: bool = False) -> Part:
+        """Send a request and return its part; a `first` one is waited for before all others."""
+        part = Part(request)
+        self._parts = {request.id: part, **self._parts} if first else {**self._parts, request.id: part}
         self._client.send(request)
         return part
 

@@ -157,7 +157,8 @@ class Speaker:
         elif length_s > room_s and not take.first_try:
             speed = (asked.request.speed or 1.0) * length_s / max(room_s - FIT_MARGIN_S, FIT_MARGIN_S)
             take.first_try = (audio, receipt)
-            take.asked = self._talk.ask(replace(asked.request, id=new_id(), speed=min(speed, MOST_SPEED)))
+            faster = replace(asked.request, id=new_id(), speed=min(speed, MOST_SPEED))
+            take.asked = self._talk.ask(faster, first=True)
             return False
         self._put_silence(slot.cue.start_s - self._now_s)
         began_s = self._now_s

@@ -5,6 +5,7 @@ With the f5-tts package installed, its files count for names that this table lac
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -34,13 +35,22 @@ UPSTREAM: Final[dict[str, Architecture]] = {
 
 
 def named_architectures() -> dict[str, Architecture]:
-    """Return every architecture that has a name."""
-    known = {STARTER: read_architecture(STARTER_DIR / "dit.json"), **UPSTREAM}
-    configs = upstream_file("configs")
-    for path in sorted(Path(configs).glob("*.yaml")) if configs else ():
-        if path.stem not in known:
-            known[path.stem] = read_architecture(path)
+    """Return every architecture that has a name; a file of the package that holds none is left out."""
+    known = _own()
+    for name, path in _package_files().items():
+        if name not in known:
+            with contextlib.suppress(ConfigError):
+                known[name] = read_architecture(path)
     return known
+
+
+def _own() -> dict[str, Architecture]:
+    return {STARTER: read_architecture(STARTER_DIR / "dit.json"), **UPSTREAM}
+
+
+def _package_files() -> dict[str, Path]:
+    configs = upstream_file("configs")
+    return {path.stem: path for path in sorted(Path(configs).glob("*.yaml"))} if configs else {}
 
 
 def find_architecture(value: str, base_dir: Path, what: str = "architecture") -> Architecture:
@@ -50,8 +60,11 @@ def find_architecture(value: str, base_dir: Path, what: str = "architecture") ->
     """
     if value.endswith((".yaml", ".yml", ".json")):
         return read_architecture((base_dir / Path(value).expanduser()).absolute())
-    known = named_architectures()
-    if value not in known:
-        line = f"{what} = {value!r:.80} is neither a .yaml or .json path nor one of {', '.join(known)}"
-        raise ConfigError(line)
-    return known[value]
+    if found := _own().get(value):
+        return found
+    if path := _package_files().get(value):
+        return read_architecture(path)
+    line = (
+        f"{what} = {value!r:.80} is neither a .yaml or .json path nor one of {', '.join(named_architectures())}"
+    )
+    raise ConfigError(line)

@@ -1,6 +1,7 @@
 """The models that can be asked for by name, and whether their files are here.
 
-Imports neither torch nor huggingface_hub: the broker says from this file which models there are.
+Imports no torch: the broker says from this file which models there are. huggingface_hub is imported only when
+a model of the hub is looked for.
 """
 
 from __future__ import annotations

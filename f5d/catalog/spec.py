@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from f5ctl import protocol
 from f5ctl.errors import ConfigError
+from f5ctl.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,6 +184,7 @@ def _parse(path: Path, text: str) -> object:
         except ValueError as error:
             raise ConfigError(f"{path} is not JSON: {error}") from None
         return parsed
+    require("engine", f"the YAML file {path}")
     import yaml
 
     try:

@@ -28,7 +28,7 @@ def serve(answers: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]) -> None
         for answer in answers(request):
             _write(answer)
     except F5Error as error:
-        _write({"error": error.message, "code": error.code})
+        _write({"error": error.message, "code": error.code, "exit_status": error.exit_status})
 
 
 def _read() -> dict[str, Any]:

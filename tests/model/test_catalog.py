@@ -12,6 +12,7 @@ import pytest
 
 from f5ctl.errors import BadRequestError, ConfigError, SynthesisError
 from f5ctl.extras import upstream_file
+from f5ctl.parameters import PARAMETERS
 from f5d.catalog.architectures import UPSTREAM, named_architectures
 from f5d.catalog.models import catalog, fetch, is_installed, model_spec_from_table, resolve
 from f5d.catalog.spec import Architecture, read_architecture
@@ -208,6 +209,11 @@ def test_a_wrong_architecture_file_is_named(tmp_path: Path, name: str, text: str
         read_architecture(path)
     assert str(path) in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_the_pages_tell_the_starter_s_steps() -> None:
+    """What the table of parameters says of the starter is what the catalogue has."""
+    assert PARAMETERS["nfe_step"].told == f"32 (`starter`: {catalog()['starter'].nfe_step})"
 
 
 def test_the_catalogue_needs_neither_torch_nor_the_hub() -> None:

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from f5ctl.cli.batch import batch
-from f5ctl.cli.say import say
+from f5ctl.cli.say import Call, say
 from f5ctl.cli.voices_add import add
 from f5ctl.parameters import PARAMETERS, Place, named
 from f5ctl.protocol import Say
@@ -34,3 +34,10 @@ def test_every_parameter_of_python_is_an_argument(place: Place) -> None:
 def test_every_parameter_is_on_the_wire() -> None:
     """The table and the fields of a `say` are the same names."""
     assert set(PARAMETERS) == {field.name for field in fields(Say)} - {"id"}
+
+
+def test_every_option_of_say_goes_somewhere() -> None:
+    """An option is a field of the request, or one of those that say what else is to be done."""
+    given = {parameter.name for parameter in say.params if parameter.expose_value}
+    assert given <= set(Call._fields) | set(named("say"))
+    assert set(Call._fields) <= given

@@ -349,6 +349,27 @@ def test_a_recording_goes_with_its_line(here: Here, daemon: FakeDaemon, tmp_path
     assert [body["ref_audio"] for body in daemon.seen] == [b"RIFF one", b"RIFF two"]
 
 
+@pytest.mark.parametrize("flags", [(), ("--keep-going",)])
+def test_a_recording_that_changes_meanwhile_fails_its_line(
+    here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path, flags: tuple[str, ...]
+) -> None:
+    """The last line's recording is exchanged while the first is spoken: that line fails, the batch ends."""
+    recording = tmp_path / "me.wav"
+    recording.write_bytes(b"RIFF one")
+    line = '{"text": "Ho.", "ref_audio": "me.wav", "ref_text": "I am."}'
+    (tmp_path / "a.jsonl").write_text('{"text": "Hi."}\n' + line, encoding="utf-8")
+
+    def speaks(text: str) -> bytes:
+        recording.write_bytes(b"RIFF two")
+        return sound(text)
+
+    daemon.speaks = speaks
+    done = here.run("batch", str(tmp_path / "a.jsonl"), "-d", str(out), "--jobs", "1", *flags)
+    assert done.returncode == 1
+    assert "has changed since the batch began" in done.stderr.decode()
+    assert says(daemon) == ["Hi."]
+
+
 def test_a_person_watches_a_bar(cli: Cli, daemon: FakeDaemon, manifest: str, out: Path) -> None:
     """On a terminal there is a bar and no JSON; a failure is printed above it."""
     daemon.refuses = lambda body: (
