@@ -108,6 +108,7 @@ class Store:
             BadRequestError: `bad_parameter` for a bad name, or one that is taken.
             OutputError: 73 or 74, the file cannot be written.
         """
+        check_defaults(voice.defaults, name)
         path = self.path(name)
         part = os.path.join(self.folder, f".{os.getpid()}-{os.urandom(4).hex()}.part")
         private = self.source == "private"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,13 +120,26 @@ def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else _reason(error)
         raise ConfigError(f"config {path} cannot be read: {reason}") from None
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"config {path} is not TOML: {error}") from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+@contextmanager
+def _paths_of(where: str) -> Iterator[None]:
+    """Turn what a path can raise (no such user after ~, a name too long, NUL) into a ConfigError."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{where}: {_reason(error)}") from None
 
 
 def _checked(source: str, name: str, value: Any) -> Any:
@@ -176,7 +190,8 @@ def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [models.{name}] is {table!r}; it can be a table")
     try:
-        return model_spec_from_table(name, table, base_dir)
+        with _paths_of(f"[models.{name}]"):
+            return model_spec_from_table(name, table, base_dir)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}") from None
 
@@ -194,8 +209,10 @@ def _voice(path: Path, name: str, table: Any, base_dir: Path) -> Voice:
             raise ConfigError(f"{where}: {key} is {fault}")
     if "audio" not in table:
         raise ConfigError(f"{where}: audio is missing; it can be a path")
-    audio = base_dir / Path(table["audio"]).expanduser()
-    if not audio.is_file():
+    with _paths_of(f"{where}: audio is {table['audio']!r:.80}"):
+        audio = base_dir / Path(table["audio"]).expanduser()
+        there = audio.is_file()
+    if not there:
         raise ConfigError(f"{where}: audio is {table['audio']!r}; there is no such file: {audio}")
     prepared = table.get("prepared", False)
     return Voice(name, audio, table.get("text"), prepared, source="config", language=table.get("language"))

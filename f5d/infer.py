@@ -6,6 +6,7 @@ pays for the imports and the load; with --use-service the daemon that serves the
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -152,6 +153,7 @@ def _through_daemon(given: dict[str, Any]) -> float:
     target = choose_output(given["output"], None, raw=False, play=False)
     settings = Settings()
     settings.socket = given["socket"] or settings.socket
+    start = not os.environ.get("F5CTL_NO_START")
     request = Say(
         new_id(),
         checked_text(given["text"].encode()),
@@ -162,7 +164,7 @@ def _through_daemon(given: dict[str, Any]) -> float:
         encoding=target.encoding,
         **{name: given[name] for name in _NUMBERS},
     )
-    with StatusLine() as line, target.open() as sink, connect(settings, line, start=True) as client:
+    with StatusLine() as line, target.open() as sink, connect(settings, line, start=start) as client:
         receipt = speak(client, request, sink, line)
     return float(receipt["duration_s"])
 

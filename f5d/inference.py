@@ -152,6 +152,9 @@ class F5TTSInference:
             raise RuntimeError("the model is unloaded")
         if not Path(ref_audio).is_file():
             raise FileNotFoundError(f"{ref_audio} does not exist")
+        for name, given in (("text", text), ("ref_text", ref_text)):
+            if not isinstance(given, str):
+                raise ValueError(f"{name} is {given!r:.80}; it must be a text")  # noqa: TRY004 - as documented
         if not text.strip():
             raise ValueError("text is empty")
         size = Path(ref_audio).stat().st_size
@@ -167,7 +170,10 @@ class F5TTSInference:
             "target_rms": self._target_rms,
         }
         for name, value in numbers.items():
-            if value is not None and (fault := PARAMETERS[name].fault(value)):
+            numbers[name] = value.item() if isinstance(value, np.generic) else value
+            if (fault := PARAMETERS[name].fault(numbers[name])) and not (
+                name == "fix_duration" and value is None
+            ):
                 raise ValueError(f"{name} is {fault}")
         reference = Reference(Path(ref_audio).read_bytes(), ref_text.strip() or None)
         with _python_errors():

@@ -132,7 +132,7 @@ def _records(style: str, text: str, name: str) -> Iterator[tuple[int, dict[str, 
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _wrong(name, place, f"is not JSON: {error}") from None
         if not isinstance(record, dict):
             raise _wrong(name, place, 'is not a JSON object such as {"text": "Hello."}')

@@ -33,11 +33,14 @@ PREVIEW_CHARACTERS: Final = 160
 def _default_options(function: Decorated) -> Decorated:
     """Add an option for each default parameter of a voice."""
     of_voice = "Defaults of the voice"
-    texts = {"seed": "Same seed, same audio.", "language": f"Numbers are read out in it: {LANGUAGE_WORDS}."}
+    texts = {
+        "model": "The model that it is for.",
+        "seed": "Same seed, same audio.",
+        "language": f"Numbers are read out in it: {LANGUAGE_WORDS}.",
+    }
     for name in reversed(DEFAULTS):
-        if name != "model":
-            function = parameter(name, section=of_voice, told=texts.get(name, ""))(function)
-    return option("-m", "--model", metavar="NAME", section=of_voice, help="The model that it is for.")(function)
+        function = parameter(name, section=of_voice, told=texts.get(name, ""))(function)
+    return function
 
 
 @click.command(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from f5ctl.client import Client
-from f5ctl.errors import F5Error, NoDaemonError, TryAgainError
+from f5ctl.errors import F5Error, NoDaemonError, SynthesisError, TryAgainError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Say
 from f5ctl.speech.conversation import Conversation
@@ -75,6 +75,9 @@ class Retry:
             receipt = part.receipt()
             for chunk in part.take():
                 sink.add(chunk, part.rate_hz)
+            if self._request.encoding == "pcm" and sink.audio_bytes != part.came_bytes:
+                other = "another try gave other audio: has the daemon other settings now? Begin anew"
+                raise SynthesisError("internal_error", other)
         return receipt
 
     def _timely(self) -> Say:

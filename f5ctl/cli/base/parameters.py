@@ -14,7 +14,8 @@ from f5ctl.parameters import PARAMETERS, PRIORITIES, QUALITIES, Place, named
 _BY_HAND: Final = {"voice", "ref_audio", "ref_text", "model"}  # voice_options()
 _USUAL: Final = {"speed", "seed", "language"}  # shown in the short help too
 _OWN_PLACE: Final = {"timeout_s": ("--timeout", "Options")}  # flag and section
-_METAVARS: Final = {"language": "code"}
+_SHORT: Final = {"model": ["-m"]}
+_METAVARS: Final = {"language": "code", "model": "name"}
 
 
 class Value(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
@@ -42,7 +43,7 @@ def parameter(
     if PARAMETERS[name].kind is bool:
         flag, kind = f"{flag}/--no-{flag[2:]}", {"default": None}
     told = told or f"{meaning[0].upper()}{meaning[1:]}."
-    return option(flag, name, section=section, rare=rare, help=told, **kind)
+    return option(*_SHORT.get(name, []), flag, name, section=section, rare=rare, help=told, **kind)
 
 
 def parameters(

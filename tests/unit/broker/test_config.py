@@ -104,6 +104,19 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         ("[voices]\na = 'x'", r"\[voices.a\] is 'x'; it can be a table"),
         ("[models]\na = 'x'", r"\[models.a\] is 'x'; it can be a table"),
         ("[models.a]\ncheckpont = 'x'", r"f5d.toml: \[models.a\]: unknown key 'checkpont'"),
+        (
+            "[voices.a]\naudio = '~nobody-of-that-name/a.wav'",
+            r"\[voices.a\]: audio is '~nobody.*home directory",
+        ),
+        (f"[voices.a]\naudio = '{'a' * 300}'", r"\[voices.a\]: audio is 'aaa.*File name too long"),
+        ("[voices.a]\naudio = 'a\\u0000b'".replace("'", '"'), r"\[voices.a\]: audio is 'a"),
+        ("[models.a]\ncheckpoint = '~nobody-of-that-name/m'", r"\[models.a\]: .*home directory"),
+        (
+            "[models.a]\ncheckpoint='m'\nvocab='v'\narchitecture = '~nobody-of-that-name/a.yaml'",
+            r"\[models.a\]: .*home directory",
+        ),
+        (f"threads = {'1' * 5001}", r"is not TOML"),
+        (f"threads = {'[' * 5000}", r"is not TOML"),
         ("nonsense", r"is not TOML"),
     ],
 )

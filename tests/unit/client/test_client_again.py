@@ -35,6 +35,24 @@ def test_a_request_outlives_its_daemon(cli: Cli, daemon: FakeDaemon, tmp_path: P
     daemon.start()
 
 
+def test_another_try_with_other_settings_is_an_error(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """When the next daemon speaks another length, what was heard belongs to neither: 70 and no file."""
+    daemon.dies_after = 1
+    path = tmp_path / "a.pcm"
+    call = cli.start("say", "--retry", "--no-start", "-o", str(path), "Hello.")
+    daemon.wait_for("say")
+    daemon.end()
+    heir = FakeDaemon(daemon.path)
+    heir.speaks = lambda _text: HALF_SECOND[:1000]
+    heir.start()
+    _out, err = call.communicate(timeout=20)
+    heir.end()
+    assert call.returncode == 70
+    assert b"another try gave other audio" in err
+    assert not path.exists()
+    daemon.start()
+
+
 def test_without_retry_a_dead_daemon_is_69_at_once(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
     """A daemon that dies under a request ends it with 69, one line and no file."""
     daemon.dies_after = 1
