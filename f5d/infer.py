@@ -17,9 +17,10 @@ from typing import Any, Final
 
 import click
 
+from f5ctl.cli.base.parameters import parameter
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
 from f5ctl.extras import require
-from f5ctl.parameters import PARAMETERS, named
+from f5ctl.parameters import named
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ
 from f5ctl.signals import die_of
@@ -32,13 +33,7 @@ _SHORT: Final = {"nfe_step": "-n", "speed": "-s"}  # the earlier tool's
 def _numbers(function: Any) -> Any:
     """Add an option for each number of the table that this command takes."""
     for name in reversed(_NUMBERS):
-        parameter = PARAMETERS[name]
-        flags = [_SHORT[name]] if name in _SHORT else []
-        words = parameter.help if name == "seed" else parameter.meaning  # its limit has 19 digits
-        meaning = f"{words[0].upper()}{words[1:]}."
-        metavar = "N" if parameter.kind is int else "X"
-        flags.append(f"--{name.replace('_', '-')}")
-        function = click.option(*flags, type=parameter.kind, metavar=metavar, help=meaning)(function)
+        function = parameter(name, short=_SHORT.get(name, ""))(function)
     return function
 
 
@@ -83,9 +78,6 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
     for name in needed:
         if not given[name]:
             raise click.UsageError(f"--{name.replace('_', '-')} is missing")
-    for name in _NUMBERS:
-        if given[name] is not None and (fault := PARAMETERS[name].fault(given[name])):
-            raise click.UsageError(f"--{name.replace('_', '-')}: {fault}")
     try:
         seconds = _through_daemon(given) if given["use_service"] else _in_process(given)
     except F5Error as error:

@@ -39,7 +39,8 @@ def _default_options(function: Decorated) -> Decorated:
         "language": f"Numbers are read out in it: {LANGUAGE_WORDS}.",
     }
     for name in reversed(DEFAULTS):
-        function = parameter(name, section=of_voice, told=texts.get(name, ""))(function)
+        short = "-m" if name == "model" else ""
+        function = parameter(name, short=short, section=of_voice, told=texts.get(name, ""))(function)
     return function
 
 

@@ -14,7 +14,6 @@ from f5ctl.parameters import PARAMETERS, PRIORITIES, QUALITIES, Place, named
 _BY_HAND: Final = {"voice", "ref_audio", "ref_text", "model"}  # voice_options()
 _USUAL: Final = {"speed", "seed", "language"}  # shown in the short help too
 _OWN_PLACE: Final = {"timeout_s": ("--timeout", "Options")}  # flag and section
-_SHORT: Final = {"model": ["-m"]}
 _METAVARS: Final = {"language": "code", "model": "name"}
 
 
@@ -34,7 +33,7 @@ class Value(click.ParamType):  # type: ignore[type-arg] # generic only since cli
 
 
 def parameter(
-    name: str, *, told: str = "", section: str = "Options", rare: bool = False
+    name: str, *, short: str = "", told: str = "", section: str = "Options", rare: bool = False
 ) -> Callable[[Decorated], Decorated]:
     """Return the option that sets parameter `name`, as click's decorator."""
     meaning = PARAMETERS[name].meaning
@@ -43,7 +42,7 @@ def parameter(
     if PARAMETERS[name].kind is bool:
         flag, kind = f"{flag}/--no-{flag[2:]}", {"default": None}
     told = told or f"{meaning[0].upper()}{meaning[1:]}."
-    return option(*_SHORT.get(name, []), flag, name, section=section, rare=rare, help=told, **kind)
+    return option(*filter(None, [short]), flag, name, section=section, rare=rare, help=told, **kind)
 
 
 def parameters(

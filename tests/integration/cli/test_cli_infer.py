@@ -61,7 +61,11 @@ def test_the_same_sentence_with_and_without_the_service(fresh: Cli, tmp_path: Pa
         ((*MODEL, "--text", "x", *VOICE), 2, "--output is missing"),
         ((*MODEL, *SHAPE, "--text", " ", *VOICE, "--output", "OUT.wav"), 65, "text is empty"),
         ((*MODEL, *SHAPE, "--text", "x", *VOICE, *QUICK, "--output", "OUT.xyz"), 2, "no known audio suffix"),
-        ((*MODEL, *SHAPE, "--text", "x", *VOICE, "--speed", "9", "--output", "OUT.wav"), 2, "--speed: 9; the"),
+        (
+            (*MODEL, *SHAPE, "--text", "x", *VOICE, "--speed", "9", "--output", "OUT.wav"),
+            2,
+            "'--speed': 9; the",
+        ),
         (
             ("--checkpoint", "/no/such", *MODEL[2:], "--text", "x", *VOICE, "--output", "OUT.wav"),
             65,
