@@ -72,7 +72,8 @@ _MOST: Final = "say manifest story voice config"
 _OPTIONS: Final = "say batch manifest"
 _NAME: Final[dict[str, Any]] = {"most_bytes": MAX_NAME_BYTES}
 _OF_TEXT: Final = (
-    "with a letter or digit; `[name]` is refused (one `say` has one voice), `\\[` and `\\]` are brackets"
+    "with a letter or digit; `[name]` is text and no tag ([what of it is read](scripts.md#brackets)),"
+    " `\\[` and `\\]` are brackets"
 )
 _LANGUAGE: Final[dict[str, Any]] = {"pattern": LANGUAGE_PATTERN.pattern, "words": LANGUAGE_WORDS}
 

@@ -51,6 +51,7 @@ SHARED = tuple(
         "receipts",
         "voicebox",
         "durations",
+        "brackets",
         "extras",
     )
 )

@@ -17,6 +17,7 @@ from typing import Final
 import rjieba
 from pypinyin import Style, lazy_pinyin
 
+from f5ctl import brackets
 from f5ctl.errors import BadRequestError
 from f5d.catalog.spec import FRAMES_PER_SECOND
 
@@ -35,26 +36,13 @@ _QUOTES: Final = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "�
 _NO_SPACE_AFTER: Final = frozenset(" :'\"")
 _SENTENCE_END: Final = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|\n")
 _PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n\s*")
-_VOICE_TAG: Final = re.compile(r"(?<!\\)\[(\w+)\]")
-_ESCAPED: Final = re.compile(r"\\([\[\]])")
 
 
 def clean_text(text: str) -> str:
-    """Return `text` with one kind of line end and without control characters.
-
-    Raises:
-        BadRequestError: `bad_text` when a voice tag such as `[town]` stands in it: upstream
-            would drop the tag and speak the wrong voice. A bracket after a backslash is no tag.
-    """
+    """Return `text` with one kind of line end, without control characters and with its brackets read."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
-    if tag := _VOICE_TAG.search(text):
-        raise BadRequestError(
-            "bad_text",
-            f"unknown voice tag {tag.group()} in the text; choose the voice with --voice,"
-            f" or write \\{tag.group()}",
-        )
-    return _ESCAPED.sub(r"\1", text).strip()
+    return brackets.spoken(text).strip()
 
 
 def tokenize(text: str) -> list[str]:

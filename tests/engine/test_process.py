@@ -164,20 +164,21 @@ def test_a_telephone_recording_in_stereo_is_a_good_reference(engine: Engine) -> 
     assert isinstance(engine.until_over("phone")[-1], types.Finished)
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("你好", "can read none of the text's characters"),
-        ("[town] Hello there", "unknown voice tag [town]"),
-    ],
-)
-def test_a_text_that_would_be_spoken_wrong_is_refused(engine: Engine, text: str, line: str) -> None:
-    """Text that the model cannot read, or a voice tag that nobody knows, is an error, not silence."""
-    engine.send(speak("text", text))
+def test_a_text_that_cannot_be_read_is_refused(engine: Engine) -> None:
+    """Text of which the model knows no character is an error, not silence."""
+    engine.send(speak("text", "你好"))
     (failed,) = engine.until_over("text")
     assert isinstance(failed, types.Failed)
     assert failed.code == "bad_text"
-    assert line in failed.message
+    assert "can read none of the text's characters" in failed.message
+
+
+def test_brackets_are_text(engine: Engine) -> None:
+    """A bracket ends no text: words are said without it, citations left out."""
+    engine.send(speak("text", "[town] It is old.[12] It leans on [Frostbolt]."))
+    planned = engine.until_over("text")[0]
+    assert isinstance(planned, types.Planned)
+    assert " ".join(planned.texts) == "town It is old. It leans on Frostbolt."
 
 
 def test_numbers_are_read_out(engine: Engine) -> None:
