@@ -21,6 +21,7 @@ from f5ctl.bounds import Rule
 from f5ctl.errors import BadRequestError
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.speech.inputs import read_file, read_recording
+from f5ctl.speech.marks import MAIN, Marks, Tags
 from f5ctl.speech.output import Format, format_of
 from f5ctl.voicebox import pack, private_store
 
@@ -80,11 +81,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a line gets that does not say it itself. `seed` is the root of every line's own seed."""
+    """What a line gets that does not say it itself. `seed` is the root of every line's own seed.
+
+    `marks` knows which brackets of a text are tags.
+    """
 
     format: Format = "wav"
     fields: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    marks: Marks = field(default_factory=lambda: Marks(Tags()))
 
 
 def read_manifest(path: str, style: str | None, defaults: Defaults) -> list[Line]:
@@ -179,9 +184,11 @@ class _Reader:
 
     def _line(self, number: int, place: int, record: Mapping[str, Any]) -> Line:
         own = {key: _checked(key, value) for key, value in record.items()}
-        fields = self._with_defaults(own)
-        text = fields.pop("text", "").strip()
+        text = own.pop("text", "").strip()
         _check_text(text)
+        if "[" in text:
+            text = self._without_tag(text, place, own)
+        fields = self._with_defaults(own)
         output = fields.pop("output", None) or f"{number:04d}.{self._defaults.format}"
         format_ = format_of(output)
         self._take_name(output, place)
@@ -209,6 +216,17 @@ class _Reader:
             parameters=dict(sorted(fields.items())),
         )
         return replace(line, seed=_derived_seed(line, self._defaults.seed) if seed is None else seed)
+
+    def _without_tag(self, text: str, place: int, own: dict[str, Any]) -> str:
+        """Return what is said; a tag at the beginning is put among the line's `own` fields."""
+        marks = self._defaults.marks
+        marks.where = f"line {place} of {self._name}"
+        words = marks.one_voice(text)
+        if words.voice != MAIN:
+            for name in _OWN_VOICE:
+                own.pop(name, None)
+            own["voice"] = words.voice
+        return words.text
 
     def _with_defaults(self, own: dict[str, Any]) -> dict[str, Any]:
         fields = dict(self._defaults.fields)

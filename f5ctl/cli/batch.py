@@ -15,6 +15,7 @@ from f5ctl.batch.store import Store
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.parameters import check_voice, parameters, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
+from f5ctl.cli.base.tags import check_tags, marks, tag_options
 from f5ctl.errors import OutputError
 from f5ctl.parameters import PRIORITIES
 from f5ctl.speech.output import FORMATS, Format
@@ -66,6 +67,7 @@ _OF_LINES: Final = "Lines that do not say it"
     section="Work",
     help="Tries after a failure that may pass (2).",
 )
+@tag_options("Files")
 @priority("Work", "low")
 @voice_options(_OF_LINES)
 @quality(_OF_LINES)
@@ -84,6 +86,8 @@ def batch(
     jobs: int,
     keep_going: bool,
     retry: int,
+    no_tags: bool,
+    strict_tags: bool,
     priority: str,
     quality: str | None,
     seed: int | None,
@@ -96,7 +100,9 @@ def batch(
     """
     fields["nfe_step"] = steps(quality, fields["nfe_step"])
     check_voice(fields["voice"], fields["ref_audio"], fields["ref_text"])
-    lines = read_manifest(manifest, style, Defaults(format_, fields, seed))
+    check_tags(no_tags=no_tags, strict_tags=strict_tags)
+    found = marks(settings, None, no_tags=no_tags, strict_tags=strict_tags)
+    lines = read_manifest(manifest, style, Defaults(format_, fields, seed, found))
     policy = Policy(jobs=jobs, retry=retry, keep_going=keep_going, priority=PRIORITIES[priority])
     with Store(folder) as store:
         return _work(settings, store, lines, policy, redo=redo)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,6 +12,7 @@ import click
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.parameters import check_voice, parameters, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
+from f5ctl.cli.base.tags import check_tags, tag_options
 from f5ctl.client import Client, new_id
 from f5ctl.parameters import PRIORITIES
 from f5ctl.printing import emit, emit_json, warn
@@ -21,6 +23,7 @@ from f5ctl.speech.output import FORMATS, Format, Output, choose_output
 from f5ctl.speech.say import speak
 
 if TYPE_CHECKING:
+    from f5ctl.speech.marks import Marks
     from f5ctl.speech.pieces import Pieces
     from f5ctl.speech.script import Reading
     from f5ctl.speech.speaker import Part
@@ -53,15 +56,23 @@ class Call(NamedTuple):
     ref_audio: str | None
     remove_silence: bool | None
     retry: bool
+    no_tags: bool
+    strict_tags: bool
 
-    def reading(self) -> Reading | None:
+    def marks(self, settings: Settings, line: StatusLine) -> Marks:
+        """Return what knows which brackets of the text are tags."""
+        from f5ctl.cli.base.tags import marks
+
+        return marks(settings, line, no_tags=self.no_tags, strict_tags=self.strict_tags)
+
+    def reading(self, marks: Callable[[], Marks]) -> Reading | None:
         """Return how to read a text of several requests; None when no option asks for that."""
         is_srt = (self.file or "").lower().endswith(".srt")
         if not (is_srt or self.config or self.subtitles or self.paragraph_pause):
             return None
         from f5ctl.speech.script import read_options
 
-        return read_options(self.config, self.subtitles, self.paragraph_pause, is_srt=is_srt)
+        return read_options(marks(), self.config, self.subtitles, self.paragraph_pause, is_srt=is_srt)
 
     def target(self, reading: Reading | None) -> Output:
         """Return where the audio goes."""
@@ -114,6 +125,7 @@ class Call(NamedTuple):
     rare=True,
     help="Silence between paragraphs: 800ms, 1.5s.",
 )
+@tag_options("Text")
 @option(
     "-o",
     "--output",
@@ -156,35 +168,41 @@ def say(settings: Settings, /, **given: Any) -> None:
     still being written to a pipe is spoken sentence by sentence.
     """
     call = Call(**{name: given.pop(name) for name in Call._fields})
-    fields = given  # those of the protocol
-    reading = call.reading()
+    check_tags(no_tags=call.no_tags, strict_tags=call.strict_tags)
+    with StatusLine(quiet=settings.quiet) as line:
+        _speak(settings, call, given, line)
+
+
+def _speak(settings: Settings, call: Call, fields: dict[str, Any], line: StatusLine) -> None:
+    """Do what the call asks for; `fields` are those of the protocol."""
+    marks = partial(call.marks, settings, line)
+    reading = call.reading(marks)
     target = call.target(reading)
     check_voice(fields["voice"], call.ref_audio, fields["ref_text"])
     fields["nfe_step"] = steps(call.quality, fields["nfe_step"])
     whole = reading or call.retry or call.dry_run or fields["fix_duration"] is not None
     text = call.text(reading, as_it_comes=target.is_stream and not whole)
+    if reading is None and isinstance(text, str) and ("[" in text or call.dry_run):
+        reading, text = _reading_of_marks(text, call, marks())
     request = call.request(text if isinstance(text, str) else "", target, fields)
-    reading = reading or _reading_of_marks(text, call)
-    with StatusLine(quiet=settings.quiet) as line:
-        performance = _Performance(settings, call, request, target, line)
-        if reading is None:
-            performance.speak(text)
-        elif call.dry_run:
-            performance.preview(reading)
-        elif call.retry:
-            fault = "--retry is for a text that is one request, without tags, pauses or cues"
-            raise click.UsageError(fault)
-        else:
-            performance.speak_parts(reading)
+    performance = _Performance(settings, call, request, target, line)
+    if reading is None:
+        performance.speak(text)
+    elif call.dry_run:
+        performance.preview(reading)
+    elif call.retry:
+        fault = "--retry is for a text that is one request, without tags, pauses or cues"
+        raise click.UsageError(fault)
+    else:
+        performance.speak_parts(reading)
 
 
-def _reading_of_marks(text: str | Pieces, call: Call) -> Reading | None:
-    """Return how to read a text with voice tags or pauses in it, None for one that is spoken as it is."""
-    if not isinstance(text, str) or not ("[" in text or call.dry_run):
-        return None
-    from f5ctl.speech.script import Reading, is_plain
+def _reading_of_marks(text: str, call: Call, marks: Marks) -> tuple[Reading | None, str]:
+    """Return how to read a text with brackets, None for one that is one request; and what that one says."""
+    from f5ctl.speech.script import Reading
 
-    return None if is_plain(text) and not call.dry_run else Reading()
+    whole = None if call.dry_run else marks.whole(text)
+    return (Reading(marks), text) if whole is None else (None, whole)
 
 
 class _Performance(NamedTuple):
@@ -209,7 +227,8 @@ class _Performance(NamedTuple):
             else:
                 from f5ctl.speech.feed import Feed
 
-                Feed(client, self.request, text, sink, line=self.line, report=self._report).speak()
+                marks = self.call.marks(self.settings, self.line)
+                Feed(client, self.request, text, marks, sink, line=self.line, report=self._report).speak()
 
     def speak_parts(self, reading: Reading) -> None:
         """Speak a text of several requests, then write its subtitles."""

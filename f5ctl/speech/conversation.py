@@ -37,6 +37,10 @@ class Part:
         self.rate_hz = chunk.sample_rate_hz
         self.came_bytes += len(chunk.data)
 
+    def precede(self, audio: bytes) -> None:
+        """Put audio before that of the request, which has none so far: a pause."""
+        self._chunks.append(audio)
+
     def take(self) -> Iterator[bytes]:
         """Yield the audio that has come, chunk by chunk, once."""
         while self._chunks:

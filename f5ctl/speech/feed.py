@@ -1,10 +1,11 @@
 """Speaking a text while it is being written: `llm ... | f5ctl say`.
 
-Standard input is cut into pieces (pieces.py), each piece is a `say` of its own, and all their audio
-goes into one sink in the order of the text. At most `IN_FLIGHT` requests are unfinished at a time;
-audio that comes before its turn waits in memory. One thread waits for everything at once, so a
-player that takes its time holds up neither the reading nor the requests. Imported only when the
-text has not ended by the time f5ctl has started.
+Standard input is cut into pieces (pieces.py), each piece, or each voice's part of it, is a `say` of its
+own, and all their audio goes into one sink in the order of the text. A tag holds until the next one, in
+whichever piece. At most `IN_FLIGHT` requests are unfinished at a time; audio that comes before its turn
+waits in memory. One thread waits for everything at once, so a player that takes its time holds up
+neither the reading nor the requests. Imported only when the text has not ended by the time f5ctl has
+started.
 """
 
 from __future__ import annotations
@@ -12,29 +13,31 @@ from __future__ import annotations
 import contextlib
 import select
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 import zmq
 
-from f5ctl.client import Client, answer, new_id
+from f5ctl.client import Client, answer
 from f5ctl.errors import BadRequestError, F5Error, OutputError
-from f5ctl.parameters import seed_after
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
+from f5ctl.receipts import silence_tag
 from f5ctl.speech.conversation import Conversation, Part
 from f5ctl.speech.inputs import STDIN, read_into
+from f5ctl.speech.marks import Marks, Pause, Words
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.pieces import Pieces
 from f5ctl.speech.sinks import ReaderGoneError, Sink
 from f5ctl.speech.texts import nothing_to_speak
+from f5ctl.speech.turns import turn
 
 IN_FLIGHT: Final = 2
 
 
 class Feed:
-    """Owns the pieces and the requests; `template` is every request but for id, text and seed.
+    """Owns the pieces and the requests; `template` is every request but for id, text, seed and a tag's voice.
 
     `report` gets the receipt of each request when its audio has been written.
     """
@@ -44,6 +47,7 @@ class Feed:
         client: Client,
         template: Say,
         pieces: Pieces,
+        marks: Marks,
         sink: Sink,
         *,
         line: StatusLine,
@@ -52,6 +56,10 @@ class Feed:
         self._talk = Conversation(client, line.report)
         self._template = template
         self._pieces = pieces
+        self._marks = marks
+        self._todo: deque[Words | Pause] = deque()  # parts of a piece that was taken
+        self._pause_samples = 0  # before what is asked for next
+        self._pauses: dict[str, int] = {}  # in samples, before the audio of a request
         self._sink = sink
         self._line = line
         self._report = report
@@ -72,6 +80,9 @@ class Feed:
                 if not self._sent:
                     raise nothing_to_speak()
                 self._line.show("playing")
+                if self._pause_samples:
+                    self._sink.add(bytes(SAMPLE_BYTES * self._pause_samples), SAMPLE_RATE_HZ)
+                    self._sink.note(silence_tag(self._pause_samples))
                 self._sink.finish()
         except F5Error as error:
             if self._sink.audio_bytes and not isinstance(error, OutputError):
@@ -88,7 +99,7 @@ class Feed:
             self._sink.add(first.take_piece(select.PIPE_BUF), first.rate_hz)  # a ready pipe surely takes it
         while (first := self._talk.first) and first.last and not first.has_audio:
             self._conclude(first)
-        return bool(self._talk) or not (self._fault or self._pieces.is_empty)
+        return bool(self._talk) or not (self._fault or (self._pieces.is_empty and not self._todo))
 
     @property
     def _reads(self) -> bool:
@@ -107,24 +118,31 @@ class Feed:
 
     def _ask(self) -> None:
         due_at = self._pieces.due_at
-        if due_at is None or due_at > time.monotonic() or not self._asks:
-            return
-        try:
-            text = self._pieces.take()
-        except BadRequestError as error:
-            self._fault = error
-            return
-        if not any(char.isalnum() for char in text):
-            return
-        seed = self._template.seed
-        if seed is not None:
-            seed = seed_after(seed, self._sent)
+        if not self._todo and self._asks and due_at is not None and due_at <= time.monotonic():
+            try:
+                self._todo.extend(self._marks.more_parts(self._pieces.take()))
+            except BadRequestError as error:
+                self._fault = error
+        while self._todo and self._asks:
+            part = self._todo.popleft()
+            if isinstance(part, Pause):
+                self._pause_samples += round(part.duration_s * SAMPLE_RATE_HZ)
+            else:
+                self._say(part)
+
+    def _say(self, words: Words) -> None:
+        part = self._talk.ask(turn(self._template, words, self._sent))
         self._sent += 1
-        self._talk.ask(replace(self._template, id=new_id(), text=text, seed=seed))
+        if self._pause_samples:
+            part.precede(bytes(SAMPLE_BYTES * self._pause_samples))
+            self._pauses[part.request.id] = self._pause_samples
+            self._pause_samples = 0
 
     def _conclude(self, part: Part) -> None:
         receipt = part.receipt()
         self._talk.drop(part)
+        if pause := self._pauses.pop(part.request.id, 0):
+            self._sink.note(silence_tag(pause))
         self._sink.note(file_tag(receipt, part.request))
         self._report(receipt)
 

@@ -1,7 +1,7 @@
 """Text that is still coming, cut into pieces that can be spoken: bytes in, pieces out.
 
 Pure: reads nothing and knows no clock; time is an argument. A piece ends where a sentence or a
-paragraph does, so a word, a number or a quotation is not torn. Short sentences are kept until more
+paragraph does, so a word, a number, a quotation or a bracket is not torn. Short sentences are kept until more
 comes or the writer pauses; whatever is complete when a piece is taken goes into that piece, so a
 slow writer is spoken sentence by sentence and a fast one in larger pieces.
 """
@@ -12,6 +12,7 @@ import codecs
 import re
 from typing import Final
 
+from f5ctl.brackets import in_bracket
 from f5ctl.protocol import MAX_TEXT_BYTES
 from f5ctl.speech.texts import not_utf8, too_long
 
@@ -20,7 +21,9 @@ SETTLE_S: Final = 0.05  # what one `printf` or a burst of tokens writes stays to
 SILENCE_S: Final = 0.3  # after this long without a word even a short sentence is spoken
 
 # A sentence: its mark, closing quotes, then white space; full-width marks need none. Or a blank line.
-_END: Final = re.compile(r"""[.!?:;…]["'”’»)\]]*(?=\s)|[。！？]["'”’」』）]*(?=[^"'”’」』）])|\n[^\S\n]*\n""")
+_END: Final = re.compile(
+    r"""[.!?:;…]["'”’»)\]]*(?:\[[^\[\]\s]{1,20}\]){0,9}(?=\s)|[。！？]["'”’」』）]*(?=[^"'”’」』）])|\n[^\S\n]*\n"""
+)
 
 
 class Pieces:
@@ -108,5 +111,6 @@ class Pieces:
 def _last_end(text: str, start: int) -> int:
     """Return where the last complete sentence ends; `start`, an earlier answer, when none came after it."""
     for match in _END.finditer(text, start):
-        start = match.end()
+        if not in_bracket(text, match.end()):
+            start = match.end()
     return start

@@ -5,34 +5,39 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
 
-from f5ctl.client import Client, new_id
+from f5ctl.brackets import has_words, without_cues
+from f5ctl.client import Client
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.extras import require
-from f5ctl.parameters import seed_after
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags
-from f5ctl.speech.marks import MAIN, Words, parse_script, pause_s
+from f5ctl.speech.marks import MAIN, Marks, Pause, Words, pause_s
+from f5ctl.speech.marks import Part as Piece
 from f5ctl.speech.sinks import Sink, write_file
 from f5ctl.speech.speaker import Part, Silence, Slot, Speech
 from f5ctl.speech.srt import Cue, format_srt, format_vtt, parse_srt, short_cues
 from f5ctl.speech.story import Story, read_story
 from f5ctl.speech.texts import nothing_to_speak
-from f5ctl.voicebox import with_private_voice
+from f5ctl.speech.turns import turn
 
+MOST_OF_A_CUE: Final = 0.5  # that pauses may take; longer ones are shortened
 SUBTITLES: Final[dict[str, Callable[[Sequence[Cue]], str]]] = {".srt": format_srt, ".vtt": format_vtt}
-_HINT: Final = r"a bracket that is none is written \["
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a text becomes several requests: with a story's voices, as cues, with pauses, with subtitles."""
+    """How a text becomes several requests: with a story's voices, as cues, with pauses, with subtitles.
 
+    `marks` knows which brackets are tags, the story's voices included.
+    """
+
+    marks: Marks
     story: Story | None = None
     is_srt: bool = False
     subtitles: str | None = None
@@ -69,57 +74,35 @@ class Reading:
         return parts
 
     def _marked(self, request: Say) -> list[Part]:
-        parts: list[Part] = []
+        pieces = self.marks.parts(request.text, paragraph_pause_s=self.paragraph_pause_s)
+        if not pieces and (whole := self.marks.whole(request.text)) and has_words(whole):
+            pieces = [Words(MAIN, whole)]  # brackets alone, of which the engine says the words
+        return list(self._numbered(request, pieces))
+
+    def _numbered(self, request: Say, pieces: Sequence[Piece]) -> Iterator[Part]:
         spoken = 0
-        for part in parse_script(request.text, paragraph_pause_s=self.paragraph_pause_s):
-            if isinstance(part, Words):
-                parts.append(Speech(self._request(request, part, spoken)))
+        for piece in pieces:
+            if isinstance(piece, Words):
+                yield Speech(self._request(request, piece, spoken))
                 spoken += 1
             else:
-                parts.append(Silence(part.duration_s))
-        return parts
+                yield Silence(piece.duration_s)
 
     def _slots(self, request: Say) -> list[Part]:
-        parts: list[Part] = []
-        for number, cue in enumerate(parse_srt(request.text)):
-            said = parse_script(cue.text)
-            if len(said) != 1 or not isinstance(said[0], Words):
-                line = f"the cue at {cue.start_s:g} s has a tag in its middle; one at its start names its voice"
-                raise BadRequestError("bad_text", line)
-            words = said[0]
-            parts.append(Slot(self._request(request, words, number), replace(cue, text=words.text)))
-        return parts
+        marks = self.marks
+        slots: list[Part] = []
+        for cue in parse_srt(request.text):
+            marks.where = f"the cue at {cue.start_s:g} s"
+            for words, own in _shared(cue, _without_cues(marks.parts(cue.text))):
+                slots.append(Slot(self._request(request, words, len(slots)), own))
+        return slots
 
     def _request(self, template: Say, words: Words, number: int) -> Say:
-        """Return the request for text number `number`, in the voice that it names."""
-        seed = None if template.seed is None else seed_after(template.seed, number)
-        request = replace(
-            template,
-            id=new_id(),
-            text=words.text,
-            seed=seed,
-            encoding="pcm",
-            stream=template.stream and number == 0,
-        )
-        own = words.voice == MAIN and (template.voice or template.ref_audio)
-        voice = self.story.voices.get(words.voice) if self.story and not own else None
-        if voice is not None:
-            speed = request.speed if voice.speed is None else voice.speed
-            return replace(
-                request,
-                voice=None,
-                ref_audio=voice.ref_audio,
-                ref_text=voice.ref_text,
-                label=words.voice,
-                speed=speed,
-            )
-        if words.voice != MAIN:
-            named = replace(request, voice=words.voice, ref_audio=None, ref_text=None, label=None)
-            return with_private_voice(named)
-        return request
+        voices = self.story.voices if self.story else None
+        return replace(turn(template, words, number, voices), stream=template.stream and number == 0)
 
     def check_voices(self, client: Client, parts: Sequence[Part]) -> None:
-        """Refuse a tag that names no voice (BadRequestError), before anything is spoken."""
+        """Refuse a voice that there is not (BadRequestError), before anything is spoken."""
         wanted = [part.request.voice for part in parts if not isinstance(part, Silence) and part.request.voice]
         if not wanted:
             return
@@ -127,11 +110,11 @@ class Reading:
         known = ", ".join(dict.fromkeys([MAIN, *(self.story.voices if self.story else ()), *served]))
         for name in wanted:
             if name not in served:
-                raise BadRequestError("unknown_voice", f"unknown voice {name!r}; known: {known} ({_HINT})")
+                raise BadRequestError("unknown_voice", f"unknown voice {name!r}; known: {known}")
 
 
 def read_options(
-    config: str | None, subtitles: str | None, paragraph_pause: str | None, *, is_srt: bool
+    marks: Marks, config: str | None, subtitles: str | None, paragraph_pause: str | None, *, is_srt: bool
 ) -> Reading:
     """Return the reading that the options ask for.
 
@@ -145,12 +128,10 @@ def read_options(
         seconds = 0.0 if paragraph_pause is None else pause_s("--paragraph-pause", paragraph_pause)
     except BadRequestError as error:
         raise click.UsageError(error.message) from None
-    return Reading(read_story(config) if config else None, is_srt, subtitles, seconds)
-
-
-def is_plain(text: str) -> bool:
-    """Return True when a text that holds a bracket is one request all the same."""
-    return parse_script(text) == [Words(MAIN, text.strip())]
+    story = read_story(config) if config else None
+    if story:
+        marks = marks.knowing(story.voices)
+    return Reading(marks, story, is_srt, subtitles, seconds)
 
 
 class Encoded:
@@ -201,3 +182,28 @@ def _with_story(template: Say, story: Story, *, remove_silence: bool | None) -> 
         remove_silence=story.remove_silence if remove_silence is None else remove_silence,
         **values,
     )
+
+
+def _without_cues(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return what is said of a subtitle, without its sound cues."""
+    said = [
+        replace(piece, text=without_cues(piece.text).strip()) if isinstance(piece, Words) else piece
+        for piece in pieces
+    ]
+    return [piece for piece in said if isinstance(piece, Pause) or has_words(piece.text)]
+
+
+def _shared(cue: Cue, pieces: Sequence[Piece]) -> Iterator[tuple[Words, Cue]]:
+    """Yield what is said in a cue and when: its time but for the pauses is shared by letters."""
+    letters = sum(len(piece.text) for piece in pieces if isinstance(piece, Words))
+    pauses_s = sum(piece.duration_s for piece in pieces if isinstance(piece, Pause))
+    length_s = cue.end_s - cue.start_s
+    fits = min(1.0, length_s * MOST_OF_A_CUE / pauses_s) if pauses_s else 1.0
+    now_s = cue.start_s
+    for piece in pieces:
+        if isinstance(piece, Pause):
+            now_s += piece.duration_s * fits
+            continue
+        end_s = now_s + (length_s - pauses_s * fits) * len(piece.text) / letters
+        yield piece, Cue(now_s, end_s, piece.text)
+        now_s = end_s

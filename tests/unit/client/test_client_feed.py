@@ -350,3 +350,69 @@ def test_the_quick_path_imports_nothing_of_it(cli: Cli) -> None:
         [sys.executable, "-c", code], env=cli.env, input=b"Hello.\n", capture_output=True, check=True
     )
     assert (done.stdout, done.stderr) == (sound("Hello."), b"[]\n")
+
+
+VOICES = {"voices": [{"name": "rms"}, {"name": "slt"}]}
+
+
+def silence(seconds: float) -> bytes:
+    return bytes(2 * round(seconds * 24_000))
+
+
+def test_a_stream_goes_on_after_a_bracket(cli: Cli, daemon: FakeDaemon) -> None:
+    """Citations, sound cues and words in brackets end no stream; a piece of a cue alone is not spoken."""
+    daemon.status = VOICES
+    pipe = Pipe(cli, "--output-raw")
+    first, cue = "It was shown before by others.[12] ", "[APPLAUSE IN THE DISTANCE.] "
+    pipe.write(first)
+    assert pipe.read(len(sound(first.strip()))) == sound(first.strip())
+    pipe.write(cue)
+    time.sleep(0.5)
+    pipe.write("She threw [Frostbolt] and [Firebolt] then.")
+    assert pipe.end() == (0, sound("She threw [Frostbolt] and [Firebolt] then."), [])
+
+
+def test_a_tag_in_a_stream(cli: Cli, daemon: FakeDaemon) -> None:
+    """A tag changes the voice from there on, a pause is silence, in whichever reads their letters come."""
+    daemon.status = VOICES
+    pipe = Pipe(cli, "--output-raw", "-v", "rms", "--seed", "5")
+    pipe.write(FIRST + " [sl")
+    assert pipe.read(len(sound(FIRST))) == sound(FIRST)
+    pipe.write(f"t] {SECOND} [pause 1.")
+    assert pipe.read(len(sound(SECOND))) == sound(SECOND)
+    pipe.write(f"5s] {THIRD} [main] {FIRST} [pause 250ms]")
+    assert pipe.end() == (0, silence(1.5) + sound(THIRD) + sound(FIRST) + silence(0.25), [])
+    asked = [(body["voice"], body["text"], body["seed"]) for body in daemon.seen if body["type"] == "say"]
+    assert asked == [("rms", FIRST, 5), ("slt", SECOND, 1005), ("slt", THIRD, 2005), ("rms", FIRST, 3005)]
+
+
+def test_a_sentence_in_a_bracket_is_not_torn(cli: Cli, daemon: FakeDaemon) -> None:
+    """A bracket with marks of its own goes into one piece; one that is never closed holds nothing back."""
+    daemon.status = VOICES
+    pipe = Pipe(cli, "--output-raw")
+    pipe.write("It is told [see p. 3. and p. ")
+    time.sleep(0.6)
+    pipe.write("4] by many. [And so it goes. ")
+    told = "It is told [see p. 3. and p. 4] by many."
+    assert pipe.read(len(sound(told))) == sound(told)
+    pipe.write("And on.\nThen it ends. ")
+    rest = "[And so it goes. And on.\nThen it ends."
+    assert pipe.read(len(sound(rest))) == sound(rest)
+    assert pipe.end()[0] == 0
+
+
+def test_a_mistyped_tag_in_a_stream(cli: Cli, daemon: FakeDaemon) -> None:
+    """It gets one warning for the whole stream and ends nothing; strict, it ends what comes after it."""
+    daemon.status = VOICES
+    for args, status in (((), 0), (("--strict-tags",), 65)):
+        pipe = Pipe(cli, "--output-raw", *args)
+        pipe.write(FIRST + " ")
+        assert pipe.read(len(sound(FIRST))) == sound(FIRST)
+        pipe.write(f"[rmss] {SECOND} ")
+        time.sleep(0.5)
+        if status == 0:
+            pipe.write(f"[rmss] {THIRD}")
+        code, out, err = pipe.end()
+        assert (code, out) == (status, b"" if status else sound(SECOND) + sound(THIRD))
+        assert len(err) == 1
+        assert ("known: main, rms, slt" if status else "did you mean [rms]?") in err[0]

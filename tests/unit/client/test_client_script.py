@@ -57,15 +57,66 @@ def test_parts_are_asked_for_together(here: Here, daemon: FakeDaemon) -> None:
     assert done.stdout == sound("One.") + sound("Two.") + sound("Three.")
 
 
-def test_an_unknown_voice_is_told_before_anything_is_spoken(
-    here: Here, daemon: FakeDaemon, tmp_path: Path
-) -> None:
-    """A tag without a voice ends with 65 and the names that there are; the file is not made."""
-    done = here.run("say", "-o", str(tmp_path / "a.wav"), "[rms] One. [town] Two.")
+def test_a_bracket_that_names_no_voice_is_text(here: Here) -> None:
+    """[town] is a word of the text, which stays one request; the daemon reads it."""
+    done = here.run("say", "--output-raw", "I saw [Frostbolt] and [a village].[12]")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == sound("I saw [Frostbolt] and [a village].[12]")
+
+
+def test_a_mistyped_tag_is_told_and_left_out(here: Here) -> None:
+    """What looks like a voice's name gets one warning with the nearest one, and is not said."""
+    done = here.run("say", "--output-raw", "[rmss] One. [slt] Two. [rmss] Three. [puase 300ms] Four.")
+    assert (done.returncode, done.stderr.decode().splitlines()) == (
+        0,
+        [
+            "f5ctl: warning: [rmss] is left out: it names no voice; did you mean [rms]?",
+            "f5ctl: warning: [puase 300ms] is left out: it is no tag; did you mean [pause 300ms]?",
+        ],
+    )
+    assert done.stdout == sound("One.") + sound("Two. Three. Four.")
+
+
+def test_a_mistyped_tag_alone_leaves_one_request(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """A text without another tag goes to the daemon as one, without the mistyped one."""
+    done = here.run("say", "-o", str(tmp_path / "a.flac"), "[Slt]: One. Two.")
+    assert (done.returncode, [(body["text"], body["encoding"]) for body in says(daemon)]) == (
+        0,
+        [("One. Two.", "flac")],
+    )
+
+
+def test_strict_tags(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """--strict-tags ends with 65 and the names that there are, before anything is spoken; no file is made."""
+    done = here.run("say", "--strict-tags", "-o", str(tmp_path / "a.wav"), "[rms] One. [town] Two.")
     assert done.returncode == 65
     assert b"unknown voice 'town'; known: main, rms, slt (a bracket that is none is written \\[)" in done.stderr
     assert says(daemon) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mark", ["[pause]", "[pause 700s]", "[Pause soon]"])
+def test_strict_tags_and_pauses(here: Here, daemon: FakeDaemon, mark: str) -> None:
+    """A pause that is none is an error with --strict-tags, else a warning."""
+    done = here.run("say", "--strict-tags", f"One. {mark} Two.")
+    assert (done.returncode, says(daemon)) == (65, [])
+    done = here.run("say", "--output-raw", f"One. {mark} Two.")
+    assert (done.returncode, done.stdout) == (0, sound("One. Two."))
+    assert f"warning: {mark} is left out: " in done.stderr.decode()
+
+
+def test_no_tags(here: Here, daemon: FakeDaemon) -> None:
+    """--no-tags leaves every bracket to the reading, also one that names a voice."""
+    text = "[slt] One. [pause 1s] Two."
+    done = here.run("say", "--no-tags", "--output-raw", text)
+    assert (done.returncode, done.stdout, [body["type"] for body in daemon.seen]) == (0, sound(text), ["say"])
+    assert "exclude each other" in here.run("say", "--no-tags", "--strict-tags", "One.").stderr.decode()
+
+
+def test_no_tag_asks_no_daemon_for_its_voices(here: Here, daemon: FakeDaemon) -> None:
+    """A text whose brackets cannot be names costs no question."""
+    assert here.run("say", "See [two words], [main](https://example.org) and [ ].").returncode == 0
+    assert [body["type"] for body in daemon.seen] == ["say"]
 
 
 def test_an_escaped_bracket_goes_to_the_daemon_as_it_is(here: Here, daemon: FakeDaemon) -> None:
@@ -181,12 +232,41 @@ def test_cues_are_fitted_to_their_slots(here: Here, daemon: FakeDaemon, tmp_path
     assert "00:00:02,500 --> 00:00:03,000\nTwo." in subtitles.read_text(encoding="utf-8")
 
 
-def test_cues_with_a_tag_in_the_middle(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
-    """One cue has one voice."""
-    (tmp_path / "a.srt").write_text("00:00:01,000 --> 00:00:02,000\nOne. [slt] Two.\n", encoding="utf-8")
-    done = here.run("say", "-f", str(tmp_path / "a.srt"), "-o", str(tmp_path / "a.wav"))
-    assert (done.returncode, daemon.seen) == (65, [])
-    assert b"the cue at 1 s has a tag in its middle" in done.stderr
+def test_a_cue_of_several_voices(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """Two voices share a cue's time by their letters, pauses taken off; nothing is an error."""
+    cue = "00:00:01,000 --> 00:00:02,000\n[rms] Oneoneone. [pause 200ms]\n[slt] Twotwotwo.\n"
+    (tmp_path / "a.srt").write_text(cue, encoding="utf-8")
+    done = here.run("say", "-f", str(tmp_path / "a.srt"), "--output-raw")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [(body["voice"], body["text"]) for body in says(daemon)] == [
+        ("rms", "Oneoneone."),
+        ("slt", "Twotwotwo."),
+    ]
+    first = silence(1.0) + sound("Oneoneone.")
+    assert done.stdout.startswith(first + silence(1.6)[len(first) :] + sound("Twotwotwo."))
+    assert len(done.stdout) == len(silence(2.0))
+
+
+def test_brackets_in_cues_are_sound_cues(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """What is to be heard is not spoken, nor is it an error; a cue of nothing else is silent."""
+    cues = [
+        "[MUSIC]",
+        "[door slams] Who [whispers] is there?",
+        "[SPEAKER_01]: It is [slt] me.",
+        "[slt] \\[so\\]",
+    ]
+    text = "\n".join(
+        f"{number}\n00:00:0{number},000 --> 00:00:0{number},900\n{cue}\n" for number, cue in enumerate(cues, 1)
+    )
+    (tmp_path / "a.srt").write_text(text, encoding="utf-8")
+    done = here.run("say", "-f", str(tmp_path / "a.srt"), "--output-raw")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [(body.get("voice"), body["text"]) for body in says(daemon)] == [
+        (None, "Who is there?"),
+        (None, "It is"),
+        ("slt", "me."),
+        ("slt", r"\[so\]"),
+    ]
 
 
 def test_subtitles_of_any_text(here: Here, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from f5ctl.batch.manifest import Defaults, Line, read_manifest
 from f5ctl.errors import BadRequestError
+from f5ctl.speech.marks import Marks, Tags
 
 
 def read(path: Path, text: str, **defaults: object) -> list[Line]:
@@ -152,3 +153,46 @@ def test_a_manifest_must_be_utf_8(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"Hello.\nGr\xfc\xdfe.\n")
     with pytest.raises(BadRequestError, match=r"is not UTF-8 \(line 2\)"):
         read_manifest(str(tmp_path / "a.txt"), None, Defaults())
+
+
+def test_brackets_in_a_line(tmp_path: Path) -> None:
+    """A tag at the beginning names the line's voice; every other bracket is text, and no error."""
+    told: list[str] = []
+    marks = Marks(Tags(served=lambda: ["rms", "slt"], warn=told.append))
+    text = "[slt]: Hello.[12]\nIt was [Frostbolt].\n[MUSIC]\n\n[rmss] Yes.\n[rmss] [main] No.\n"
+    lines = read(tmp_path / "a.txt", text, marks=marks, fields={"voice": "awb"})
+    assert [(line.voice, line.text) for line in lines] == [
+        ("slt", "Hello.[12]"),
+        ("awb", "It was [Frostbolt]."),
+        ("awb", "[MUSIC]"),
+        ("awb", "Yes."),
+        ("awb", "No."),
+    ]
+    assert told == [
+        f"line 5 of {tmp_path / 'a.txt'}: [rmss] is left out: it names no voice; did you mean [rms]?"
+    ]
+
+
+def test_a_line_has_one_voice(tmp_path: Path) -> None:
+    """A second tag, or a pause, is told with its line before anything is spoken."""
+    marks = Marks(Tags(served=lambda: ["rms", "slt"]))
+    for text in ("Hi. [slt] Ho.", "[slt] Hi. [pause 1s] Ho."):
+        with pytest.raises(BadRequestError, match=r"line 1 of .*: a tag or a pause stands in the middle"):
+            read(tmp_path / "a.txt", text, marks=marks)
+
+
+def test_a_tag_takes_the_place_of_the_line_s_voice(tmp_path: Path) -> None:
+    """What the text says about who speaks counts, as in a script."""
+    marks = Marks(Tags(served=lambda: ["rms", "slt"]))
+    record = {"text": "[slt] Hello.", "ref_audio": "none.wav", "ref_text": "I am."}
+    (line,) = read(tmp_path / "a.jsonl", json.dumps(record), marks=marks)
+    assert (line.voice, line.ref_audio, line.ref_text) == ("slt", None, None)
+
+
+def test_strict_and_no_tags(tmp_path: Path) -> None:
+    """Strict tags make an unknown one an error with its line; without tags even a voice's name is text."""
+    served = ["rms", "slt"]
+    with pytest.raises(BadRequestError, match=r"line 1 of .*: unknown voice 'town'; known: main, rms, slt"):
+        read(tmp_path / "a.txt", "[town] Hi.", marks=Marks(Tags(served=lambda: served, treatment="strict")))
+    (line,) = read(tmp_path / "a.txt", "[slt] Hi. [rms] Ho.", marks=Marks(Tags(treatment="none")))
+    assert (line.voice, line.text) == (None, "[slt] Hi. [rms] Ho.")
