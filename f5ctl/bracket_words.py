@@ -33,7 +33,7 @@ NOTES: Final = frozenset(
         "edit source",
         "failed verification",
         "dead link",
-        "n.b.",
+        "n.b",
         "carece de fontes",
         "carece de fontes?",
         "quando?",
@@ -54,21 +54,25 @@ LABELS: Final = _set(
 # Words that name a sound or a manner of speaking.
 SOUNDS: Final = _set(
     """
-    applause applauding applauds bark barking barks beep beeping beeps booing breath breathes breathing
-    buzzing chatter cheering cheers chime chimes chirping chuckle chuckles chuckling clapping claps
-    clattering clicking cough coughing coughs creaking creaks crosstalk crying echoing exhales explosion
-    footsteps gasp gasping gasps giggle giggles giggling groan groaning groans grunt grunting grunts gunfire
-    gunshot gunshots howling hums humming inaudible indistinct inhales knocking knocks laugh laughing laughs
-    laughter moaning moans mumbling mumbles murmuring music muttering mutters noise panting ringing rings
-    roaring roars screaming screams screeching sigh sighing sighs silence siren sirens sizzling slams
-    slamming sneeze sneezes sniff sniffling sniffs snores snoring sobbing sobs splashing static stuttering
-    throat thud thunder ticking unintelligible wailing whimpering whimpers whisper whispering whispers
-    whistles whistling yawn yawning yawns yelling aplauso aplausos bate batem batidas bipe choram choro
-    chorando explosão gargalhada gargalhadas gemidos gritam grito gritos gritando inaudível inaudivel
-    ininteligível latidos latindo murmura murmúrios música musica ofegante passos ri rindo risada risadas
-    riso risos ruído ruídos ronca silêncio silencio sirene sirenes soluça soluços soluçando suspira
-    suspirando suspiro suspiros sussurra sussurrando sussurros tiro tiros toca tosse tossindo trovão trovões
-    vaias zumbido
+    applauding applauds applause bang bark barking barks beep beeping beeps birdsong blares blaring booing
+    breath breathes breathing buzzing cackles chanting chants chatter cheering cheers chime chimes chirping
+    chuckle chuckles chuckling clapping claps clattering clicking cough coughing coughs crash creaking
+    creaks crosstalk crying doorbell drumroll echoing exhales explosion footsteps gasp gasping gasps giggle
+    giggles giggling groan groaning groans growl growling growls grunt grunting grunts gulp gulps gunfire
+    gunshot gunshots heartbeat hiccup hiccups honking honks howling humming hums inaudible indistinct
+    inhales knocking knocks laugh laughing laughs laughter meowing meows moaning moans muffled mumbles
+    mumbling murmuring music muttering mutters noise panting ringing rings roaring roars rumbles rumbling
+    rustling scoffs screaming screams screech screeching shout shouting shouts sigh sighing sighs silence
+    singing sings siren sirens sizzling slamming slams snarling snarls sneeze sneezes snickers sniff
+    sniffles sniffling sniffs snores snoring sobbing sobs splashing static stuttering throat thud thuds
+    thump thumping thunder ticking unclear unintelligible vocalizing wailing weeping weeps whimpering
+    whimpers whisper whispering whispers whistles whistling whoosh yawn yawning yawns yelling
+    aplauso aplausos barulho barulhos bate batem batidas bipe buzina buzinas campainha canta cantando choram
+    chorando choro estrondo explosão gargalhada gargalhadas gemidos gritam gritando grito gritos inaudivel
+    inaudível ininteligível latidos latindo miados murmura murmúrios musica música ofegante palmas passos
+    pigarreia pigarro ri rindo risada risadas riso risos ronca rosnado rosnados ruído ruídos silencio
+    silêncio sirene sirenes soluça soluçando soluços suspira suspirando suspiro suspiros sussurra
+    sussurrando sussurros tiro tiros toca tosse tossindo trovão trovões vaias zumbido
     """
 )
 # A phrase that begins so goes on with what the writer says, and not with what is to be heard.

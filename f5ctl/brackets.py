@@ -183,7 +183,8 @@ def _is_address(target: str | None) -> bool:
 def _is_note(bare: str) -> bool:
     if len(bare) > _MOST_NOTE_CHARS:
         return False
-    known = bare.casefold() in NOTES or _NOTED.fullmatch(bare.casefold()) or "et al" in bare
+    plain = bare.casefold().rstrip("!.")
+    known = plain in NOTES or _NOTED.fullmatch(plain) or "et al" in plain
     return bool(
         known or bare.startswith(("^", "@", "-@")) or _CITATION.fullmatch(bare) or _CLOCK.fullmatch(bare)
     )

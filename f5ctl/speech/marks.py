@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from f5ctl import brackets
@@ -233,7 +234,9 @@ class Marks:
         wanted = content.strip(" \t:").casefold()
         if not any(char.isalpha() for char in wanted):
             return None
-        return _nearest(wanted, self._names()) or ("pause" if sorted(wanted) == sorted("pause") else None)
+        return _nearest(wanted, tuple(self._names())) or (
+            "pause" if sorted(wanted) == sorted("pause") else None
+        )
 
 
 def pause_s(where: str, value: str) -> float:
@@ -254,7 +257,7 @@ def _means_pause(word: str, value: str, *, begins: bool) -> bool:
     """
     time = _TIME.fullmatch(value)
     if word.casefold() != "pause":  # puase 300ms, but not page 3
-        return time is not None and time[1] != "" and _nearest(word.casefold(), ["pause"]) is not None
+        return time is not None and time[1] != "" and _nearest(word.casefold(), ("pause",)) is not None
     if not value:
         return begins or word != "Pause"
     return time is not None or (begins and " " not in value)
@@ -268,7 +271,8 @@ def _plain_time(value: str) -> str:
     return plain
 
 
-def _nearest(wanted: str, names: Iterable[str]) -> str | None:
+@lru_cache(maxsize=256)
+def _nearest(wanted: str, names: tuple[str, ...]) -> str | None:
     """Return the name that `wanted` is in other cases, in another order of letters, or nearly."""
     from difflib import get_close_matches
 

@@ -25,6 +25,7 @@ def test_notes_are_left_out() -> None:
             ("Shown in [7–9, p. 34].", "Shown in."),
             ("It is old.[3]Next it fell.", "It is old. Next it fell."),
             ("He wrote that they was [sic] late.", "He wrote that they was late."),
+            ("It is [Sic!] so.", "It is so."),
             ("The best one[citation needed] of all.", "The best one of all."),
             ("É o maior.[carece de fontes?] Sim.[nota 1]", "É o maior. Sim."),
             ("A hotel.[a] A tower[b] is near.", "A hotel. A tower is near."),
