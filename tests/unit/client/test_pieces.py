@@ -58,7 +58,10 @@ def test_a_sentence_beyond_the_limit() -> None:
 
 
 @given(
-    sentences=st.lists(st.sampled_from(["Oh.", LONG, "Grüße!", "Was?", "第二句。", "no end"]), max_size=12),
+    sentences=st.lists(
+        st.sampled_from(["Oh.", LONG, "Grüße!", "Was?", "第二句。", "no end", "So [it is. no. p. 3] was.[7]"]),
+        max_size=12,
+    ),
     sizes=st.lists(st.integers(1, 40), min_size=1),
     taken=st.sets(st.integers(0, 40)),
 )
@@ -76,4 +79,5 @@ def test_nothing_is_lost_or_said_twice(sentences: list[str], sizes: list[int], t
     said.append(pieces.take())
     assert "".join(said).replace(" ", "") == "".join(sentences).replace(" ", "")
     assert all(piece == "" or not piece.endswith("no") for piece in said)
+    assert all(piece.count("[") == piece.count("]") for piece in said)
     assert pieces.is_empty
