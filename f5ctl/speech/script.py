@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.brackets import has_words, without_cues
+from f5ctl.brackets import has_words
 from f5ctl.client import Client
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.extras import require
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import MAX_TAG_BYTES, join_tags
-from f5ctl.speech.marks import MAIN, Marks, Pause, Words, pause_s
+from f5ctl.speech.cue_turns import cue_turns
+from f5ctl.speech.marks import MAIN, Marks, Words, pause_s
 from f5ctl.speech.marks import Part as Piece
 from f5ctl.speech.sinks import Sink, write_file
 from f5ctl.speech.speaker import Part, Silence, Slot, Speech
@@ -26,7 +27,6 @@ from f5ctl.speech.story import Story, read_story
 from f5ctl.speech.texts import nothing_to_speak
 from f5ctl.speech.turns import turn
 
-MOST_OF_A_CUE: Final = 0.5  # that pauses may take; longer ones are shortened
 SUBTITLES: Final[dict[str, Callable[[Sequence[Cue]], str]]] = {".srt": format_srt, ".vtt": format_vtt}
 
 
@@ -89,11 +89,9 @@ class Reading:
                 yield Silence(piece.duration_s)
 
     def _slots(self, request: Say) -> list[Part]:
-        marks = self.marks
         slots: list[Part] = []
         for cue in parse_srt(request.text):
-            marks.where = f"the cue at {cue.start_s:g} s"
-            for words, own in _shared(cue, _without_cues(marks.parts(cue.text))):
+            for words, own in cue_turns(self.marks, cue):
                 slots.append(Slot(self._request(request, words, len(slots)), own))
         return slots
 
@@ -182,28 +180,3 @@ def _with_story(template: Say, story: Story, *, remove_silence: bool | None) -> 
         remove_silence=story.remove_silence if remove_silence is None else remove_silence,
         **values,
     )
-
-
-def _without_cues(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return what is said of a subtitle, without its sound cues."""
-    said = [
-        replace(piece, text=without_cues(piece.text).strip()) if isinstance(piece, Words) else piece
-        for piece in pieces
-    ]
-    return [piece for piece in said if isinstance(piece, Pause) or has_words(piece.text)]
-
-
-def _shared(cue: Cue, pieces: Sequence[Piece]) -> Iterator[tuple[Words, Cue]]:
-    """Yield what is said in a cue and when: its time but for the pauses is shared by letters."""
-    letters = sum(len(piece.text) for piece in pieces if isinstance(piece, Words))
-    pauses_s = sum(piece.duration_s for piece in pieces if isinstance(piece, Pause))
-    length_s = cue.end_s - cue.start_s
-    fits = min(1.0, length_s * MOST_OF_A_CUE / pauses_s) if pauses_s else 1.0
-    now_s = cue.start_s
-    for piece in pieces:
-        if isinstance(piece, Pause):
-            now_s += piece.duration_s * fits
-            continue
-        end_s = now_s + (length_s - pauses_s * fits) * len(piece.text) / letters
-        yield piece, Cue(now_s, end_s, piece.text)
-        now_s = end_s
