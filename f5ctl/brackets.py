@@ -45,7 +45,9 @@ _DEFINITION: Final = re.compile(
     r"""(?:["'(][^\n]{0,300}["')][ \t]*)?$""",
     re.MULTILINE | re.IGNORECASE,
 )
-_SOURCE: Final = re.compile(r"【[^【】\n]{0,60}†[^【】\n]{0,60}】")  # how chat models cite what they have read
+_SOURCE: Final = re.compile(
+    r"【(?:\d{1,3}|[^【】\n]{0,60}†[^【】\n]{0,60})】"
+)  # how chat models cite what they have read
 
 _NUMBER: Final = r"\d{1,3}[a-f]?"
 _CITATION: Final = re.compile(rf"{_NUMBER}(?:\s?[,;–—-]\s?{_NUMBER})*(?:,?\s?pp?\.\s?\d[\d\s,–-]*)?")
@@ -161,7 +163,7 @@ def _words(match: re.Match[str], content: str) -> str:
         return _GONE
     if _is_sound(bare, begins=begins_sentence(match.string, match.start())):
         return _GONE
-    return _spaced(match, content.strip())
+    return _spaced(match, content.strip().lstrip("!"))  # [!NOTE], as some Markdown has it
 
 
 def _cue(match: re.Match[str], content: str) -> str:

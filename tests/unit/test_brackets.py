@@ -32,7 +32,7 @@ def test_notes_are_left_out() -> None:
             ("A note[^1] here.\n\n[^1]: It says so.", "A note here.\n\nIt says so."),
             ("It holds [@smith2004; @jones] (see [12]).", "It holds (see)."),
             ("He left ([12]) and [Smith et al., 2020] stayed.", "He left and stayed."),
-            ("It is so【4:0†source】 today.", "It is so today."),
+            ("It is so【4:0†source】 today【2】.", "It is so today."),
             ('"Quote."[4] Then', '"Quote." Then'),
         ]
     )
@@ -62,6 +62,7 @@ def test_the_label_of_a_line_is_read_though_in_capitals() -> None:
         [
             ("[WARN] The disk is nearly full.", "WARN The disk is nearly full."),
             ("[TODO] Call Ann. [OK]", "TODO Call Ann. OK"),
+            ("> [!NOTE]\n> It is so.", "> NOTE\n> It is so."),
             ("[ERROR 404] It is gone.", "ERROR 404 It is gone."),
             ("Press [ESC] to leave.", "Press ESC to leave."),
         ]
