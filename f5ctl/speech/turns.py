@@ -23,19 +23,19 @@ def turn(template: Say, words: Words, number: int, voices: Mapping[str, StoryVoi
     """
     seed = None if template.seed is None else seed_after(template.seed, number)
     request = replace(template, id=new_id(), text=words.text, seed=seed, encoding="pcm")
-    own = words.voice == MAIN and (template.voice or template.ref_audio)
-    voice = voices.get(words.voice) if voices and not own else None
+    if words.voice == MAIN and (template.voice or template.ref_audio):
+        return request
+    return in_voice(request, words.voice, voices)
+
+
+def in_voice(request: Say, name: str, voices: Mapping[str, StoryVoice] | None = None) -> Say:
+    """Return `request` in the voice of that name: a story's, the user's own, or one that the daemon serves."""
+    voice = voices.get(name) if voices else None
     if voice is not None:
         speed = request.speed if voice.speed is None else voice.speed
         return replace(
-            request,
-            voice=None,
-            ref_audio=voice.ref_audio,
-            ref_text=voice.ref_text,
-            label=words.voice,
-            speed=speed,
+            request, voice=None, ref_audio=voice.ref_audio, ref_text=voice.ref_text, label=name, speed=speed
         )
-    if words.voice != MAIN:
-        named = replace(request, voice=words.voice, ref_audio=None, ref_text=None, label=None)
-        return with_private_voice(named)
-    return request
+    if name == MAIN:
+        return request
+    return with_private_voice(replace(request, voice=name, ref_audio=None, ref_text=None, label=None))
