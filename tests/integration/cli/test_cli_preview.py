@@ -75,7 +75,7 @@ def test_a_script_is_shown_as_it_will_be_heard(cli: Cli) -> None:
 
 def test_what_cannot_be_spoken_cannot_be_planned(cli: Cli) -> None:
     """The same errors as without --dry-run."""
-    done = cli.run("say", "--dry-run", "[nobody] Hello.")
+    done = cli.run("say", "--dry-run", "--strict-tags", "[nobody] Hello.")
     assert (done.returncode, done.stdout) == (65, b"")
     assert b"unknown voice 'nobody'" in done.stderr
     assert cli.run("say", "--dry-run", "...").returncode == 65
