@@ -44,6 +44,8 @@ def run(args: Sequence[str]) -> int:
         return _fail(error.message + hint, error.exit_status)
     except ReaderGoneError:
         die_of(signal.SIGPIPE)  # quietly, as cat does
+    except UnicodeEncodeError as error:  # bytes of the command line that mean no character
+        return _fail(f"{error.object!r:.80} holds half a character, or bytes that are not UTF-8", 65)
     except OSError as error:  # the help page into a full disk
         return _fail(str(error), 74)
     except Exception as error:

@@ -77,6 +77,8 @@ class Rule:
         if self.bound:
             told = f"{value:g}" if isinstance(value, float) else shown(value)
             return None if self.bound.admits(value) else f"{told}; the limit is {self.bound}"
+        if isinstance(value, str) and not is_utf8(value):
+            return f"{shown(value)}; it holds half a character, or bytes that are not UTF-8"
         if self.most_bytes:
             size = len(value if isinstance(value, bytes) else value.encode(errors="replace"))
             if not 0 < size <= self.most_bytes:
@@ -97,6 +99,15 @@ class Rule:
         if self.kind in (int, float) and isinstance(value, bool):
             return False
         return isinstance(value, int | float if self.kind is float else self.kind)
+
+
+def is_utf8(text: str) -> bool:
+    """Return True unless a text holds half a character, or a byte of a command line that was not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown(value: Any) -> str:

@@ -70,7 +70,7 @@ def _answers(process: subprocess.Popen[bytes], request: dict[str, Any]) -> Itera
     if process.stdin is None or process.stdout is None:
         return
     try:
-        process.stdin.write(msgpack.packb(request))
+        process.stdin.write(msgpack.packb(request, unicode_errors="surrogateescape"))  # names of files
         process.stdin.flush()  # and stays open: its end tells the helper that nobody waits any more
     except BrokenPipeError:
         pass  # it ended before it read; its status tells

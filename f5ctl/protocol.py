@@ -231,12 +231,20 @@ _TYPE_NAMES: Final = {cls: name for table in (REQUEST_TYPES, REPLY_TYPES) for na
 
 
 def encode(message: Request | Reply) -> bytes:
-    """Return the one frame that carries `message`; fields that are None are left out."""
+    """Return the one frame that carries `message`; fields that are None are left out.
+
+    Raises:
+        BadRequestError: `bad_message` when a text in it is none that UTF-8 can hold.
+    """
     cls = type(message)
     body: dict[str, Any] = {"v": PROTOCOL_VERSION, "type": _TYPE_NAMES[cls]}
     values = ((field.name, getattr(message, field.name)) for field in fields(cls))
     body.update((name, value) for name, value in values if value is not None)
-    packed: bytes = msgpack.packb(body, use_bin_type=True)
+    try:
+        packed: bytes = msgpack.packb(body, use_bin_type=True)
+    except UnicodeEncodeError as error:
+        line = f"{error.object!r:.80} holds half a character, or bytes that are not UTF-8"
+        raise BadRequestError("bad_message", line) from None
     return packed
 
 

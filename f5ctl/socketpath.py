@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from f5ctl.bounds import is_utf8
 from f5ctl.errors import ConfigError
 from f5ctl.places import runtime_folder
 
@@ -44,8 +45,10 @@ def check_socket_path(path: str) -> str:
     """Return `path` when a Unix socket can have that name.
 
     Raises:
-        ConfigError: the path is longer than the kernel allows.
+        ConfigError: the path is longer than the kernel allows, or not UTF-8.
     """
+    if not is_utf8(path):
+        raise ConfigError(f"socket path is {path!r}; it holds bytes that are not UTF-8 (use another one)")
     size = len(os.fsencode(path))
     if size > MAX_SOCKET_PATH_BYTES:
         raise ConfigError(

@@ -52,6 +52,7 @@ SHARED = tuple(
         "voicebox",
         "durations",
         "brackets",
+        "sentences",
         "extras",
     )
 )

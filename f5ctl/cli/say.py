@@ -42,6 +42,7 @@ class Call(NamedTuple):
     words: tuple[str, ...]
     file: str | None
     config: str | None
+    markdown: bool | None
     paragraph_pause: str | None
     subtitles: str | None
     output: str | None
@@ -86,7 +87,7 @@ class Call(NamedTuple):
     def text(self, reading: Reading | None, *, as_it_comes: bool) -> str | Pieces:
         """Return the text, or the beginning of one that is still being written."""
         own = reading.text if reading and not (self.words or self.file) else None
-        return own or read_text(self.words, self.file, as_it_comes=as_it_comes)
+        return own or read_text(self.words, self.file, as_it_comes=as_it_comes, markdown=self.markdown)
 
     def request(self, text: str, target: Output, fields: dict[str, Any]) -> Say:
         """Return the request, with the recording of its voice if that is one of the user's own."""
@@ -116,6 +117,13 @@ class Call(NamedTuple):
 @click.argument("words", metavar="[TEXT]...", nargs=-1)
 @option(
     "-f", "--file", metavar="FILE", section="Text", help="Read the text, or .srt cues, from FILE (- is stdin)."
+)
+@option(
+    "--markdown/--no-markdown",
+    default=None,
+    section="Text",
+    rare=True,
+    help="Read Markdown's marks, as in a .md FILE.",
 )
 @option("-c", "--config", metavar="FILE", section="Text", help="Speak a story of f5-tts: a TOML file.")
 @option(
@@ -185,7 +193,7 @@ def _speak(settings: Settings, call: Call, fields: dict[str, Any], line: StatusL
     if reading is None and isinstance(text, str) and ("[" in text or call.dry_run):
         reading, text = _reading_of_marks(text, call, marks())
     request = call.request(text if isinstance(text, str) else "", target, fields)
-    performance = _Performance(settings, call, request, target, line)
+    performance = _Performance(settings, call, request, target, line, set())
     if reading is None:
         performance.speak(text)
     elif call.dry_run:
@@ -213,6 +221,7 @@ class _Performance(NamedTuple):
     request: Say
     target: Output
     line: StatusLine
+    told: set[str]  # warnings that were printed
 
     def speak(self, text: str | Pieces) -> None:
         """Speak a text that is one request, or one that is still being written."""
@@ -284,5 +293,8 @@ class _Performance(NamedTuple):
             emit_json(receipt, to_stderr=self.target.is_stdout)
 
     def _warn(self, text: str) -> None:
-        self.line.clear()
-        warn(text, quiet=self.settings.quiet)
+        """Print a warning, once: many requests of one call would say the same."""
+        if text not in self.told:
+            self.told.add(text)
+            self.line.clear()
+            warn(text, quiet=self.settings.quiet)

@@ -15,14 +15,20 @@ from f5ctl.protocol import MAX_REF_AUDIO_BYTES, MAX_TEXT_BYTES
 from f5ctl.speech.texts import checked_text, unreadable
 
 if TYPE_CHECKING:
+    from f5ctl.speech.markdown import Markdown
     from f5ctl.speech.pieces import Pieces
 
 STDIN: Final = 0
 READ_BYTES: Final = 65_536
+MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
 
 
-def read_text(words: tuple[str, ...], file: str | None, *, as_it_comes: bool = False) -> str | Pieces:
+def read_text(
+    words: tuple[str, ...], file: str | None, *, as_it_comes: bool = False, markdown: bool | None = None
+) -> str | Pieces:
     """Return the text to speak; with `as_it_comes`, text on stdin that has a beginning but no end yet.
+
+    With `markdown` its marks are read; None leaves that to the file's suffix.
 
     Raises:
         click.UsageError: there is none, or it comes from two places.
@@ -35,35 +41,46 @@ def read_text(words: tuple[str, ...], file: str | None, *, as_it_comes: bool = F
             raise click.UsageError("- (the text on stdin) stands alone")
         file = "-"
     elif words:
-        return checked_text(os.fsencode(" ".join(words)))
+        return _whole(os.fsencode(" ".join(words)), markdown=bool(markdown))
     if file is None:
         if sys.stdin is None or sys.stdin.isatty():
             raise click.UsageError("no text; give it as an argument, with -f FILE or on stdin")
         file = "-"
+    if markdown is None:
+        markdown = file.lower().endswith(MARKDOWN)
     if file == "-" and as_it_comes:
-        return _read_stdin()
-    return checked_text(read_start(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"))
+        return _read_stdin(markdown=markdown)
+    return _whole(read_start(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"), markdown=markdown)
 
 
-def _read_stdin() -> str | Pieces:
+def _whole(data: bytes, *, markdown: bool) -> str:
+    text = checked_text(data)
+    if not markdown:
+        return text
+    from f5ctl.speech.markdown import plain
+
+    return checked_text(plain(text).encode())
+
+
+def _read_stdin(*, markdown: bool) -> str | Pieces:
     """Read what is there; whoever has not finished writing by now is listened to sentence by sentence."""
     data = b""
     try:
         while len(data) <= MAX_TEXT_BYTES and select.select([STDIN], [], [], 0)[0]:
             new = os.read(STDIN, MAX_TEXT_BYTES + 1)
             if not new:
-                return checked_text(data)
+                return _whole(data, markdown=markdown)
             data += new
     except OSError as error:
         raise unreadable("standard input", error, "bad_text") from None
-    return _listen(data)
+    return _listen(data, markdown=markdown)
 
 
-def _listen(data: bytes) -> str | Pieces:
+def _listen(data: bytes, *, markdown: bool) -> str | Pieces:
     """Read on from `data`; return the whole text if it ends before a piece of it is due."""
     from f5ctl.speech.pieces import Pieces
 
-    pieces = Pieces()
+    pieces = Pieces(_markdown() if markdown else None)
     if data:
         pieces.add(data, time.monotonic())
     while True:
@@ -74,6 +91,12 @@ def _listen(data: bytes) -> str | Pieces:
             read_into(pieces)
             if pieces.ended:
                 return checked_text(b"" if pieces.is_empty else pieces.take().encode())
+
+
+def _markdown() -> Markdown:
+    from f5ctl.speech.markdown import Markdown
+
+    return Markdown()
 
 
 def read_into(pieces: Pieces) -> None:

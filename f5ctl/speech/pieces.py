@@ -3,39 +3,47 @@
 Pure: reads nothing and knows no clock; time is an argument. A piece ends where a sentence or a
 paragraph does, so a word, a number, a quotation or a bracket is not torn. Short sentences are kept until more
 comes or the writer pauses; whatever is complete when a piece is taken goes into that piece, so a
-slow writer is spoken sentence by sentence and a fast one in larger pieces.
+slow writer is spoken sentence by sentence and a fast one in larger pieces. Which marks end a sentence
+is for f5ctl/sentences.py to say; a point that may end one waits for the next word, but not for ever.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from f5ctl.brackets import in_bracket
 from f5ctl.protocol import MAX_TEXT_BYTES
+from f5ctl.sentences import is_end
 from f5ctl.speech.texts import not_utf8, too_long
+
+if TYPE_CHECKING:
+    from f5ctl.speech.markdown import Markdown
 
 MIN_PIECE_CHARS: Final = 20
 SETTLE_S: Final = 0.05  # what one `printf` or a burst of tokens writes stays together
 SILENCE_S: Final = 0.3  # after this long without a word even a short sentence is spoken
+DOUBT_S: Final = 1.0  # after this long without a word a point that may end a sentence ends one
 
 # A sentence: its mark, closing quotes, then white space; full-width marks need none. Or a blank line.
 _END: Final = re.compile(
     r"""[.!?:;…]["'”’»)\]]*(?:\[[^\[\]\s]{1,20}\]){0,9}(?=\s)|[。！？]["'”’」』）]*(?=[^"'”’」』）])|\n[^\S\n]*\n"""
 )
+_MARK_CHARS: Final = 64  # a mark with its quotes, or a blank line, is looked for again over so many characters
 
 
 class Pieces:
-    """Owns what was read and not yet taken. `ended` is True after the last byte."""
+    """Owns what was read and not yet taken. `ended` is True after the last byte; `markdown` reads its marks."""
 
-    def __init__(self) -> None:
+    def __init__(self, markdown: Markdown | None = None) -> None:
         self.ended = False
+        self._markdown = markdown
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
         self._size_bytes = 0
         self._seen_bytes = 0
-        self._end = 0  # where the last complete sentence ends
+        self._ends = _Ends()
         self._heard_at = 0.0
         self._ready_at: float | None = None  # since when there is a piece of decent length
 
@@ -52,6 +60,8 @@ class Pieces:
             raise not_utf8(self._seen_bytes - held + error.start) from None
         self.ended = not data
         self._seen_bytes += len(data)
+        if self._markdown:
+            new = self._markdown.add(new, final=self.ended)
         self._size_bytes += len(new.encode())
         self._text += new
         self._heard_at = now
@@ -75,7 +85,9 @@ class Pieces:
             return None
         if self.ended or self.is_full:
             return self._heard_at
-        silent_at = self._heard_at + SILENCE_S if self._end else None
+        silent_at = None
+        if self._ends.last:
+            silent_at = self._heard_at + (SILENCE_S if self._ends.sure else DOUBT_S)
         if self._ready_at is None or silent_at is None:
             return silent_at
         return min(self._ready_at + SETTLE_S, silent_at)
@@ -89,28 +101,52 @@ class Pieces:
         end = self._complete()
         piece, self._text = self._text[:end], self._text[end:]
         self._size_bytes -= len(piece.encode())
-        self._end, self._ready_at = 0, None
+        self._ends, self._ready_at = _Ends(), None
         self._look_for_end(self._heard_at)
         return piece.removeprefix("\ufeff").strip()
 
     def _complete(self) -> int:
         """Return where the piece ends that may be taken."""
         if not self.is_full:
-            return len(self._text) if self.ended else self._end
-        end = _last_end(self._text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore"), 0)
-        if not end:
+            return len(self._text) if self.ended else self._ends.last
+        ends = _Ends()
+        ends.look(self._text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore"))
+        if not ends.last:
             raise too_long()
-        return end
+        return ends.last
 
     def _look_for_end(self, now: float) -> None:
-        self._end = _last_end(self._text, self._end)
-        if self._ready_at is None and len(self._text[: self._end].strip()) >= MIN_PIECE_CHARS:
+        self._ends.look(self._text)
+        if self._ready_at is None and len(self._text[: self._ends.sure].strip()) >= MIN_PIECE_CHARS:
             self._ready_at = now
 
 
-def _last_end(text: str, start: int) -> int:
-    """Return where the last complete sentence ends; `start`, an earlier answer, when none came after it."""
-    for match in _END.finditer(text, start):
-        if not in_bracket(text, match.end()):
-            start = match.end()
-    return start
+class _Ends:
+    """Where the last sentence of a growing text ends for `sure`, and where it may end; 0 is nowhere."""
+
+    def __init__(self) -> None:
+        self.sure = 0
+        self._maybe = 0
+        self._seen = 0  # what comes before is decided
+
+    @property
+    def last(self) -> int:
+        """The best end that there is."""
+        return self.sure or self._maybe
+
+    def look(self, text: str) -> None:
+        """Look on in a text that begins as the last one did."""
+        self._maybe = 0
+        held = len(text)  # where an end stands that is in a bracket, or in one that may still be closed
+        for match in _END.finditer(text, self._seen):
+            if in_bracket(text, match.end()):
+                held = min(held, match.start())
+                continue
+            ends = match[0].isspace() or is_end(text, match.start(), more=True)
+            if ends is None:  # nothing but the next word can come after it
+                self._maybe = match.end()
+                return
+            self._seen, held = match.end(), len(text)
+            if ends:
+                self.sure = match.end()
+        self._seen = max(self._seen, min(held, len(text) - _MARK_CHARS))

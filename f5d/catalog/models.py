@@ -124,6 +124,7 @@ def _starter() -> ModelSpec:
         nfe_step=7,  # as well understood as with 16 (starter/README.md), in less than half the time
         frames_per_byte=6,  # it was trained at 5 to 7, and is clearest in the middle
         language="en",
+        clones=False,
     )
 
 

@@ -122,7 +122,7 @@ class ModelSpec:
     `short_text_extra_s` is how much longer texts under ten bytes take, at most; `nfe_step` is
     the default number of ODE steps. `frames_per_byte` is the number of mel frames per byte of text
     that references are re-timed to, for a model that speaks at one tempo. `language` is the one that
-    numbers are read out in by default.
+    numbers are read out in by default. `clones` is False for a model that has voices of its own.
     """
 
     name: str
@@ -137,6 +137,7 @@ class ModelSpec:
     nfe_step: int = 32
     frames_per_byte: int | None = None
     language: str = "none"
+    clones: bool = True
 
 
 def read_architecture(path: Path) -> Architecture:

@@ -37,6 +37,9 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
     def encode(self, tokens: Sequence[str]) -> list[int]:
         """Return one id a token, 0 for an unknown one."""
         return [self._ids.get(token, 0) for token in tokens]

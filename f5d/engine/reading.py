@@ -12,6 +12,7 @@ from functools import cache
 from re import Match
 from typing import Final
 
+from f5ctl.sentences import is_end
 from f5d.engine.languages import ENGLISH, LANGUAGES, PORTUGUESE, Language
 
 _DIGITS_READ_ONE_BY_ONE: Final = 13  # from here on a number is a code, not an amount
@@ -82,7 +83,9 @@ class _Reader:
         return text
 
     def _abbreviation(self, match: Match[str]) -> str:
-        return self._language.abbreviations[match[0]]
+        said = self._language.abbreviations[match[0]]
+        ends = match[0].endswith(".") and is_end(match.string, match.end() - 1)
+        return f"{said}." if ends else said
 
     def _numero(self, _match: Match[str]) -> str:
         return self._language.numero[1]

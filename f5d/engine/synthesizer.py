@@ -19,6 +19,7 @@ from f5ctl.errors import BadRequestError
 from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
 from f5d.catalog.voices import Reference
 from f5d.engine import audio, text
+from f5d.engine.folding import Folding
 from f5d.engine.reading import read_out
 from f5d.engine.scheduler import Scheduler
 from f5d.engine.transcriber import Transcriber
@@ -32,6 +33,12 @@ GPU_BUDGET_FRAMES: Final = 16_384
 CPU_BUDGET_FRAMES: Final = 512  # a core; more rows at once would only make each of them later
 MAX_SEGMENT_FRAMES: Final = 4_096  # 43.7 s with the reference, where upstream's CFM.sample cuts off
 MAX_JOB_S: Final = 7_200.0
+
+_MOST_LISTED: Final = 20
+_CLONES_NOT: Final = (
+    "model {} does not clone voices: a recording only shifts its pitch and brightness;"
+    " `f5ctl models list` names the models that clone"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,7 @@ class Synthesizer:
         self._transcriber = transcriber
         self._pronunciation = pronunciation or {}
         self._references: OrderedDict[str, PreparedReference] = OrderedDict()
+        self._folding = Folding(model.vocabulary.__contains__)
 
     @property
     def spec(self) -> ModelSpec:
@@ -118,13 +126,16 @@ class Synthesizer:
         Raises:
             BadRequestError: the text or the recording cannot be used.
         """
-        job_text = self._read_out(job_text, parameters.language)
+        accents: dict[str, str] = {}
+        job_text = self._read_out(job_text, parameters.language, accents)
         prepared = self._prepare(reference, parameters.target_rms, parameters.language)
         spec = self._model.spec
         max_bytes = text.max_segment_bytes(prepared.text, prepared.duration_s, parameters.speed)
         if spec.max_segment_bytes is not None:
             max_bytes = min(max_bytes, spec.max_segment_bytes)
         pieces = text.split_segments(job_text, max_bytes, short_start=parameters.stream)
+        if not pieces:
+            raise BadRequestError("bad_text", "text has no letter or digit; there is nothing to speak")
         frames = self._segment_frames(pieces, prepared, parameters)
         _check_length(frames, prepared)
         vocabulary = self._model.vocabulary
@@ -136,14 +147,18 @@ class Synthesizer:
             unknown |= missing
             known = known or any(token not in missing and token.isalnum() for token in spoken)
             segments.append(SegmentPlan(piece, tuple(vocabulary.encode(tokens)), total_frames))
-        listed = " ".join(sorted(unknown)[:20])
+        listed = " ".join(sorted(unknown)[:_MOST_LISTED])
         if not known:
             shown = listed or repr(job_text[:40])
             raise BadRequestError(
                 "bad_text", f"model {spec.name} can read none of the text's characters: {shown}"
             )
-        warnings = (f"model {spec.name} cannot read and skips: {listed}",) if unknown else ()
-        return Plan(prepared, tuple(segments), parameters, warnings)
+        warnings = [f"model {spec.name} cannot read and skips: {listed}"] if unknown else []
+        if accents:
+            warnings.insert(0, f"model {spec.name} lacks {_listed(accents)}")
+        if not (spec.clones or reference.prepared):
+            warnings.append(_CLONES_NOT.format(spec.name))
+        return Plan(prepared, tuple(segments), parameters, tuple(warnings))
 
     def _segment_frames(
         self, pieces: Sequence[str], prepared: PreparedReference, parameters: Parameters
@@ -239,8 +254,10 @@ class Synthesizer:
         last = len(waves) - 1
         return np.concatenate([fader.push(wave, last=index == last) for index, wave in sorted(waves.items())])
 
-    def _read_out(self, written: str, language: str) -> str:
-        return read_out(text.clean_text(written), language, self._pronunciation)
+    def _read_out(self, written: str, language: str, accents: dict[str, str]) -> str:
+        """Return a text in words and in the model's letters; `accents` is given what is read as another."""
+        words = read_out(text.clean_text(written), language, self._pronunciation)
+        return self._folding.fold(words, accents)
 
     def _prepare(self, reference: Reference, target_rms: float, language: str) -> PreparedReference:
         key = _reference_key(reference, target_rms, language)
@@ -254,7 +271,7 @@ class Synthesizer:
         rms = float(np.sqrt(np.mean(np.square(recording.wave))))
         gain = min(1.0, rms / target_rms)
         wave = resample(torch.from_numpy(recording.wave / np.float32(gain)), recording.rate_hz, SAMPLE_RATE_HZ)
-        ended = text.end_reference_text(self._read_out(ref_text, language), self._model.spec.reference_gap)
+        ended = text.end_reference_text(self._read_out(ref_text, language, {}), self._model.spec.reference_gap)
         mel, frames = self._timed(self._model.mel(wave).cpu(), len(wave) // HOP_SAMPLES, ended)
         prepared = PreparedReference(
             mel=mel,
@@ -275,6 +292,13 @@ class Synthesizer:
             return mel, frames
         wanted = text.retimed_frames(ref_frames=frames, ref_text=ref_text, frames_per_byte=rate)
         return (mel, frames) if wanted == frames else (retimed(mel, wanted + 1), wanted)
+
+
+def _listed(accents: Mapping[str, str]) -> str:
+    letters = sorted(accents)[:_MOST_LISTED]
+    few = len(accents) == 1
+    said = " ".join(accents[letter] for letter in letters)
+    return f"{' '.join(letters)}; {'it is' if few else 'they are'} read as {said}"
 
 
 def _check_length(frames: Sequence[int], prepared: PreparedReference) -> None:

@@ -3,14 +3,14 @@
 Pure: no audio, no torch. Tokens, segments and lengths equal upstream's for ordinary text
 (f5_tts.model.utils.convert_char_to_pinyin, f5_tts.infer.utils_infer.chunk_text and
 infer_batch_process, 1.1.22). Where upstream's rules lose text or time it departs: an over-long
-sentence is split, a blank line ends a segment, a line end is a place to split.
+sentence is split, a blank line ends a segment, a line end is a place to split, the point of an
+abbreviation is none, and marks alone are no segment.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -19,7 +19,10 @@ from pypinyin import Style, lazy_pinyin
 
 from f5ctl import brackets
 from f5ctl.errors import BadRequestError
+from f5ctl.sentences import is_end
 from f5d.catalog.spec import FRAMES_PER_SECOND
+from f5d.engine.characters import clean
+from f5d.engine.markup import has_words, without_marks
 
 # Upstream's longest comfortable utterance: reference and generated speech together.
 UTTERANCE_S: Final = 22.0
@@ -27,6 +30,8 @@ UTTERANCE_S: Final = 22.0
 MIN_SEGMENT_BYTES: Final = 24
 # A first segment of about two seconds; shorter ones would not sound like the rest.
 FIRST_SEGMENT_BYTES: Final = 30
+# Up to here a first segment rather ends with its sentence.
+MAX_FIRST_SEGMENT_BYTES: Final = 60
 # A reference that says what its transcript does is never re-timed so many times longer or shorter.
 MAX_RETIMING: Final = 4
 # Words alone are said slower than in a sentence: a text shorter than this gets more time.
@@ -34,15 +39,14 @@ SHORT_TEXT_BYTES: Final = 10
 
 _QUOTES: Final = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})
 _NO_SPACE_AFTER: Final = frozenset(" :'\"")
-_SENTENCE_END: Final = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|\n")
+_PLACE: Final = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|\n")
+_SENTENCE_END: Final = re.compile(r"""[.!?…]["'”’»)\]]*(?=\s|\Z)|[。！？]["'”’」』）]*""")
 _PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n\s*")
 
 
 def clean_text(text: str) -> str:
-    """Return `text` with one kind of line end, without control characters and with its brackets read."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
-    return brackets.spoken(text).strip()
+    """Return `text` as plain words and marks (characters.py, markup.py), with its brackets read."""
+    return brackets.spoken(without_marks(clean(text))).strip()
 
 
 def tokenize(text: str) -> list[str]:
@@ -102,34 +106,67 @@ def split_segments(text: str, max_bytes: int, *, short_start: bool = False) -> l
     """Return `text` as segments of at most `max_bytes` bytes of UTF-8, cut at sentence ends.
 
     Sentences are packed greedily, as upstream's chunk_text does. Nothing but white space between
-    segments is lost. With `short_start` the first segment ends as soon as it holds
+    segments is lost, and marks that would be a segment of their own. With `short_start` the first segment
+    ends with a sentence of at most `MAX_FIRST_SEGMENT_BYTES`, else as soon as it holds
     `FIRST_SEGMENT_BYTES`, so that a listener hears something early.
     """
     segments: list[str] = []
-    for paragraph in _PARAGRAPH_END.split(text):
-        pieces = _pieces(paragraph, max_bytes)
+    for paragraph in filter(has_words, _PARAGRAPH_END.split(text)):
+        begin = 0
+        if short_start and not segments:
+            begin = _first_sentence(paragraph, min(max_bytes, MAX_FIRST_SEGMENT_BYTES))
+            segments.extend(_pack(_pieces(paragraph[:begin], max_bytes), max_bytes))
+        pieces = _pieces(paragraph[begin:], max_bytes)
         if short_start and not segments:
             segments.extend(_start(pieces, max_bytes))
         segments.extend(_pack(pieces, max_bytes))
     return segments
 
 
+def _first_sentence(paragraph: str, most_bytes: int) -> int:
+    """Return where the first segment ends, if a sentence does so within `most_bytes`; 0 where none does."""
+    short = 0
+    for match in _SENTENCE_END.finditer(paragraph):
+        size = len(paragraph[: match.end()].encode())
+        if size > most_bytes:
+            break
+        if is_end(paragraph, match.start()):
+            if size >= FIRST_SEGMENT_BYTES:
+                return match.end()
+            short = match.end() if size >= SHORT_TEXT_BYTES else 0
+    return short
+
+
 def _start(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
     """Take pieces up to `FIRST_SEGMENT_BYTES` off the iterator and yield them packed."""
     taken: list[str] = []
+    size = 0
     for piece in pieces:
         taken.append(piece)
-        if sum(len(part.encode()) for part in taken) >= FIRST_SEGMENT_BYTES:
+        size += len(piece.encode())
+        if size >= FIRST_SEGMENT_BYTES:
             break
     yield from _pack(iter(taken), max_bytes)
 
 
 def _pieces(paragraph: str, max_bytes: int) -> Iterator[str]:
-    for sentence in _SENTENCE_END.split(paragraph):
+    for sentence in _cut(paragraph):
         if len(sentence.encode()) <= max_bytes:
-            yield sentence.strip("\n")
+            yield sentence
         else:
             yield from _split_sentence(sentence, max_bytes)
+
+
+def _cut(paragraph: str) -> Iterator[str]:
+    """Yield what stands between the places at which a segment may end."""
+    begin = 0
+    for place in _PLACE.finditer(paragraph):
+        at = place.start() - 1
+        if at >= 0 and paragraph[at] == "." and not is_end(paragraph, at):
+            continue
+        yield paragraph[begin : place.start()].replace("\n", " ")
+        begin = place.end()
+    yield paragraph[begin:].replace("\n", " ").rstrip()
 
 
 def _pack(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
@@ -141,10 +178,10 @@ def _pack(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
         if len(packed.encode()) + len(piece.encode()) <= max_bytes:
             packed += spaced
         else:
-            if packed.strip():
+            if has_words(packed):
                 yield packed.strip()
             packed = spaced
-    if packed.strip():
+    if has_words(packed):
         yield packed.strip()
 
 
@@ -153,20 +190,46 @@ def _split_sentence(sentence: str, max_bytes: int) -> Iterator[str]:
     parts = -(-len(sentence.encode()) // max_bytes)
     target = -(-len(sentence.encode()) // parts)
     part = ""
-    for word in re.findall(r"\S+\s*|\s+", sentence):
+    for word in _words(sentence, max_bytes):
         if part and len((part + word.rstrip()).encode()) > max_bytes:
             yield part.strip()
             part = ""
-        while len(word.encode()) > max_bytes:  # one endless word, or a script without spaces
-            head = word.encode()[:max_bytes].decode(errors="ignore")
+        *heads, rest = _parts(word, max_bytes)
+        for head in heads:
             yield part + head
-            part, word = "", word[len(head) :]  # noqa: PLW2901
-        part += word
+            part = ""
+        part += rest
         if len(part.encode()) >= target:
             yield part.strip()
             part = ""
     if part.strip():
         yield part.strip()
+
+
+def _parts(word: str, max_bytes: int) -> Iterator[str]:
+    """Yield a word in parts of at most `max_bytes`: one endless word, or a script without spaces."""
+    begin = 0
+    while len((part := word[begin : begin + max_bytes]).encode()) > max_bytes or begin + len(part) < len(word):
+        head = part.encode()[:max_bytes].decode(errors="ignore")
+        yield head
+        begin += len(head)
+    yield part
+
+
+def _words(sentence: str, max_bytes: int) -> Iterator[str]:
+    """Yield the words, each with the spaces after it; an abbreviation stays with the word after it."""
+    together = ""
+    for match in re.finditer(r"\S+\s*|\s+", sentence):
+        if together and len((together + match[0]).encode()) > max_bytes:
+            yield together
+            together = ""
+        together += match[0]
+        point = match.start() + len(match[0].rstrip()) - 1
+        if sentence[point] != "." or is_end(sentence, point):
+            yield together
+            together = ""
+    if together:
+        yield together
 
 
 def segment_frames(

@@ -32,7 +32,7 @@ def serve(answers: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]) -> None
 
 
 def _read() -> dict[str, Any]:
-    unpacker = msgpack.Unpacker(max_buffer_size=MAX_REQUEST_BYTES)
+    unpacker = msgpack.Unpacker(max_buffer_size=MAX_REQUEST_BYTES, unicode_errors="surrogateescape")
     while data := os.read(0, 2**20):
         unpacker.feed(data)
         for request in unpacker:

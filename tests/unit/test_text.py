@@ -89,17 +89,17 @@ def test_ordinary_text_is_cut_like_upstreams(upstream: Any) -> None:
     check()
 
 
-def squeezed(prose: str) -> str:
-    return re.sub(r"\s+", "", prose)
+def spoken(prose: str) -> str:
+    return re.sub(r"[\W_]+", "", prose)
 
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from("ab .,\n你é🙂"), max_size=400), st.integers(24, 80))
 def test_no_letter_is_lost_and_no_segment_is_too_long(prose: str, max_bytes: int) -> None:
-    """However long a sentence or a word is, every segment fits and together they are the text."""
+    """However long a sentence or a word is, every segment fits, and together they say the text."""
     segments = text.split_segments(prose, max_bytes)
-    assert squeezed("".join(segments)) == squeezed(prose)
-    assert all(segment and len(segment.encode()) <= max_bytes for segment in segments)
+    assert spoken("".join(segments)) == spoken(prose)
+    assert all(spoken(segment) and len(segment.encode()) <= max_bytes for segment in segments)
 
 
 def test_an_over_long_sentence_is_split_at_words_into_like_parts() -> None:
@@ -127,6 +127,51 @@ def test_a_short_start_takes_one_sentence_and_loses_nothing() -> None:
     ]
     assert text.split_segments("Only this.", 200, short_start=True) == ["Only this."]
     assert text.split_segments("A title\n\nText.", 200, short_start=True) == ["A title", "Text."]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "When the morning came to us all, we left.",
+        "It was late.",
+        "Mr. and Mrs. Brown of the U.S. were there.",
+        "“We are all here now, are we?”",
+        "Oh. We sat. When it dawned, all of us left.",
+    ],
+)
+def test_the_first_segment_of_a_stream_is_a_sentence(first: str) -> None:
+    """Where a sentence ends within the bound, a listener hears it whole; a comma is the second choice."""
+    prose = f"{first} And when the long day was over at last, we all walked home and sat down by the fire."
+    assert text.split_segments(prose, 200, short_start=True)[0] == first
+
+
+def test_a_long_first_sentence_is_cut_at_its_comma() -> None:
+    """A first sentence beyond the bound does not keep a listener waiting."""
+    prose = "When the long morning had come to us all, we left the house and walked on for a day and a night."
+    assert text.split_segments(prose, 200, short_start=True)[0] == "When the long morning had come to us all,"
+
+
+@pytest.mark.parametrize("max_bytes", [24, 30, 45, 60])
+def test_no_segment_ends_after_an_abbreviation(max_bytes: int) -> None:
+    """However short segments are, Dr. stays with Lee and J. R. R. with Brown."""
+    prose = "Dr. Lee flew to the U.S. coast on a cold day, and with J. R. R. Brown he met No. 7 of them."
+    for segment in text.split_segments(prose, max_bytes):
+        assert not re.search(r"\b(Dr|U\.S|J|R|No)\.$", segment)
+
+
+@pytest.mark.parametrize(
+    "mark", ["* * *", "***", "---", ".", "~~~", "═══", "…", "🙂", "_____", "—", "?!", "⁂", "* *\n* *"]
+)
+def test_a_paragraph_of_marks_alone_is_no_segment(mark: str) -> None:
+    """Scene breaks, rules and lone points are silence, with blank lines around them or without."""
+    for gap in ("\n\n", "\n"):
+        prose = text.clean_text(f"We went home.{gap}{mark}{gap}It was late.")
+        assert text.split_segments(prose, 200) == ["We went home.", "It was late."]
+
+
+def test_marks_at_the_edge_of_a_segment_are_none() -> None:
+    """Marks that do not fit into a segment with words are not spoken by themselves."""
+    assert text.split_segments("a" * 24 + " ... ... ... " + "b" * 24, 24) == ["a" * 24, "b" * 24]
 
 
 def test_lengths_follow_upstreams_estimate() -> None:
@@ -162,7 +207,7 @@ def test_the_reference_text_ends_as_upstream_ends_it(given_text: str, assembled:
 
 def test_control_characters_do_not_reach_the_model() -> None:
     """Escapes, NUL and direction marks vanish; tabs and foreign line ends become plain ones."""
-    assert text.clean_text("\x1b[31mred\x00\u202e a\tb\r\nc\rd ") == "31mred a b\nc\nd"
+    assert text.clean_text("\x1b[31mred\x00\u202e a\tb\r\nc\rd ") == "red a b\nc\nd"
 
 
 @pytest.mark.parametrize(

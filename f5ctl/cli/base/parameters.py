@@ -70,13 +70,26 @@ def voice_options(section: str) -> Callable[[Decorated], Decorated]:
 
     def decorate(function: Decorated) -> Decorated:
         model = option(
-            "-m", "--model", metavar="NAME", section=section, shell_complete=offer("models"), help="The model."
+            "-m",
+            "--model",
+            type=Value("model"),
+            metavar="NAME",
+            section=section,
+            shell_complete=offer("models"),
+            help="The model.",
         )
-        ref_text = option("--ref-text", metavar="TEXT", section=section, help="What the recording says.")
+        ref_text = option(
+            "--ref-text",
+            type=Value("ref_text"),
+            metavar="TEXT",
+            section=section,
+            help="What the recording says.",
+        )
         ref_audio = option("--ref-audio", metavar="FILE", section=section, help="A recording of the voice.")
         voice = option(
             "-v",
             "--voice",
+            type=Value("voice"),
             metavar="NAME",
             section=section,
             shell_complete=offer("voices"),

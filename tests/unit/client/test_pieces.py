@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f5ctl.errors import BadRequestError
-from f5ctl.speech.pieces import SETTLE_S, SILENCE_S, Pieces
+from f5ctl.speech.markdown import Markdown
+from f5ctl.speech.pieces import DOUBT_S, SETTLE_S, SILENCE_S, Pieces
 
 LONG = "This is a sentence of some length."
 
@@ -39,6 +40,40 @@ def test_where_it_is_cut(text: str, due_at: float | None, piece: str) -> None:
     """A piece ends at the last complete sentence or blank line; a number or a line end is neither."""
     pieces = heard(text)
     assert (pieces.due_at, pieces.take()) == (due_at, piece)
+
+
+@pytest.mark.parametrize(
+    ("text", "due_at", "piece"),
+    [
+        ("Yesterday evening I met with Dr. Smith of", None, ""),
+        ("Yesterday evening I met with Dr. ", None, ""),
+        ("We came to the U.S. navy, near J. R. Brown and", None, ""),
+        ("Ontem encontrei o Sr. João e a Dra. Ana, na Av. Paulista, no art. 5 da", None, ""),
+        ("It was at nine a.m. on a", None, ""),
+        ("We wait... until it", None, ""),
+        ("We bought pears, plums, etc. Then we", SETTLE_S, "We bought pears, plums, etc."),
+        ("We bought pears, plums, etc. ", DOUBT_S, "We bought pears, plums, etc."),
+        ("We came to the U.S.\n", DOUBT_S, "We came to the U.S."),
+        (f"{LONG} I met Mr. ", SETTLE_S, LONG),
+        (f"{LONG} It was nine a.m. ", SETTLE_S, LONG),
+        ("1. The first of all things", None, ""),
+    ],
+)
+def test_a_point_that_ends_nothing_is_no_cut(text: str, due_at: float | None, piece: str) -> None:
+    """A stream is not cut after a title, an initial or an abbreviation; in doubt it waits for a word."""
+    pieces = heard(text)
+    assert (pieces.due_at, pieces.take()) == (due_at, piece)
+
+
+def test_marks_of_markdown_are_read_wherever_they_are_cut() -> None:
+    """With Markdown the pieces are of its words, and a sentence is due before its paragraph has ended."""
+    pieces = Pieces(Markdown())
+    for data in (b"Read the **whole manual*", b"* of [this pro", b"gram](https://a.example", b"/b) first. Th"):
+        pieces.add(data, 0.0)
+    assert (pieces.due_at, pieces.take()) == (SETTLE_S, "Read the whole manual of this program first.")
+    pieces.add(b"en `stop`.", 1.0)
+    pieces.add(b"", 2.0)
+    assert pieces.take() == "Then stop."
 
 
 def test_the_end_makes_the_rest_due() -> None:

@@ -1,0 +1,204 @@
+"""Markdown as a reader says it: words without marks, links by their label, headings as paragraphs.
+
+Pure, and fit for a text that is still coming: `Markdown.add` takes it in any parts and returns what is
+decided, so a mark may be cut between two of them. Blocks are told apart by the beginning of their line;
+markdown_inline.py reads what stands in them. The marks are CommonMark's and GitHub's. Where those need the
+whole document, as for a link whose address comes later, the label is read.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from f5ctl.speech.markdown_inline import Inline, read_line
+
+_BULLET: Final = re.compile(r"[-*+](?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
+_ORDERED: Final = re.compile(r"(\d{1,9})[.)](?:[ \t]+|$)")
+_RULE: Final = re.compile(r"([-*_])(?:[ \t]*\1){2,}|=+|-+")  # a line across the page, or under a heading
+_FENCE: Final = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
+_HEADING: Final = re.compile(r"#{1,6}(?:[ \t]+|$)")
+_DELIMITER_ROW: Final = re.compile(r"[ \t|:-]*-[ \t|:-]*")
+_DEFINITION: Final = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:[ \t]*\S")
+_FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,99}\]:[ \t]*")
+_KEY: Final = re.compile(r"[\w-]+:(?:\s|$)|#")
+_HIDDEN: Final = re.compile(r"<(script|style|!--)", re.IGNORECASE)  # where it begins a line
+_HIDDEN_ENDS: Final = {"!--": "-->", "script": "</script>", "style": "</style>"}
+# The beginning of a line that is a paragraph's, whatever comes after it.
+_FLOWS: Final = re.compile(r"[^\s>#*+\-_`~|\d<\[=!&\\:]|\*\*?[^\s*]|__?[^\s_]|`[^`]|\d+[^\d.)\s]")
+_MOST_FRONT_LINES: Final = 200
+_MOST_NESTED: Final = 16  # quotes and lists in each other
+_ENDED: Final = frozenset(".!?…:;,。！？")
+
+
+def plain(text: str) -> str:
+    """Return the words of a whole text in Markdown."""
+    return Markdown().add(text, final=True)
+
+
+class Markdown:
+    """Owns what was added and is not decided yet."""
+
+    def __init__(self) -> None:
+        self._held = ""  # the beginning of a line of a kind that is read whole
+        self._flows = False  # the line is a paragraph's
+        self._inline = Inline()
+        self._out: list[str] = []
+        self._last = ""  # what was said last in this block, but for spaces
+        self._in_item = False
+        self._fence = ""
+        self._hidden = ""  # what ends a comment or a script
+        self._front: list[str] | None = None  # lines of what may be the head of the file
+        self._begun = False
+
+    def add(self, text: str, *, final: bool = False) -> str:
+        """Take the next part, the last one with `final`; return the words that are decided by now."""
+        text = self._held + (text if self._begun else text.removeprefix("\ufeff"))
+        self._held = ""
+        if text.endswith("\r") and not final:
+            text, self._held = text[:-1], "\r"
+        *lines, rest = text.replace("\r\n", "\n").split("\n")
+        for line in lines:
+            self._line(line)
+        if not final:
+            self._beginning(rest)
+        else:
+            if rest or self._flows:
+                self._line(rest)
+            for kept in self._take_front():
+                self._block(kept)
+            self._end_block()
+        said = "".join(self._out)
+        self._out.clear()
+        return said
+
+    def _line(self, line: str) -> None:
+        """Read a line, or the rest of one that has begun."""
+        if self._flows:
+            self._flows = False
+            self._text(line)
+            self._inline.end_line()
+        else:
+            self._block(line)
+
+    def _beginning(self, line: str) -> None:
+        """Read the beginning of a line, or keep it until there is more."""
+        is_apart = self._fence or self._hidden or self._front is not None
+        if self._flows:
+            self._text(line)
+        elif not is_apart and _FLOWS.match(line.lstrip(" \t")):
+            self._begun = self._flows = True
+            self._text(line.lstrip(" \t"))
+        else:
+            self._held = line + self._held
+
+    def _block(self, line: str) -> None:
+        if (not self._begun or self._front is not None) and self._head(line):
+            return
+        if self._fence:
+            self._code(line)
+            return
+        if self._hidden:
+            _, end, line = line.partition(self._hidden)
+            if not end:
+                return
+            self._hidden = ""
+        line = self._inner(line)
+        bare = line.rstrip(" \t")
+        if not bare or _RULE.fullmatch(bare):
+            self._end_block()
+        elif fence := _FENCE.fullmatch(bare):
+            self._end_block()
+            self._fence = fence[1] or fence[2]
+        elif hidden := _HIDDEN.match(line):
+            self._hidden = _HIDDEN_ENDS[hidden[1].lower()]
+            self._block(line[hidden.end() :])
+        else:
+            self._leaf(line)
+
+    def _inner(self, line: str) -> str:
+        """Return a line without the marks of quotes and lists before it; an item of a list begins."""
+        for _ in range(_MOST_NESTED):
+            line = line.lstrip(" \t")
+            if line.startswith(">"):
+                line = line[1:]
+            elif not _RULE.fullmatch(line.rstrip(" \t")) and (
+                item := _BULLET.match(line) or _ORDERED.match(line)
+            ):
+                self._end_item()
+                self._in_item = True
+                if item.re is _ORDERED:
+                    self._say(f"{item[1]}. ")
+                line = line[item.end() :]
+            else:
+                break
+        return line.lstrip(" \t")
+
+    def _leaf(self, line: str) -> None:
+        if heading := _HEADING.match(line):
+            self._end_block()
+            self._text(line[heading.end() :].rstrip("# \t"))
+            self._end_block()
+        elif "|" in line and _DELIMITER_ROW.fullmatch(line):
+            return
+        elif line.startswith("|"):
+            cells = (cell.replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip("| \t")))
+            self._end_item()
+            self._say(", ".join(filter(None, (read_line(cell).strip() for cell in cells))) + ".")
+            self._inline.end_line()
+        elif not _DEFINITION.match(line):
+            note = _FOOTNOTE.match(line)
+            self._text(line[note.end() :] if note else line)
+            self._inline.end_line()
+
+    def _code(self, line: str) -> None:
+        mark = line.strip().lstrip("> ")
+        if mark and not mark.strip(self._fence[0]) and len(mark) >= len(self._fence):
+            self._fence = ""
+            self._end_block()
+        else:
+            self._say(line + "\n")
+
+    def _head(self, line: str) -> bool:
+        """Take a line of the file's head, which stands between two lines of three dashes."""
+        if not self._begun:
+            self._begun = True
+            self._front = [] if line.rstrip() == "---" else None
+            return self._front is not None
+        front = self._front or []
+        if front and line.rstrip() in {"---", "..."}:
+            self._front = None
+            return True
+        if len(front) < _MOST_FRONT_LINES and (front or _KEY.match(line)):
+            self._front = [*front, line]
+            return True
+        for kept in self._take_front():
+            self._block(kept)
+        return False
+
+    def _take_front(self) -> list[str]:
+        kept, self._front = self._front or [], None
+        return kept
+
+    def _text(self, text: str) -> None:
+        self._inline.add(text)
+        self._say(self._inline.drain(final=False))
+
+    def _end_item(self) -> None:
+        """End what is spoken by itself; an item of a list gets a full stop where it has no mark."""
+        self._say(self._inline.drain(final=True))
+        if self._in_item and self._last and self._last not in _ENDED:
+            self._say(".")
+        self._in_item = False
+        if self._last:
+            self._say("\n")
+
+    def _end_block(self) -> None:
+        self._end_item()
+        if self._last:
+            self._say("\n")
+            self._last = ""
+
+    def _say(self, text: str) -> None:
+        self._out.append(text)
+        self._last = text.rstrip()[-1:] or self._last

@@ -1,0 +1,69 @@
+"""Texts that are made to take long: the time of every stage grows as the text does, not with its square."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import pytest
+
+from f5ctl.speech import markdown
+from f5ctl.speech.pieces import Pieces
+from f5d.engine.characters import clean
+from f5d.engine.folding import Folding
+from f5d.engine.markup import without_marks
+from f5d.engine.text import split_segments
+
+SMALL, LARGE = 2**13, 2**15  # characters; a quadratic stage takes 16 times as long for four times the text
+GROWTH: Final = 9
+NOISE_S: Final = 0.1  # what the clock of a busy machine may add
+UNITS = [
+    " ", "\t", "\n", " \n", "\n ", "a ", "a", "\xa0", "1\xa0000", "1 ", "0", "é", "a\u0301\u0323",
+    "\u0301", "\x1b[", "\x1b]", "\x1b", "\x9d", "\x1b[0", "\u200b", "\xad\n", "a-\n", "-", "-\n", "ｶﾞ",
+    "ﷺ", "🙂", "你", "你。", ".", ". ", "... ", ".\u201d ", '."', "'", '" ', ")", "(", "[", "]", "[a]",
+    "\\[", "[a](", "](", "[a][", "![", "[^1]", "*", "**a", "* ", "_", "a_", "~~", "~", "`", "`` ` ``` ",
+    "#", "# ", "> ", "- ", "1. ", "|", "| ", "a|", "<", "<a ", "<!--", "&", "&a", "&amp;", "\\", "U.S. ",
+    "Dr. ", "a.m. ", "A.", "A. ", "etc. ", "1.\n", "\n\n", ", ", ",", "—", "= ", "+ ",
+]  # fmt: skip
+ENGLISH = Folding(frozenset("abcdefghijklmnopqrstuvwxyz .,").__contains__)
+
+
+def piece_by_piece(text: str) -> None:
+    pieces, data = Pieces(markdown.Markdown()), text.encode()[:LARGE]
+    for begin in range(0, len(data), 512):
+        pieces.add(data[begin : begin + 512], 0.0)
+        if pieces.due_at is not None:
+            pieces.take()
+
+
+STAGES: Mapping[str, Callable[[str], object]] = {
+    "characters": clean,
+    "marks": without_marks,
+    "letters": lambda text: ENGLISH.fold(text, {}),
+    "segments": lambda text: split_segments(text, 70, short_start=True),
+    "long segments": lambda text: split_segments(text, 400),
+    "markdown": markdown.plain,
+    "stream": piece_by_piece,
+}
+
+
+def cpu_s(stage: Callable[[str], object], text: str) -> float:
+    """Return how long a stage takes, in seconds of this process."""
+    begun_s = time.process_time()
+    stage(text)
+    return time.process_time() - begun_s
+
+
+@pytest.mark.slow  # eighty texts through each stage
+@pytest.mark.parametrize("name", STAGES)
+def test_no_text_takes_long(name: str) -> None:
+    """Thousands of spaces, quotes, brackets, half escapes or points take the time of ordinary text."""
+    stage = STAGES[name]
+    stage("A first text that loads what has to be loaded.")
+    for unit in UNITS:
+        for end in ("", "x"):
+            small, large = ((unit * size)[: size - 1] + end for size in (SMALL, LARGE))
+            limit_s = GROWTH * cpu_s(stage, small) + NOISE_S
+            took_s = min(cpu_s(stage, large) for _ in range(2)) if cpu_s(stage, large) > limit_s else 0.0
+            assert took_s < limit_s, f"{unit!r} takes {name} {took_s:.2f} s"
