@@ -20,7 +20,6 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
         "soundfile",
         "safetensors",
         "huggingface-hub",
-        "num2words",
         "pypinyin",
         "rjieba",
         "pyyaml",

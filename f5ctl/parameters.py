@@ -101,7 +101,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
                               "from the text", bound=Bound(0.1, 3600, "s")),
     "language": Parameter(str, "whose words numbers, dates and units are read out in", "say voice",
                           "the voice's, else the daemon's, else the model's", **_LANGUAGE,
-                          note="`en` and `pt` are read out, others left as they are"),
+                          note="what is in another language than `en` and `pt` is left as it is"),
     "remove_silence": Parameter(bool, "shorten pauses over a second", "say infer manifest story python",
                                 "false"),
     "stream": Parameter(bool, "a short first segment, so that audio starts early", "", "false"),

@@ -33,8 +33,18 @@ MAX_MESSAGE_BYTES: Final = MAX_REF_AUDIO_BYTES + 2**20
 MAX_NAME_BYTES: Final = 128
 MAX_REQUEST_ITEMS: Final = 64  # fields of a request; it holds no other maps or arrays
 
-LANGUAGE_PATTERN: Final = re.compile(r"none|[a-z]{2,3}([-_][A-Za-z0-9]{2,8})?")
-LANGUAGE_WORDS: Final = "a language such as en or pt-BR, or none"
+_LANGUAGES: Final = (  # ISO 639-1
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de "
+    "dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id "
+    "ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu "
+    "lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu "
+    "rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr "
+    "ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+LANGUAGE_PATTERN: Final = re.compile(
+    rf"(?i:none|(?:{_LANGUAGES.replace(' ', '|')})(?:[-_][a-z0-9]{{2,8}}){{0,2}})"
+)
+LANGUAGE_WORDS: Final = "en or pt, another code of two letters such as fr or zh-TW, or none"
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

@@ -52,6 +52,6 @@ def table(parts: Sequence[Part], answers: Sequence[Answer | None]) -> Iterator[s
 
 def _speaker(found: Answer) -> str:
     steps, language = found["parameters"]["nfe_step"], found["parameters"]["language"]
-    read = "as written" if language == "none" else f"read in {language}"
+    read = "as written" if language.lower() == "none" else f"read in {language}"
     voice = found.get("voice") or "a recording"
     return f"voice {voice}, model {found['model']} on {found['device']}, {steps} steps, numbers {read}"

@@ -63,7 +63,7 @@ def seconds(engine: Environment, file: str) -> float:
 def test_f5_tts_and_the_recogniser_are_not_there(engine: Environment) -> None:
     """The extra brings torch and the text front end; doctor finds no fault, and notes what is not here."""
     assert {"f5_tts", "transformers", "vocos", "gradio"} & engine.installed == set()
-    assert {"torch", "torchaudio", "soundfile", "num2words"} <= engine.installed
+    assert {"torch", "torchaudio", "soundfile", "rjieba"} <= engine.installed
     found = {one["what"]: one for one in json.loads(engine.ok("f5ctl", "doctor", "--json"))}
     states = [found[f"extra: {name}"]["state"] for name in ("engine", "upstream", "asr")]
     assert states == ["ok", "note", "note"]

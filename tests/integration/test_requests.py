@@ -71,7 +71,8 @@ def test_the_language_is_the_request_s_else_the_voice_s(peer: Peer) -> None:
     """Numbers are read out as the request says, else as suits the voice."""
     assert peer.ok(say("a", voice="rms"))["parameters"]["language"] == "en"
     assert peer.ok(say("b", voice="basic_zh"))["parameters"]["language"] == "zh"
-    assert peer.ok(say("c", voice="rms", language="pt-BR"))["parameters"]["language"] == "pt-BR"
+    for code in ("pt-BR", "PT", "EN", "zh_Hant_TW", "fr", "None"):
+        assert peer.ok(say(code, voice="rms", language=code))["parameters"]["language"] == code
 
 
 def test_a_drawn_seed_is_in_the_receipt(peer: Peer) -> None:
@@ -164,7 +165,9 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
         ("encoding", "aac", "bad_parameter", "encoding is 'aac'; it can be pcm, wav"),
         ("speed", 3, "bad_parameter", "speed is 3; the limit is 0.5 to 2"),
         ("speed", float("nan"), "bad_parameter", "speed is nan"),
-        ("language", "English", "bad_parameter", "language is 'English'; it can be a language such as en"),
+        ("language", "English", "bad_parameter", "language is 'English'; it can be en or pt, another"),
+        ("language", "por", "bad_parameter", "language is 'por'; it can be en or pt, another"),
+        ("language", "xx", "bad_parameter", "language is 'xx'; it can be en or pt, another"),
         ("cfg_strength", float("inf"), "bad_parameter", "cfg_strength is inf"),
         ("cfg_strength", 0.5, "bad_parameter", "cfg_strength is 0.5; the limit is 0 or 1 to 3"),
         ("nfe_step", 0, "bad_parameter", "nfe_step is 0; the limit is 1 to 128"),

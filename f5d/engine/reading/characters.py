@@ -1,0 +1,44 @@
+"""Characters that stand for digits, as digits: those of other scripts, small, circled and fractions."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from re import Match
+from typing import Final
+
+_FRACTION: Final = re.compile("(\\d ?)?([\u00bc-\u00be\u2150-\u215e\u2189])")
+_CIRCLED: Final = re.compile("[\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]{1,64}")
+_SUBSCRIPTS: Final = range(0x2080, 0x208A)
+
+
+class _Digits(dict[int, int | str]):
+    """What `str.translate` asks for each character: digits become those of ASCII, others stay."""
+
+    def __missing__(self, code: int) -> int | str:
+        character = chr(code)
+        is_digit = unicodedata.category(character) == "Nd" or code in _SUBSCRIPTS
+        self[code] = str(unicodedata.digit(character)) if is_digit else code
+        return self[code]
+
+
+_DIGITS: Final = _Digits()
+
+
+def plain(text: str) -> str:
+    """Return `text` with digits of every kind but superscripts written in ASCII, and 1/2 for its character."""
+    if text.isascii():
+        return text
+    return _CIRCLED.sub(_circled, _FRACTION.sub(_fraction, text)).translate(_DIGITS)
+
+
+def _fraction(match: Match[str]) -> str:
+    written = unicodedata.normalize("NFKC", match[2]).replace("\u2044", "/")
+    return f"{match[1].rstrip()} {written}" if match[1] else written
+
+
+def _circled(match: Match[str]) -> str:
+    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
+    after = match.string[match.end() : match.end() + 1]
+    numbers = " ".join(f"{unicodedata.numeric(character):g}" for character in match[0])
+    return f"{' ' if before.isalnum() else ''}{numbers}{' ' if after.isalnum() else ''}"

@@ -1,0 +1,100 @@
+"""What is read digit by digit: telephone numbers, postcodes, account numbers; and versions."""
+
+from __future__ import annotations
+
+import re
+from re import Match
+from typing import Final
+
+from f5d.engine.reading.numbers import Numbers
+from f5d.engine.reading.rules import Rule
+
+_START: Final = r"(?<![\w.,/-])"
+_VERSION: Final = r"(?P<version>\d{1,8}(?:\.\d{1,8}){1,12})(?![\w]|[.,]\d)"
+_PLACE: Final = re.compile(r"(?:[A-Z]{2}|,|;)\s\Z")
+_TOWN: Final = re.compile(r"\s[^\W\d_a-z\u00df-\u00ff][^\W\d_]{2,30}(?<!s)(?!\w)")
+_TWO_YEARS: Final = re.compile(r"(1[1-9]\d\d|20\d\d)-(1[1-9]\d\d|20\d\d)")
+
+
+def rules(numbers: Numbers) -> list[Rule]:
+    """Return the rules for codes and versions, before those for amounts."""
+    codes = _Codes(numbers)
+    phones = [pattern for pattern in numbers.language.phones if not pattern.startswith(r"\(")]
+    in_brackets = [pattern for pattern in numbers.language.phones if pattern.startswith(r"\(")]
+    before, after = r"(?<![\w.,/+-])", r"(?![\w/-]|[.,]\d)"
+    return [
+        Rule(
+            r"(?<!\w)\+\(?\d{1,3}\)?(?:[ .-]?\(?\d{1,14}\)?){1,7}(?![\d-])",
+            codes.international,
+            begins=r"\+(?=\(?\d)",
+        ),
+        Rule(rf"{before}(?:{'|'.join(in_brackets)}){after}", codes.by_digits, begins=r"\((?=\d\d)"),
+        Rule(rf"{before}(?:{'|'.join(phones)}){after}", codes.by_digits, follows=r"[- ./)]\d", least=2),
+        Rule(rf"{_START}\d{{1,8}}(?:-\d{{1,8}}){{2,12}}(?![\w-])", codes.groups, follows=r"-\d"),
+        Rule(rf"{_START}{_VERSION}", codes.version, follows=r"[.]\d"),
+        Rule(rf"{_START}[vV]{_VERSION}", codes.version, begins=r"(?<!\w)[vV](?=\d)"),
+        Rule(
+            r"(?<!\w)[#\u2116]\s?(?=\d)",
+            lambda _match: f"{numbers.language.number} ",
+            begins=r"[#\u2116](?=\s?\d)",
+        ),
+        Rule(rf"{_START}\d{{4,19}}(?:-[\dXx])?(?![\w/-]|[.,]\d)", codes.announced, least=4),
+        Rule(r"\d{13,65536}", codes.long, least=13),
+    ]
+
+
+class _Codes:
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+
+    def international(self, match: Match[str]) -> str | None:
+        if not 7 <= sum(map(str.isdecimal, match[0])) <= 15:
+            return None
+        plus = self._numbers.language.symbols["+"]
+        return f"{plus} {self._numbers.digits(match[0])}"
+
+    def by_digits(self, match: Match[str]) -> str | None:
+        years = _TWO_YEARS.fullmatch(match[0])
+        if years and int(years[1]) < int(years[2]):
+            return None
+        before = match.string[max(0, match.start() - 2) : match.start()].strip()
+        if before and before in self._numbers.language.money:
+            return None
+        return self._numbers.digits(match[0])
+
+    def groups(self, match: Match[str]) -> str:
+        parts = match[0].split("-")
+        if all(len(part) <= 2 for part in parts):
+            return ", ".join(self._numbers.number(part) for part in parts)
+        return self._numbers.digits(match[0])
+
+    def version(self, match: Match[str]) -> str | None:
+        language = self._numbers.language
+        named = match[0][0] in "vV"
+        parts = match["version"].split(".")
+        is_decimal = language.mark == "." and len(parts) == 2
+        is_amount = language.group == "." and len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:])
+        if not named and (is_decimal or (is_amount and parts[0] != "0")):
+            return None
+        said = f" {language.dot} ".join(self._dotted(part) for part in parts)
+        return f"{language.version} {said}" if named else said
+
+    def _dotted(self, part: str) -> str:
+        if len(part) > 1 and part[0] == "0":
+            return self._numbers.digits(part)
+        return self._numbers.number(part)
+
+    def announced(self, match: Match[str]) -> str | None:
+        if self._numbers.is_announced(match) or self._is_postcode(match):
+            return self._numbers.digits(match[0])
+        return None
+
+    def _is_postcode(self, match: Match[str]) -> bool:
+        if len(match[0]) != 5 or match[0].endswith("00"):
+            return False
+        before = match.string[max(0, match.start() - 3) : match.start()]
+        state = re.fullmatch(r"[A-Z]{2}\s", before)
+        return bool(state or (_PLACE.search(before) and _TOWN.match(match.string, match.end())))
+
+    def long(self, match: Match[str]) -> str:
+        return self._numbers.digits(match[0])

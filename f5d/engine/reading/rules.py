@@ -1,0 +1,136 @@
+"""Rules of reading: a pattern each, and what is said for it. Knows no language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from re import Match, Pattern
+from typing import Final
+
+_Compiled = tuple[Pattern[str], Callable[[Match[str]], str | None]]
+_INSIDE_A_WORD: Final = r"(?<=[^\W\d_])[^\W\d_]"
+_NAME: Final = re.compile(r"\(\?P<\w+>")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`say` returns the words for a match, or None: this is not what the rule means.
+
+    Among the rules of an `AmountRules`, `begins` is a pattern of how a match begins, if not with an amount;
+    `follows` is a pattern of the two characters that may stand behind its first amount, "" for any, and
+    `least` is how many characters that amount has at least.
+    """
+
+    pattern: str
+    say: Callable[[Match[str]], str | None]
+    begins: str = ""
+    follows: str = ""
+    least: int = 1
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Return a pattern of any of `words`, the longest that fits."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+class Rules:
+    """Rules in their order, tried together in one pass over a text."""
+
+    def __init__(self, rules: Sequence[Rule], *, needs: str = "", begins: str = "") -> None:
+        """Without the pattern `needs` a text holds nothing for these rules; a match begins with `begins`."""
+        self._rules = [(re.compile(rule.pattern), rule.say) for rule in rules]
+        branches = (f"(?P<rule{place}>{_unnamed(rule.pattern)})" for place, rule in enumerate(rules))
+        self._any = re.compile(rf"{begins}(?:{'|'.join(branches)})")
+        self._needs = re.compile(needs)
+
+    def read(self, text: str) -> str:
+        """Return `text` with everything that a rule says in its place."""
+        return _replaced(text, self._any, self._say) if self._needs.search(text) else text
+
+    def _say(self, found: Match[str]) -> tuple[int, str] | None:
+        first = int((found.lastgroup or "rule0")[len("rule") :])
+        return _first_said(self._rules[first:], found.string, found.start())
+
+
+class AmountRules:
+    """Rules most of which begin with an amount: it is found once, and what follows it says which to try."""
+
+    def __init__(self, rules: Sequence[Rule], amount: str) -> None:
+        """`amount` is the pattern of an amount, its sign included."""
+        self._amount = re.compile(amount)
+        self._special = [(re.compile(rule.pattern), rule.say) for rule in rules if rule.begins]
+        begins = (rule.begins for rule in rules if rule.begins)
+        special = (f"(?P<rule{place}>{_unnamed(pattern)})" for place, pattern in enumerate(begins))
+        others = "|".join((*special, r"[-\u2212\u2013]?[.,]?\d"))
+        self._any = re.compile(rf"\d|(?!\s|{_INSIDE_A_WORD})(?:{others})")
+        self._amounts = [
+            (rule.least, re.compile(rule.follows or ".*", re.DOTALL), (re.compile(rule.pattern), rule.say))
+            for rule in rules
+            if not rule.begins
+        ]
+        self._longest_least = max(rule.least for rule in rules)
+        self._after = lru_cache(4096)(self._rules_after)
+
+    def read(self, text: str) -> str:
+        """Return `text` with everything that a rule says in its place."""
+        return _replaced(text, self._any, self._say)
+
+    def _say(self, found: Match[str]) -> tuple[int, str] | None:
+        text, start = found.string, found.start()
+        if found.lastgroup:  # it begins as a special rule does
+            first = int(found.lastgroup[len("rule") :])
+            if said := _first_said(self._special[first:], text, start):
+                return said
+        amount = self._amount.match(text, start)
+        if amount is None:  # more digits than an amount has
+            return _first_said(self._after("", self._longest_least), text, start)
+        end = amount.end()
+        rules = self._after(text[end : end + 2], min(end - start, self._longest_least))
+        return _first_said(rules, text, start)
+
+    def _rules_after(self, follows: str, length: int) -> Sequence[_Compiled]:
+        return [
+            rule for least, pattern, rule in self._amounts if least <= length and pattern.fullmatch(follows)
+        ]
+
+
+def _replaced(text: str, candidate: Pattern[str], say: Callable[[Match[str]], tuple[int, str] | None]) -> str:
+    """Return `text` with the words for each match of `candidate` that has some, from its start to their end.
+
+    Words and what stands beside them are kept apart by a space where both are letters.
+    """
+    parts: list[str] = []
+    end = place = 0
+    while found := candidate.search(text, place):
+        said = say(found)
+        if said is None:
+            place = found.start() + 1
+            continue
+        for part in (text[end : found.start()], said[1]):
+            _add(parts, part)
+        end = place = said[0]
+    if not parts and not end:
+        return text
+    _add(parts, text[end:])
+    return "".join(parts)
+
+
+def _add(parts: list[str], part: str) -> None:
+    if part:
+        if parts and parts[-1][-1].isalnum() and part[0].isalnum():
+            parts.append(" ")
+        parts.append(part)
+
+
+def _first_said(rules: Iterable[_Compiled], text: str, start: int) -> tuple[int, str] | None:
+    """Return the end and the words of the first rule that says something at `start`."""
+    for pattern, say in rules:
+        if (match := pattern.match(text, start)) and (words := say(match)) is not None:
+            return match.end(), words
+    return None
+
+
+def _unnamed(pattern: str) -> str:
+    return _NAME.sub("(?:", pattern)

@@ -1,0 +1,167 @@
+"""Abbreviations and Roman numerals: what is written with letters and said otherwise."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from re import Match
+from typing import Final
+
+from f5d.engine.languages.language import Language
+from f5d.engine.reading.rules import Rule, any_of
+
+_ROMAN: Final = r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+BEGINS: Final = r"(?:(?<!\w)(?=[^\W\d_]|[~\u2248\u2116])|(?=[\u2160-\u217f]))"
+_CANONICAL: Final = re.compile(_ROMAN)
+_VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_SURE: Final = re.compile("[IVX]{2,8}")  # no word is written so; MI, CD, DC, LI and MIX are
+_NAME: Final = r"[^\W\d_][^\W\d_]{0,30}"
+_ENDS: Final = re.compile(r"[\"'\u2019\u201d)]?\s*(?:\Z|\n|\s[\"'\u2018\u201c(]?[^\W\d_a-z\u00df-\u00ff])")
+_NAME_FOLLOWS: Final = re.compile(r"\s[^\W\d_a-z\u00df-\u00ff]")
+_VERB: Final = re.compile(r"\s[a-z]")  # the part I like
+_WORDS_BEFORE: Final = re.compile(r"(?:(\S{1,30})\s)?(\S{1,30})\s\Z")
+_WHERE: Final = frozenset(
+    [
+        "on",
+        "at",
+        "near",
+        "from",
+        "to",
+        "of",
+        "in",
+        "down",
+        "along",
+        "off",
+        "across",
+        "up",
+        "by",
+        "no",
+        "na",
+        "em",
+    ]
+)
+
+
+def rules(language: Language) -> list[Rule]:
+    """Return the rules for abbreviations and Roman numerals."""
+    return _Words(language).rules()
+
+
+class _Words:
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def rules(self) -> list[Rule]:
+        language = self._language
+        numbered = "|".join(
+            f"[{word[0].upper()}{word[0]}]{re.escape(word[1:])}" for word in _longest(language.numbered)
+        )
+        not_lower = r"[^\W\d_a-z\u00df-\u00ff]"
+        rules = [
+            Rule(rf"(?<!\w){_whatever_case(language.before_numbers)}(?=\s?\d)", self._before_number),
+            Rule(
+                rf"(?<![\w.]){_whatever_case((*language.abbreviations, *language.sided))}(?!\w)",
+                self._abbreviation,
+            ),
+            Rule(rf"(?<![\w.])(?:{any_of(language.unpointed)})(?=\s{not_lower})", self._title),
+            Rule(
+                rf"(?<!\w)(?P<word>{numbered})(?P<gap>\.?\s)(?P<roman>[IVXLCDM]{{1,15}})(?![\w'\u2019])",
+                self._numbered,
+            ),
+            Rule(rf"(?<!\w)(?P<name>{any_of(language.regnal)})\s(?P<roman>[IVX]{{1,8}})(?!\w)", self._ruler),
+            Rule(rf"(?<!\w)(?P<name>{not_lower}[^\W\d_]{{0,30}})\s(?P<roman>[IVX]{{2,8}})(?!\w)", self._named),
+            Rule("[\u2160-\u217f]{1,15}", self._character),
+        ]
+        if language.counted:
+            followed = rf"(?=\s(?:{any_of(language.counted)})(?!\w))"
+            rules.append(Rule(rf"(?<!\w)[IVXLC]{{1,8}}{followed}", self._counted))
+        return rules
+
+    def _before_number(self, match: Match[str]) -> str:
+        return _cased(self._language.before_numbers[match[0].lower()], match[0])
+
+    def _abbreviation(self, match: Match[str]) -> str | None:
+        key, language = match[0].lower(), self._language
+        if (
+            key[:-1] in language.units
+            and match.string[max(0, match.start() - 2) : match.start()].rstrip()[-1:].isdigit()
+        ):
+            return None  # 5 ft.
+        may_end = key in language.last_words
+        if key in language.sided:
+            may_end = self._stands_after_a_name(match)
+            words = language.sided[key][may_end]
+        elif key in language.abbreviations:
+            words = language.abbreviations[key]
+        elif match[0][0].isupper():
+            words = language.abbreviations[key.capitalize()]
+        else:
+            return None
+        ends = may_end and key.endswith(".") and _ENDS.match(match.string, match.end())
+        return _cased(words, match[0]) + ("." if ends else "")
+
+    def _stands_after_a_name(self, match: Match[str]) -> bool:
+        """Return whether this is the St. of "Main St. is" and not that of "St. Mary"."""
+        before = _WORDS_BEFORE.search(match.string, max(0, match.start() - 64), match.start())
+        if not before or not (before[2][0].isupper() or before[2][0].isdigit()):
+            return False
+        if not _NAME_FOLLOWS.match(match.string, match.end()):
+            return True
+        return before[2][0].isdigit() or (before[1] or "").lower() in _WHERE or (before[1] or "").isdecimal()
+
+    def _title(self, match: Match[str]) -> str:
+        return self._language.unpointed[match[0]]
+
+    def _numbered(self, match: Match[str]) -> str | None:
+        value = _value(match["roman"])
+        if value is None or (match["roman"] == "I" and _VERB.match(match.string, match.end())):
+            return None
+        word, gap = match["word"], match["gap"]
+        if gap.startswith(".") and (whole := self._language.before_numbers.get(f"{word.lower()}.")):
+            word, gap = _cased(whole, word), " "
+        return f"{word}{gap}{self._language.roman(value, word)}"
+
+    def _ruler(self, match: Match[str]) -> str | None:
+        value = _value(match["roman"])
+        if value is None or match["roman"] == "I":
+            return None
+        return f"{match['name']} {self._language.regnal_number(value, match['name'])}"
+
+    def _named(self, match: Match[str]) -> str | None:
+        value = _value(match["roman"]) if _SURE.fullmatch(match["roman"]) else None
+        return None if value is None else f"{match['name']} {self._language.cardinal(value)}"
+
+    def _counted(self, match: Match[str]) -> str | None:
+        value = _value(match[0])
+        return None if value is None else self._language.ordinal(value, "")
+
+    def _character(self, match: Match[str]) -> str:
+        value = _value(unicodedata.normalize("NFKC", match[0]).upper())
+        if value is None:
+            return " ".join(self._language.cardinal(int(unicodedata.numeric(one))) for one in match[0])
+        name = re.search(rf"(?<!\w)({_NAME})\s\Z", match.string[max(0, match.start() - 40) : match.start()])
+        if name and name[1] in self._language.regnal:
+            return self._language.regnal_number(value, name[1])
+        return self._language.roman(value, name[1] if name else "")
+
+
+def _longest(words: Iterable[str]) -> list[str]:
+    return sorted(words, key=len, reverse=True)
+
+
+def _whatever_case(words: Iterable[str]) -> str:
+    return f"(?i:{any_of(words)})"
+
+
+def _cased(words: str, written: str) -> str:
+    return words[0].upper() + words[1:] if written[0].isupper() else words
+
+
+def _value(roman: str) -> int | None:
+    """Return the number of a Roman numeral, None if it is none."""
+    if not roman or not _CANONICAL.fullmatch(roman):
+        return None
+    values = [_VALUES[letter] for letter in roman]
+    pairs = zip(values, (*values[1:], 0), strict=True)
+    return sum(-value if value < after else value for value, after in pairs)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import pytest
+from num2words import num2words
+
+from f5d.engine.languages import LANGUAGES
+from f5d.engine.reading import read_out
+
+MONEY = {
+    "$49.95, $12.75 and $21.50": (
+        "forty-nine dollars and ninety-five cents, twelve dollars and seventy-five cents"
+        " and twenty-one dollars and fifty cents"
+    ),
+    "He paid $12.50, then $1 and $0.99.": (
+        "He paid twelve dollars and fifty cents, then one dollar and ninety-nine cents."
+    ),
+    "£1,000.01": "one thousand pounds and one penny",
+    "It cost $5.3 billion.": "It cost five point three billion dollars.",
+    "$6.5B, $8K, £6.5 million, £3m, $6bn": (
+        "six point five billion dollars, eight thousand dollars, six point five million pounds,"
+        " three million pounds, six billion dollars"
+    ),
+    "$2 million dollars": "two million dollars",
+    "2,75 € or €2,75 or 5 €.": (
+        "two euros and seventy-five cents or two euros and seventy-five cents or five euros."
+    ),
+    "¥500, ₹1,50,000, 50¢, 5 USD, USD 5, 100 NOK": (
+        "five hundred yen, one hundred and fifty thousand rupees, fifty cents, five US dollars,"
+        " five US dollars, one hundred Norwegian kroner"
+    ),
+    "$5-$10, $5-10 million, $5M-$10M, £3–5bn, 5-10 €": (
+        "five to ten dollars, five to ten million dollars, five million to ten million dollars,"
+        " three to five billion pounds, five to ten euros"
+    ),
+    "-$5 or $-5": "minus five dollars or minus five dollars",
+    "$5/kg and €99/month": "five dollars per kilogram and ninety-nine euros per month",
+    "$1.555": "one point five five five dollars",
+    "$0.00 $100": "zero dollars one hundred dollars",
+}
+RANGES = {
+    "Wash at 40–60°C.": "Wash at forty to sixty degrees Celsius.",
+    "20%-30% and 10–20%": "twenty percent to thirty percent and ten to twenty percent",
+    "5-6 km, 10 – 20 mph, 3-4 days": "five to six kilometres, ten to twenty miles per hour, three to four days",
+    "3:45-4:15, 9am-5pm": "three forty-five to four fifteen, nine AM to five PM",
+    "20°C-30°C": "twenty degrees Celsius to thirty degrees Celsius",
+    "pages 3-5, 1939-1945": "pages three to five, nineteen thirty-nine to nineteen forty-five",
+    "COVID-19, an F-16, Text-to-speech": "COVID-nineteen, an F-sixteen, Text-to-speech",
+    "10 - 3 = 7": "ten minus three equals seven",
+    "-5 °C at 60 km/h": "minus five degrees Celsius at sixty kilometres per hour",
+}
+TIMES = {
+    "We met at 9:30AM, left at 7:00am and ate at 12:00 PM.": (
+        "We met at nine thirty AM, left at seven AM and ate at twelve PM."
+    ),
+    "at 10:05, 3:00, 23:15 and 0:30": "at ten oh five, three o'clock, twenty-three fifteen and zero thirty",
+    "9 a.m. to 5 p.m. Then home. 9:30 a.m. is early": "nine AM to five PM. Then home. nine thirty AM is early",
+    "It took 1:30:05.": "It took one hour thirty minutes and five seconds.",
+    "at 1:30:05 PM": "at one thirty and five seconds PM",
+    "2h 5min": "two hours and five minutes",
+    "The ratio is 3:2, the screen 16:9.": "The ratio is three to two, the screen sixteen to nine.",
+}
+DATES = {
+    "on 2026-11-23": "on November twenty-third twenty twenty-six",
+    "03/14/2022, 3/4/22 and 2022-03-14": (
+        "March fourteenth twenty twenty-two, March fourth twenty twenty-two and March fourteenth twenty"
+        " twenty-two"
+    ),
+    "25/12/2025": "December twenty-fifth twenty twenty-five",
+    "31/02/2024 is none": "thirty-one slash zero two slash twenty twenty-four is none",
+    "02/30/2024": "zero two slash thirty slash twenty twenty-four",
+    "2026-01-31T14:30:00Z": "January thirty-first twenty twenty-six, fourteen thirty",
+    "August 15, 1947 and Feb. 29, 2024": (
+        "August fifteenth, nineteen forty-seven and February twenty-ninth, twenty twenty-four"
+    ),
+    "4 July 1990, July 4th, May 5-7": "fourth of July nineteen ninety, July fourth, May fifth to seventh",
+    "In 1999, the 90s, the 2000s, the '80s, the 1990s": (
+        "In nineteen ninety-nine, the nineties, the two thousands, the eighties, the nineteen nineties"
+    ),
+    "1066, 1905, 2005, 2099, 1900": (
+        "one thousand and sixty-six, nineteen oh-five, two thousand and five, twenty ninety-nine,"
+        " nineteen hundred"
+    ),
+}
+CODES = {
+    "Call 555-0134 or 212-555-0147.": (
+        "Call five five five, zero one three four or two one two, five five five, zero one four seven."
+    ),
+    "(555) 010-4477, 1-800-555-0199, 555.123.4567": (
+        "five five five, zero one zero, four four seven seven,"
+        " one, eight zero zero, five five five, zero one nine nine, five five five, one two three, four"
+        " five six seven"
+    ),
+    "+49 821 555123, 86150 Augsburg": (
+        "plus four nine, eight two one, five five five one two three, eight six one five zero Augsburg"
+    ),
+    "Your code is 481516. PIN: 4821": "Your code is four eight one five one six. PIN: four eight two one",
+    "Beverly Hills, CA 90210, zip code 90210": (
+        "Beverly Hills, CA nine zero two one zero, zip code nine zero two one zero"
+    ),
+    "account 4321-8765-2109-6543": (
+        "account four three two one, eight seven six five, two one zero nine, six five four three"
+    ),
+    "agent 007": "agent zero zero seven",
+    "1234567890123": "one two three four five six seven eight nine zero one two three",
+    "v1.2.3, 192.168.1.1": (
+        "version one point two point three, one hundred and ninety-two point one hundred and"
+        " sixty-eight point one point one"
+    ),
+    "#5, No. 5, no. 42, Nos. 3-4": "number five, Number five, number forty-two, Numbers three to four",
+    "B2B and 4K, MP3, G20": "B two B and four K, MP three, G twenty",
+}
+NUMBERS = {
+    "I have 3. You have 4.": "I have three. You have four.",
+    "1,234,567 people": "one million two hundred and thirty-four thousand five hundred and sixty-seven people",
+    "1\u202f000\u202f000 users": "one million users",
+    "50% of 3.14, .5, 3,14 and 1,2,3": (
+        "fifty percent of three point one four, point five, three point one four and one, two, three"
+    ),
+    "1st, 22nd, 1,000th and 2/3": "first, twenty-second, one thousandth and two thirds",
+    "2 1/2 cups, 2½ cups, ½ cup, 5/8": "two and a half cups, two and a half cups, one half cup, five eighths",
+    "1 kg, 1999 g": "one kilogram, one thousand nine hundred and ninety-nine grams",
+    "5 km², 20 m³ and 20 m²": "five square kilometres, twenty cubic metres and twenty square metres",
+    "x², E = mc², 10⁶, H₂O": "x squared, E equals mc squared, ten to the power of six, H two O",
+    "10K users, 1.5M followers": "ten thousand users, one point five million followers",
+    "1920x1080, 3 x 4": "one thousand nine hundred and twenty by one thousand and eighty, three by four",
+    "1e999": "one times ten to the power of nine hundred and ninety-nine",
+    "①②③": "one two three",
+    "the 5-year plan": "the five-year plan",
+}
+WORDS = {
+    "Mr. Smith vs. Dr. No, Mr Jones and Mrs Lee": "Mister Smith versus Doctor No, Mister Jones and Missis Lee",
+    "No. 5, she said. No. Never.": "Number five, she said. No. Never.",
+    "He lives on Main St. near St. Mary.": "He lives on Main Street near Saint Mary.",
+    "Sunset Dr. near Oak Ave. and 3rd St. Then home.": (
+        "Sunset Drive near Oak Avenue and third Street. Then home."
+    ),
+    "Pears, plums, etc. Then we left, etc. and so on": (
+        "Pears, plums, et cetera. Then we left, et cetera and so on"
+    ),
+    "5 ft. of 100 ms. each": "five feet. of one hundred milliseconds. each",
+    "I love AT&T and R&D.": "I love A T and T and R and D.",
+    "World War II, Chapter IV, Act Ⅳ, vol. II": "World War two, Chapter four, Act four, volume two",
+    "Henry VIII, Louis XIV's court, Elizabeth II, Henry Ⅷ": (
+        "Henry the Eighth, Louis the Fourteenth's court, Elizabeth the Second, Henry the Eighth"
+    ),
+    "the XIX century": "the nineteenth century",
+    "I, V and MI are words. MIX it. A CD. I am John I think.": (
+        "I, V and MI are words. MIX it. A CD. I am John I think."
+    ),
+    "See https://www.example.org/a/b?x=1#y today.": "See www dot example dot org slash a slash b today.",
+    "Mail jo_an.silva@mail.example.com!": "Mail jo underscore an dot silva at mail dot example dot com!",
+    "Look at mail.example.org. And requirements.txt": (
+        "Look at mail dot example dot org. And requirements dot txt"
+    ),
+    "C++, a+b=c, 5 × 6": "C plus plus, a plus b equals c, five times six",
+}
+TABLE = MONEY | RANGES | TIMES | DATES | CODES | NUMBERS | WORDS
+
+
+@pytest.mark.parametrize(("written", "read"), TABLE.items())
+def test_english_is_read_out(written: str, read: str) -> None:
+    """What is written without words becomes what an English reader says."""
+    assert read_out(written, "en") == read
+
+
+def test_what_was_read_reads_as_itself() -> None:
+    """Words are not read again: reading twice changes nothing."""
+    assert {read: read_out(read, "en") for read in TABLE.values()} == {read: read for read in TABLE.values()}
+
+
+def test_numbers_are_those_of_num2words() -> None:
+    """Cardinal, ordinal and year say what num2words says, without its commas."""
+    english = LANGUAGES["en"]
+    for number in (*range(1, 2_200), *(7**power for power in range(4, 18)), 10**6, 10**15):
+        assert english.cardinal(number) == num2words(number, lang="en").replace(",", "")
+        assert english.ordinal(number, "th") == num2words(number, lang="en", to="ordinal").replace(",", "")
+    assert english.year is not None
+    for year in range(1100, 2100):
+        assert english.year(year) == num2words(year, lang="en", to="year").replace(",", "")

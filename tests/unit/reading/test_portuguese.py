@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+from num2words import num2words
+
+from f5d.engine.languages import LANGUAGES
+from f5d.engine.reading import read_out
+
+MONEY = {
+    "O valor é R$ 2.468,87, ou R$1.000.000,00.": (
+        "O valor é dois mil quatrocentos e sessenta e oito reais e oitenta e sete centavos, ou um"
+        " milhão de reais."
+    ),
+    "R$ 3 mil, R$ 1,5 milhão, US$ 2 bilhões, R$ 5 mi": (
+        "três mil reais, um vírgula cinco milhão de reais, dois bilhões de dólares, cinco milhões de reais"
+    ),
+    "€2,75 ou 2,75 €": "dois euros e setenta e cinco centavos ou dois euros e setenta e cinco centavos",
+    "Custou $2000, $ 5 e R$ 1.50.": "Custou dois mil dólares, cinco dólares e um real e cinquenta centavos.",
+    "R$ 10-20 mil, R$ 10/mês, R$ 5/kg": "dez a vinte mil reais, dez reais por mês, cinco reais por quilo",
+    "£ 200, 1 £, £ 2": "duzentas libras, uma libra, duas libras",
+}
+TIMES = {
+    "Ele chegou às 10h30, às 13:30 e às 15h.": (
+        "Ele chegou às dez horas e trinta, às treze horas e trinta e às quinze horas."
+    ),
+    "às 8h45min, às 14:00h, à 1h, 1h05, 22h00": (
+        "às oito horas e quarenta e cinco minutos, às catorze horas, à uma hora, uma hora e cinco,"
+        " vinte e duas horas"
+    ),
+    "14h-18h, das 8h às 20h": "catorze horas a dezoito horas, das oito horas às vinte horas",
+    "1:30:05, 2h30min05s": (
+        "uma hora, trinta minutos e cinco segundos, duas horas, trinta minutos e cinco segundos"
+    ),
+    "Às 2 da tarde, à 1 da manhã": "Às duas da tarde, à uma da manhã",
+    "23/11/2026, 01/02/2023, 25/12/25": (
+        "vinte e três de novembro de dois mil e vinte e seis, primeiro de fevereiro de dois mil e vinte e três,"
+        " vinte e cinco de dezembro de dois mil e vinte e cinco"
+    ),
+    "31/02/2024": "trinta e um barra zero dois barra dois mil e vinte e quatro",
+    "1 de maio, 1º de maio, 1° de maio": "primeiro de maio, primeiro de maio, primeiro de maio",
+    "anos 90, os anos '80": "anos noventa, os anos oitenta",
+}
+CODES = {
+    "(11) 98765-4321, 3456-7890": (
+        "um um, nove oito sete seis cinco, quatro três dois um, três quatro cinco seis, sete oito nove zero"
+    ),
+    "+55 11 98765-4321, 0800 123 4567": (
+        "mais cinco cinco, um um, nove oito sete seis cinco, quatro três dois um,"
+        " zero oito zero zero, um dois três, quatro cinco seis sete"
+    ),
+    "CEP 01310-100, CPF 123.456.789-09": (
+        "CEP zero um três um zero, um zero zero, CPF um dois três, quatro cinco seis, sete oito nove, zero nove"
+    ),
+    "CNPJ 12.345.678/0001-95": (
+        "CNPJ um dois, três quatro cinco, seis sete oito, zero zero zero um, nove cinco"
+    ),
+    "código 481516, conta 12345-6, senha: 0042": (
+        "código quatro oito um cinco um seis, conta um dois três quatro cinco, seis, senha: zero zero"
+        " quatro dois"
+    ),
+    "O Python 3.11, a versão 2.0.1, 192.168.0.1": (
+        "O Python três ponto onze, a versão dois ponto zero ponto um,"
+        " cento e noventa e dois ponto cento e sessenta e oito ponto zero ponto um"
+    ),
+    "1939-1945": "mil novecentos e trinta e nove a mil novecentos e quarenta e cinco",
+}
+NUMBERS = {
+    "1.234.567 pessoas, 50% de 3,14": (
+        "um milhão duzentas e trinta e quatro mil quinhentas e sessenta e sete pessoas,"
+        " cinquenta por cento de três vírgula um quatro"
+    ),
+    "1 vaga, 2 mulheres, 200 páginas, 22 pessoas": (
+        "uma vaga, duas mulheres, duzentas páginas, vinte e duas pessoas"
+    ),
+    "2 homens, 2 dias, 1 problema, 200 corações": "dois homens, dois dias, um problema, duzentos corações",
+    "2 irmãs, 21 canções, 2.000 mulheres, 200 mil pessoas": (
+        "duas irmãs, vinte e uma canções, duas mil mulheres, duzentas mil pessoas"
+    ),
+    "2-3 mulheres": "duas a três mulheres",
+    "1/2 xícara, 1/2 litro, 3/4, 2/3, 5/12, 2 1/2 xícaras": (
+        "meia xícara, meio litro, três quartos, dois terços, cinco doze avos, duas e meia xícaras"
+    ),
+    "1º lugar, 2ª vez, 1.º, 2.ª, 1° lugar, 21º, 4os": (
+        "primeiro lugar, segunda vez, primeiro, segunda, primeiro lugar, vigésimo primeiro, quartos"
+    ),
+    "20%-30%, 10–20%, 40–60°C, 10-15 km": (
+        "vinte por cento a trinta por cento, dez a vinte por cento, quarenta a sessenta graus Celsius,"
+        " dez a quinze quilômetros"
+    ),
+    "Faz -5 graus, 30° ao sol": "Faz menos cinco graus, trinta graus ao sol",
+    "5 m², 1 t, 2 t, 2 h": "cinco metros quadrados, uma tonelada, duas toneladas, duas horas",
+    "3.5, 1.50, 1.234 e 3,05": (
+        "três ponto cinco, um ponto cinquenta, mil duzentos e trinta e quatro e três vírgula zero cinco"
+    ),
+    "123456789 e 19": (
+        "cento e vinte e três milhões quatrocentos e cinquenta e seis mil setecentos e oitenta e nove e"
+        " dezenove"
+    ),
+}
+WORDS = {
+    "Sr. Silva andou 5 km": "Senhor Silva andou cinco quilômetros",
+    "O sr. João e a dra. Ana na av. Paulista. Sr João": (
+        "O senhor João e a doutora Ana na avenida Paulista. Senhor João"
+    ),
+    **{f"Rua A, {mark} 5.": "Rua A, número cinco." for mark in ("nº", "n.º", "n°", "n.°", "nº.")},
+    **{f"Rua A, {mark} 5.": "Rua A, Número cinco." for mark in ("Nº", "N.º", "N°")},
+    "art. 5º, pág. 10, cap. IV": "artigo quinto, página dez, capítulo quatro",
+    "Arroz, feijão, etc. Depois saiu.": "Arroz, feijão, et cetera. Depois saiu.",
+    "século XX, séc. XXI, século V": "século vinte, século vinte e um, século quinto",
+    "Dom Pedro II, Luís XIV, Maria II": "Dom Pedro segundo, Luís catorze, Maria segunda",
+    "Eu vi o CD. MI. A vida é VI dela.": "Eu vi o CD. MI. A vida é VI dela.",
+    "Escreva a joao@exemplo.com.br ou veja https://exemplo.com/a?b=1": (
+        "Escreva a joao arroba exemplo ponto com ponto br ou veja exemplo ponto com barra a"
+    ),
+}
+TABLE = MONEY | TIMES | CODES | NUMBERS | WORDS
+
+
+@pytest.mark.parametrize(("written", "read"), TABLE.items())
+def test_portuguese_is_read_out(written: str, read: str) -> None:
+    """What is written without words becomes what a Brazilian reader says, in the gender of its noun."""
+    assert read_out(written, "pt-BR") == read
+
+
+def test_what_was_read_reads_as_itself() -> None:
+    """Words are not read again: reading twice changes nothing."""
+    assert {read: read_out(read, "pt") for read in TABLE.values()} == {read: read for read in TABLE.values()}
+
+
+def test_numbers_are_those_of_num2words() -> None:
+    """Cardinals say what num2words says."""
+    for number in (*range(1, 1_200), *(7**power for power in range(4, 12)), 10**6, 10**9):
+        assert LANGUAGES["pt"].cardinal(number) == num2words(number, lang="pt_BR").replace(",", "")
