@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from f5ctl.batch.fields import BATCH_ONLY
 from f5ctl.parameters import PARAMETERS, Parameter, named
+from f5ctl.speech.output import FORMATS
 from f5d.config import Config
 from f5d.keys import KEYS
 
@@ -88,15 +90,13 @@ def manifest() -> Iterator[str]:
         "ref_audio": "a recording of the voice: a path, from the manifest's folder",
         "voice": "a name of `f5ctl voices`",
         "model": "a name of `f5ctl models`",
+        "output": f"a file in DIR; its suffix is its format: {' '.join(FORMATS)}",
     }
     yield from ("| field | meaning | left out |", "|---|---|---|")
-    for name in named("manifest"):
-        one = PARAMETERS[name]
+    for name in ("text", *BATCH_ONLY, *(name for name in named("manifest") if name != "text")):
+        one = BATCH_ONLY.get(name) or PARAMETERS[name]
         option = f"`--{name.replace('_', '-')}`" if "batch" in one.places else one.told
         yield f"| `{name}` | {files.get(name, one.meaning)} | {own.get(name, option)} |"
-        if name == "text":
-            formats = "a file in DIR, in its suffix's format: wav flac ogg opus mp3 pcm"
-            yield f"| `output` | {formats} | the record's number, `--format` |"
 
 
 TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {

@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from f5ctl.batch.manifest import Line
+from f5ctl.batch.line import Bad, Line
+from f5ctl.batch.store import Store
 from f5ctl.errors import F5Error
 from f5ctl.printing import duration, emit_json, printable, warn
 from f5ctl.progress import Bar
@@ -21,9 +22,9 @@ PLAIN_EVERY_S: Final = 10.0
 class Tally:
     """What has happened so far, and what that says of the rest."""
 
-    def __init__(self, lines: Sequence[Line], skipped: int, now: float) -> None:
-        self.total = len(lines) + skipped
-        self.skipped = skipped
+    def __init__(self, lines: Sequence[Line], others: int, now: float) -> None:
+        self.total = len(lines) + others
+        self.skipped = 0
         self.made = 0
         self.failed = 0
         self.audio_s = 0.0
@@ -75,11 +76,16 @@ class Tally:
 
 
 class BatchReport:
-    """Tells of every line as it ends; a context manager, since a bar must be taken down again."""
+    """Keeps what is made and tells of every line as it ends.
 
-    def __init__(self, lines: Sequence[Line], skipped: int, *, quiet: bool) -> None:
+    `lines` are those to make, `others` how many are skipped or bad. A context manager, since a bar must be
+    taken down again.
+    """
+
+    def __init__(self, lines: Sequence[Line], others: int, store: Store, *, quiet: bool) -> None:
         self.failures: list[dict[str, Any]] = []
-        self.tally = Tally(lines, skipped, time.monotonic())
+        self.tally = Tally(lines, others, time.monotonic())
+        self._store = store
         self._quiet = quiet
         self._answers = not os.isatty(1)  # a person watches the bar instead
         self._bar = Bar(quiet=quiet)
@@ -101,12 +107,14 @@ class BatchReport:
 
     def skipped(self, line: Line, receipt: dict[str, Any]) -> None:
         """`line` was complete before this run."""
+        self.tally.skipped += 1
         self._answer(line, "skipped", **_facts(receipt))
 
-    def made(self, line: Line, receipt: dict[str, Any], warnings: Sequence[str]) -> None:
-        """`line` is complete."""
+    def made(self, line: Line, audio: bytes, made: dict[str, Any]) -> None:
+        """Keep the audio of `line`; raises OutputError."""
+        receipt = self._store.keep(line, audio, made)
         self.tally.count(line, receipt.get("samples", 0) / receipt.get("sample_rate_hz", 1))
-        for warning in warnings:
+        for warning in made.get("warnings") or []:
             warn(f"{line.where}: {warning}", quiet=self._quiet, tell=self._bar.print)
         self._answer(line, "done", **_facts(receipt))
         self._show()
@@ -114,11 +122,15 @@ class BatchReport:
     def failed(self, line: Line, error: F5Error) -> None:
         """`line` will not be made."""
         self.tally.count(line, None)
-        note = {"line": line.number, "code": error.code, "error": error.message}
-        self.failures.append({**line.record(), **note})
         self._say(f"f5ctl: {line.where} failed: {error.message}")
-        self._answer(line, "failed", code=error.code, error=error.message)
+        self._note(line, error.code, error.message)
         self._show()
+
+    def refused(self, bad: Bad) -> None:
+        """`bad` cannot be asked for."""
+        self.tally.failed += 1
+        self._say(f"f5ctl: {bad.told}")
+        self._note(bad, bad.code, bad.what)
 
     def waits(self, why: str) -> None:
         """Nothing can be done at the moment; an empty `why` ends that."""
@@ -142,9 +154,13 @@ class BatchReport:
             text += f"; the failed lines are in {failed_path}"
         self._say(f"f5ctl: {text}")
 
-    def _answer(self, line: Line, status: str, **more: Any) -> None:
+    def _note(self, line: Line | Bad, code: str, error: str) -> None:
+        self.failures.append({**line.record(), "line": line.number, "code": code, "error": error})
+        self._answer(line, "failed", code=code, error=error)
+
+    def _answer(self, line: Line | Bad, status: str, **more: Any) -> None:
         if self._answers:
-            emit_json({"line": line.number, "output": line.output, "status": status, **more})
+            emit_json({"line": line.number, "output": line.output, "status": status, **line.own, **more})
 
     def _say(self, text: str) -> None:
         if not self._quiet:

@@ -2,7 +2,7 @@
 
 `Runner` owns the lines that are not made yet and one connection at a time. A lost connection costs a
 reconnection: what was in flight is asked for again, and since a line decides its own seed the audio is
-what it would have been. Knows nothing of terminals; `BatchReport` is told of every end.
+what it would have been. Knows nothing of terminals and files: a `Listener` is told of every end.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple, Protocol
 
-from f5ctl.batch.manifest import Line
-from f5ctl.batch.report import BatchReport
-from f5ctl.batch.store import Store
+from f5ctl.batch.line import Line
 from f5ctl.client import Client, new_id
 from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, SynthesisError, TryAgainError
 from f5ctl.parameters import seed_after
@@ -33,14 +31,26 @@ OVERLOADED_WAIT_S: Final = 1.0
 CURABLE: Final = frozenset({"synthesis_failed", "engine_error", "internal_error", "deadline_exceeded"})
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """How many requests are in flight, how often a line is tried again, and when all of it ends."""
 
     jobs: int = 8
     retry: int = 2
     keep_going: bool = False
     priority: int | None = None
+
+
+class Listener(Protocol):
+    """Who is told how it goes, and takes what is made."""
+
+    def made(self, line: Line, audio: bytes, made: dict[str, Any]) -> None:
+        """`line` is done; `made` is the daemon's result."""
+
+    def failed(self, line: Line, error: F5Error) -> None:
+        """`line` will not be made."""
+
+    def waits(self, why: str) -> None:
+        """Nothing can be done at the moment; an empty `why` ends that."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,23 +65,24 @@ class _Task:
 class Runner:
     """Makes `lines`, in their order as far as the engine does.
 
-    `connect` returns a client, starting a daemon where that is wanted.
+    `connect` returns a client, starting a daemon where that is wanted. With `kind` `Plan` the daemon only says
+    how the lines would be spoken.
     """
 
     def __init__(
         self,
         lines: Sequence[Line],
-        store: Store,
         policy: Policy,
         connect: Callable[[], Client],
-        report: BatchReport,
+        listener: Listener,
+        kind: type[Say] = Say,
     ) -> None:
         self._todo = deque(_Task(line) for line in lines)
         self._live: dict[str, _Task] = {}  # on the way, by the id of the request
-        self._store = store
         self._policy = policy
         self._connect = connect
-        self._report = report
+        self._listener = listener
+        self._kind = kind
         self._window = policy.jobs
         self._hold_until = 0.0
         self._losses = 0
@@ -104,11 +115,11 @@ class Runner:
         patient_until = time.monotonic() + PATIENCE_S
         wait_s = FIRST_WAIT_S
         while (client := self._try_to_connect(patient_until)) is None:
-            self._report.waits("waiting for the daemon")
+            self._listener.waits("waiting for the daemon")
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         self._met = True
-        self._report.waits("")
+        self._listener.waits("")
         return client
 
     def _try_to_connect(self, patient_until: float) -> Client | None:
@@ -130,7 +141,7 @@ class Runner:
 
     def _tell(self, reply: Reply) -> None:
         if isinstance(reply, Progress):
-            self._report.waits(f"loading {reply.model}" if reply.state == "loading" else "")
+            self._listener.waits(f"loading {reply.model}" if reply.state == "loading" else "")
 
     def _hear(self, talk: Conversation) -> None:
         """Wait until there is something to do, and take what the daemon says."""
@@ -159,7 +170,7 @@ class Runner:
     def _request(self, task: _Task) -> Say:
         line = task.line
         encoding: Encoding = "pcm" if line.format in ("wav", "pcm") else line.format
-        request = Say(
+        request = self._kind(
             new_id(),
             line.text,
             voice=line.voice,
@@ -167,7 +178,7 @@ class Runner:
             ref_text=line.ref_text,
             seed=seed_after(line.seed, task.doubted),
             encoding=encoding,
-            priority=self._policy.priority,
+            priority=self._policy.priority if line.priority is None else line.priority,
             **line.parameters,
         )
         return with_private_voice(request)
@@ -179,10 +190,9 @@ class Runner:
             self._retry(task, error)
             return
         audio = b"".join(part.take())
-        receipt = self._store.keep(task.line, audio, made)
+        self._listener.made(task.line, audio, made)
         self._losses = 0
         self._window = min(self._window + 1, self._policy.jobs)
-        self._report.made(task.line, receipt, made.get("warnings") or [])
 
     def _retry(self, task: _Task, error: F5Error) -> None:
         """Queue the line again where another try may help, else give it up."""
@@ -205,7 +215,7 @@ class Runner:
         self._todo.appendleft(task)
 
     def _give_up(self, task: _Task, error: F5Error) -> None:
-        self._report.failed(task.line, error)
+        self._listener.failed(task.line, error)
         self._stopped = self._stopped or not self._policy.keep_going
 
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from f5ctl.batch.manifest import Line
+from f5ctl.batch.line import Line
 from f5ctl.errors import OutputError
 from f5ctl.receipts import tag_of
 from f5ctl.speech.sinks import make_folder, write_file
@@ -74,23 +74,6 @@ class Store:
         """Return where an output lies."""
         return os.path.join(self.folder, output)
 
-    def receipt(self, line: Line) -> dict[str, Any] | None:
-        """Return the receipt of a line whose output is complete and unchanged, None for any other."""
-        try:
-            with open(self._receipt_path(line), "rb") as file:
-                receipt = json.load(file)
-            if not isinstance(receipt, dict) or receipt.get("key") != line.key:
-                return None
-            with open(self.path(line.output), "rb") as file:
-                if os.fstat(file.fileno()).st_size != receipt.get("bytes"):
-                    return None
-                digest = hashlib.sha256()
-                while block := file.read(2**20):
-                    digest.update(block)
-        except (OSError, ValueError):
-            return None
-        return receipt if digest.hexdigest() == receipt.get("sha256") else None
-
     def keep(self, line: Line, audio: bytes, made: Mapping[str, Any]) -> dict[str, Any]:
         """Write an output and then its receipt, and return the receipt.
 
@@ -115,7 +98,7 @@ class Store:
             "text_sha256": hashlib.sha256(line.text.encode()).hexdigest(),
             **{name: made[name] for name in KEPT if name in made},
         }
-        receipt_path = self._receipt_path(line)
+        receipt_path = _receipt_path(self.folder, line)
         make_folder(receipt_path)
         write_file(receipt_path, json.dumps(receipt, sort_keys=True, indent=1).encode() + b"\n")
         return receipt
@@ -128,11 +111,8 @@ class Store:
                 os.unlink(path)
             return None
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        write_file(path, text.encode(errors="replace"))
+        write_file(path, text.encode(errors="backslashreplace"))  # half a character is \\ud83d, as JSON has it
         return path
-
-    def _receipt_path(self, line: Line) -> str:
-        return os.path.join(self.folder, RECEIPTS, f"{line.output}.json")
 
     def _clear_parts(self) -> None:
         """Remove what a killed f5ctl was writing."""
@@ -141,6 +121,28 @@ class Store:
                 if not _is_alive(int(match[1])):
                     with contextlib.suppress(OSError):
                         os.unlink(os.path.join(folder, match[0]))
+
+
+def receipt_of(folder: str, line: Line) -> dict[str, Any] | None:
+    """Return the receipt of a line whose output in `folder` is complete and unchanged, None for any other."""
+    try:
+        with open(_receipt_path(folder, line), "rb") as file:
+            receipt = json.load(file)
+        if not isinstance(receipt, dict) or receipt.get("key") != line.key:
+            return None
+        with open(os.path.join(folder, line.output), "rb") as file:
+            if os.fstat(file.fileno()).st_size != receipt.get("bytes"):
+                return None
+            digest = hashlib.sha256()
+            while block := file.read(2**20):
+                digest.update(block)
+    except (OSError, ValueError):
+        return None
+    return receipt if digest.hexdigest() == receipt.get("sha256") else None
+
+
+def _receipt_path(folder: str, line: Line) -> str:
+    return os.path.join(folder, RECEIPTS, f"{line.output}.json")
 
 
 def _is_alive(pid: int) -> bool:

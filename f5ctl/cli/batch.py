@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from typing import Any, Final
 
 import click
 
-from f5ctl.batch.manifest import STYLES, Defaults, Line, read_manifest
+from f5ctl.batch.estimate import MOST_SHOWN, Estimate, answer, told
+from f5ctl.batch.line import Line
+from f5ctl.batch.manifest import Defaults, Manifest, read_manifest
 from f5ctl.batch.report import BatchReport
 from f5ctl.batch.runner import Policy, Runner
-from f5ctl.batch.store import Store
+from f5ctl.batch.shapes import STYLES, Style
+from f5ctl.batch.store import Store, receipt_of
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.parameters import check_voice, parameters, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.cli.base.tags import check_tags, marks, tag_options
-from f5ctl.errors import OutputError
+from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.parameters import PRIORITIES
+from f5ctl.printing import emit, emit_json, printable, warn
+from f5ctl.protocol import Plan
 from f5ctl.speech.output import FORMATS, Format
 
 EXIT_FAILED_LINES: Final = 1
@@ -37,7 +43,7 @@ _OF_LINES: Final = "Lines that do not say it"
     metavar="STYLE",
     type=click.Choice(STYLES),
     section="Files",
-    help=f"MANIFEST is {', '.join(STYLES[:-1])} or {STYLES[-1]}, whatever its suffix.",
+    help=f"Read MANIFEST as {', '.join(STYLES[:-1])} or {STYLES[-1]}.",
 )
 @option(
     "--format",
@@ -49,6 +55,7 @@ _OF_LINES: Final = "Lines that do not say it"
     help=f"Of outputs without a name: {' '.join(FORMATS)}.",
 )
 @option("--redo", is_flag=True, section="Files", help="Make every file again.")
+@option("--dry-run", is_flag=True, section="Files", help="Make nothing; tell hours, bytes, time and faults.")
 @option(
     "-j",
     "--jobs",
@@ -58,7 +65,9 @@ _OF_LINES: Final = "Lines that do not say it"
     section="Work",
     help="Requests in flight (8).",
 )
-@option("--keep-going", is_flag=True, section="Work", help="Do the other lines when one has failed.")
+@option(
+    "--keep-going", is_flag=True, section="Work", help="Do the other lines when one is wrong or has failed."
+)
 @option(
     "--retry",
     metavar="N",
@@ -80,9 +89,10 @@ def batch(
     *,
     manifest: str,
     folder: str,
-    style: str | None,
+    style: Style | None,
     format_: Format,
     redo: bool,
+    dry_run: bool,
     jobs: int,
     keep_going: bool,
     retry: int,
@@ -95,30 +105,47 @@ def batch(
 ) -> int:
     """Speak every line of MANIFEST into a file of its own in DIR.
 
-    MANIFEST holds JSON objects, CSV with a header, or one text a line (- is stdin). What is complete
-    and unchanged is skipped, so the same command goes on after an interruption.
+    MANIFEST is JSON, a table with a header (CSV), name|text lines, or one text a line (- is stdin). What is
+    complete and unchanged is skipped, so the same command goes on after an interruption.
     """
     fields["nfe_step"] = steps(quality, fields["nfe_step"])
     check_voice(fields["voice"], fields["ref_audio"], fields["ref_text"])
     check_tags(no_tags=no_tags, strict_tags=strict_tags)
-    found = marks(settings, None, no_tags=no_tags, strict_tags=strict_tags)
-    lines = read_manifest(manifest, style, Defaults(format_, fields, seed, found))
-    policy = Policy(jobs=jobs, retry=retry, keep_going=keep_going, priority=PRIORITIES[priority])
+    tags = marks(settings, None, no_tags=no_tags, strict_tags=strict_tags)
+    found = read_manifest(manifest, style, Defaults(format_, fields, seed, folder, tags))
+    for warning in found.warnings:
+        warn(warning, quiet=settings.quiet)
+    policy = Policy(jobs, retry, keep_going, PRIORITIES[priority])
+    if dry_run:
+        return _estimate(settings, folder, found, policy, redo=redo)
+    if found.bad and not keep_going:
+        if len(found.bad) == 1:
+            raise BadRequestError(found.bad[0].code, found.bad[0].told)
+        _tell_bad(found)
+        raise _refusal(found)
     with Store(folder) as store:
-        return _work(settings, store, lines, policy, redo=redo)
+        return _work(settings, store, found, policy, redo=redo)
 
 
-def _work(settings: Settings, store: Store, lines: list[Line], policy: Policy, *, redo: bool) -> int:
+def _made(folder: str, lines: list[Line], *, redo: bool) -> dict[Line, dict[str, Any]]:
+    """Return the receipts of the lines that are complete, none with `redo`."""
+    receipts = {} if redo else {line: receipt_of(folder, line) for line in lines}
+    return {line: receipt for line, receipt in receipts.items() if receipt is not None}
+
+
+def _work(settings: Settings, store: Store, manifest: Manifest, policy: Policy, *, redo: bool) -> int:
     """Make what is missing and return the exit status."""
-    found = {line: None if redo else store.receipt(line) for line in lines}
-    missing = [line for line in lines if found[line] is None]
-    with BatchReport(missing, len(lines) - len(missing), quiet=settings.quiet) as report:
-        for line, receipt in found.items():
-            if receipt is not None:
-                report.skipped(line, receipt)
+    made = _made(store.folder, manifest.lines, redo=redo)
+    missing = [line for line in manifest.lines if line not in made]
+    others = len(made) + len(manifest.bad)
+    with BatchReport(missing, others, store, quiet=settings.quiet) as report:
+        for bad in manifest.bad:
+            report.refused(bad)
+        for line, receipt in made.items():
+            report.skipped(line, receipt)
 
         try:
-            Runner(missing, store, policy, partial(connect, settings, start=True), report).run()
+            Runner(missing, policy, partial(connect, settings, start=True), report).run()
         finally:
             failed_path = None
             with contextlib.suppress(OutputError):  # a full disk; what stopped the batch is being told already
@@ -126,3 +153,39 @@ def _work(settings: Settings, store: Store, lines: list[Line], policy: Policy, *
                     failed_path = store.write_failed(report.failures)
             report.conclude(failed_path)
     return EXIT_FAILED_LINES if report.failures else 0
+
+
+def _estimate(settings: Settings, folder: str, manifest: Manifest, policy: Policy, *, redo: bool) -> int:
+    """Show what would be made, and return the exit status that making it would have."""
+    _tell_bad(manifest)
+    made = _made(folder, manifest.lines, redo=redo)
+    missing = [line for line in manifest.lines if line not in made]
+    all_of_them = policy._replace(keep_going=True)
+    with Estimate(len(missing), quiet=settings.quiet) as estimate:
+        Runner(missing, all_of_them, partial(connect, settings, start=True), estimate, Plan).run()
+    for warning in estimate.warnings:
+        warn(warning, quiet=settings.quiet)
+    found = answer(estimate, manifest, skipped=len(made), folder=folder)
+    if os.isatty(1):
+        emit("\n".join(told(found, estimate.device)))
+    else:
+        emit_json(found)
+        for line in [] if settings.quiet else told(found, estimate.device):
+            emit(f"f5ctl: {line}", to_stderr=True)
+    if manifest.bad and not policy.keep_going:
+        raise _refusal(manifest)
+    return EXIT_FAILED_LINES if found["wrong"] else 0
+
+
+def _tell_bad(manifest: Manifest) -> None:
+    """Tell of the bad lines, the first ones one by one."""
+    for bad in manifest.bad[:MOST_SHOWN]:
+        emit(printable(f"f5ctl: {bad.told}"), to_stderr=True)
+
+
+def _refusal(manifest: Manifest) -> BadRequestError:
+    """Return the error that ends a call with bad lines, which have been told."""
+    count, lines = len(manifest.bad), len(manifest.lines) + len(manifest.bad)
+    shown = f" (the first {MOST_SHOWN} are above)" if count > MOST_SHOWN else ""
+    are = f"{count} of {lines} lines of {manifest.name} {'are' if count > 1 else 'is'} wrong{shown}"
+    return BadRequestError("bad_parameter", f"{are}; nothing was spoken; --keep-going speaks the others")

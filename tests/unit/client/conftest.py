@@ -35,7 +35,8 @@ class FakeDaemon:
 
     `chunks` audio chunks follow each other after `pause_s`; `silent_after` of them the fake goes on
     living without a word until it is cancelled, `dies_after` of them it closes its socket.
-    With `speaks`, the audio is made of the text; the first `reverse` says are answered last first.
+    With `speaks`, the audio is made of the text; the first `reverse` says are answered last first. `plans`
+    answers a `plan`.
     """
 
     path: str
@@ -46,6 +47,7 @@ class FakeDaemon:
     before: list[Callable[[str], Reply]] = field(default_factory=list)
     fails: tuple[str, str] | None = None
     refuses: Callable[[dict[str, Any]], Failed | None] | None = None  # one say at a time
+    plans: Callable[[dict[str, Any]], Reply] | None = None
     status: dict[str, Any] = field(default_factory=lambda: {"version": "9.9", "pid": NOBODY})
     warnings: list[str] = field(default_factory=list)
     claimed_samples: int | None = None
@@ -112,6 +114,8 @@ class FakeDaemon:
             self._send(peer, Cancelled(body["request"], "the client asked"), Done(body["id"], {}))
         elif self.fails:
             self._send(peer, Failed(body["id"], *self.fails))
+        elif body["type"] == "plan" and self.plans:
+            self._send(peer, self.plans(body))
         else:
             self._send(peer, Done(body["id"], self.status if body["type"] == "status" else {}))
             if body["type"] == "stop":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from f5ctl.protocol import Failed
+from f5ctl.protocol import Done, Failed, Reply
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon, Here
@@ -337,6 +337,139 @@ def test_a_wrong_manifest_asks_for_nothing(here: Here, daemon: FakeDaemon, tmp_p
     assert done.returncode == 65
     assert done.stderr.decode().endswith("a.jsonl: speed is 9; the limit is 0.5 to 2\n")
     assert (daemon.seen, out.exists()) == ([], False)
+
+
+def test_every_bad_line_is_told(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+    """All mistakes are told at once, twenty of them one by one, before anything is asked for or made."""
+    path = tmp_path / "a.csv"
+    path.write_text("text;speed\nHi.;1\n" + "Ho.;9\n" * 3)
+    done = here.run("batch", str(path), "-d", str(out))
+    told = done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout, daemon.seen, out.exists()) == (65, b"", [], False)
+    fault = "speed is 9; the limit is 0.5 to 2"
+    assert told[:-1] == [f"f5ctl: line {number} of {path}: {fault}" for number in (3, 4, 5)]
+    wrong = f"3 of 4 lines of {path} are wrong; nothing was spoken; --keep-going speaks the others"
+    assert told[-1] == f"f5ctl: error: {wrong}"
+    path.write_text("text;speed\n" + "Ho.;9\n" * 25)
+    told = here.run("batch", str(path), "-d", str(out)).stderr.decode().splitlines()
+    assert len(told) == 21
+    assert "25 of 25 lines" in told[-1]
+    assert "(the first 20 are above)" in told[-1]
+
+
+def test_keep_going_speaks_the_good_lines(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+    """With --keep-going a bad line is a failed one: told, listed, to be mended there, and the status is 1."""
+    path = tmp_path / "a.jsonl"
+    half = '{"id": 3, "text": "Half \\ud83d."}'
+    path.write_text(f'{{"id": 1, "text": "One."}}\n{{"id": 2, "text": "Two.", "speed": 9}}\n{half}\n{{"text\n')
+    done = here.run("batch", str(path), "-d", str(out), "--keep-going")
+    assert (done.returncode, says(daemon)) == (1, ["One."])
+    results = {line["line"]: line for line in answers(done.stdout)}
+    assert [results[number]["status"] for number in (1, 2, 3, 4)] == ["done", "failed", "failed", "failed"]
+    assert (results[1]["id"], results[2]["id"]) == (1, 2)
+    assert results[2]["error"] == "speed is 9; the limit is 0.5 to 2"
+    assert "1 made, 0 skipped, 3 failed;" in done.stderr.decode()
+    assert "unexpected" not in done.stderr.decode()
+    listed = (out / "failed.jsonl").read_text()
+    records = answers(listed.encode())
+    assert [record["line"] for record in records] == [2, 3, 4]
+    assert records[1]["text"] == "Half \ud83d."
+    assert records[2]["raw"] == '{"text'
+    mended = listed.replace('"speed": 9', '"speed": 1.5').replace("\\ud83d", "😀").replace('"raw"', '"text"')
+    (out / "failed.jsonl").write_text(mended)
+    assert here.run("batch", str(out / "failed.jsonl"), "-d", str(out)).returncode == 0
+    assert {"0001.wav", "0002.wav", "0003.wav", "0004.wav"} <= tree(out).keys()
+
+
+def test_own_columns_are_in_the_results(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+    """What a script knows its lines by comes back with them, made, skipped or failed; a slip gets a warning."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,voise\nx1,Hi.,slt\nx2,Ho.,rms\n")
+    daemon.refuses = lambda body: Failed(body["id"], "bad_text", "no") if body["text"] == "Ho." else None
+    done = here.run("batch", str(path), "-d", str(out), "--keep-going")
+    assert {(line["id"], line["voise"], line["status"]) for line in answers(done.stdout)} == {
+        ("x1", "slt", "done"),
+        ("x2", "rms", "failed"),
+    }
+    assert b"warning: column 'voise' is only carried along; is it meant to be voice?" in done.stderr
+    (record,) = answers((out / "failed.jsonl").read_bytes())
+    assert (record["id"], record["text"]) == ("x2", "Ho.")
+    again = here.run("-q", "batch", str(path), "-d", str(out), "--keep-going")
+    assert {(line["id"], line["status"]) for line in answers(again.stdout)} == {
+        ("x1", "skipped"),
+        ("x2", "failed"),
+    }
+
+
+def test_a_line_has_its_own_turn(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+    """The priority of a line takes the place of the call's, so do its quality and its language."""
+    path = tmp_path / "a.csv"
+    path.write_text("text;priority;quality;language\nHi.;High;fast;pt\nHo.;;;\n")
+    call = ("--priority", "normal", "--quality", "draft", "--language", "en")
+    assert here.run("batch", str(path), "-d", str(out), *call).returncode == 0
+    wishes = {body["text"]: (body["priority"], body["nfe_step"], body["language"]) for body in daemon.seen}
+    assert wishes == {"Hi.": (1, 16, "pt"), "Ho.": (0, 7, "en")}
+
+
+def planned(body: dict[str, Any]) -> Reply:
+    if body["text"].startswith("Wrong"):
+        return Failed(body["id"], "unknown_voice", "there is no such voice")
+    plan = {"duration_s": 1800.0, "synthesis_s": 600.0, "wait_s": 2.0, "device": "cpu", "warnings": ["careful"]}
+    return Done(body["id"], plan)
+
+
+def test_a_dry_run_says_how_much_it_would_be(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+    """--dry-run tells counts, hours, bytes, time and problems; it speaks nothing and writes nothing."""
+    daemon.plans = planned
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,output\nx,One.,\n,Two.,b.opus\n,Wrong.,\n,Four.,\n")
+    done = here.run("batch", str(path), "-d", str(out), "--dry-run")
+    assert (done.returncode, says(daemon), out.exists()) == (1, [], False)
+    (found,) = answers(done.stdout)
+    assert (found["lines"], found["to_make"], found["skipped"], found["wrong"]) == (4, 3, 0, 1)
+    assert (found["speech_s"], found["synthesis_s"], found["wait_s"]) == (5400.0, 1800.0, 2.0)
+    assert found["bytes_by_format"]["wav"] == pytest.approx(2 * 1800 * 48_000, rel=0.001)
+    assert found["bytes_by_format"]["opus"] < found["bytes_by_format"]["wav"] / 10
+    assert found["bytes"] == sum(found["bytes_by_format"].values())
+    told = done.stderr.decode()
+    assert f"f5ctl: line 4 of {path}: there is no such voice" in told
+    assert "f5ctl: warning: careful (3 lines)" in told
+    assert "f5ctl: 4 lines: 3 to make, 0 made already, 1 wrong" in told
+    assert "f5ctl: columns that are only carried along: id" in told
+    assert "f5ctl: 1 h 30 min of speech, about 181 MB (wav, opus)" in told
+    assert "f5ctl: about 30 min to make on cpu, line after line, after 2 s of work for others" in told
+
+
+def test_a_dry_run_knows_what_is_made(here: Here, daemon: FakeDaemon, manifest: str, out: Path) -> None:
+    """What is complete counts as made, and needs no daemon; with --redo all of it is to be made."""
+    daemon.plans = planned
+    here.run("batch", manifest, "-d", str(out))
+    before = tree(out)
+    done = here.run("batch", manifest, "-d", str(out), "--dry-run")
+    assert done.returncode == 0
+    assert answers(done.stdout)[0]["skipped"] == 6
+    done = here.run("batch", manifest, "-d", str(out), "--dry-run", "--redo")
+    assert (done.returncode, answers(done.stdout)[0]["to_make"]) == (0, 6)
+    assert tree(out) == before
+
+
+def test_a_dry_run_tells_of_bad_lines(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
+    """Bad lines are told beside the estimate of the others; the status is that of the batch itself."""
+    daemon.plans = planned
+    path = tmp_path / "a.csv"
+    path.write_text("text;speed\nHi.;1\nHo.;9\n?;1\n")
+    done = here.run("batch", str(path), "-d", str(out), "--dry-run")
+    assert (done.returncode, answers(done.stdout)[0]["wrong"]) == (65, 2)
+    assert b"speed is 9; the limit is 0.5 to 2" in done.stderr
+    assert b"the text has no letter or digit" in done.stderr
+    done = here.run("batch", str(path), "-d", str(out), "--dry-run", "--keep-going")
+    assert (done.returncode, answers(done.stdout)[0]["to_make"]) == (1, 1)
+    assert b"speed is 9; the limit is 0.5 to 2" in done.stderr
+    daemon.end()
+    done = here.run("batch", str(path), "-d", str(out), "--dry-run", "--no-start")
+    assert done.returncode == 69
+    assert b"speed is 9; the limit is 0.5 to 2" in done.stderr  # told without a daemon too
+    daemon.start()
 
 
 def test_a_recording_goes_with_its_line(here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path) -> None:
