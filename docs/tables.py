@@ -32,8 +32,11 @@ _MORE_AND_LESS: Final = {  # what a larger and a smaller value do to the sound
     "sway_sampling_coef": ("more steps late", "more steps early, where words are decided"),
     "speed": ("faster; above 1.3 words suffer", "slower; below 0.8 it drags"),
     "seed": ("another take", "another take"),
-    "cross_fade_duration": ("softer joins of segments", "0: they stand edge to edge"),
+    "sentence_pause": ("calmer; other pauses grow with it", "livelier; 0: words stand edge to edge"),
+    "cross_fade_duration": ("more of two words sounds at once", "0: segments stand edge to edge"),
     "target_rms": ("quiet recordings are raised further", "they stay quieter"),
+    "volume": ("louder; the ceiling tames the peaks", "softer"),
+    "loudness": ("", ""),
     "fix_duration": ("slower", "faster"),
     "remove_silence": ("", ""),
 }
@@ -145,6 +148,10 @@ def _default(name: str, one: Parameter) -> str:
     told = "; ".join(filter(None, (one.meaning, one.note)))
     if name == "nfe_step":  # the model's own counts where this is left out
         return f"{f'# {name} = {one.default}':<{_WIDTH}}# {told}; default: the model's, {one.told}"
+    if name == "sentence_pause":
+        return f"{f'# {name} = {one.default}':<{_WIDTH}}# {told}; default: the model's"
+    if one.default is None:
+        return f"{f'# {name} =':<{_WIDTH}}# {told}; default: {one.told}"
     return f"{f'{name} = {one.default}':<{_WIDTH}}# {told}"
 
 

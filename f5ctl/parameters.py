@@ -28,6 +28,7 @@ Place = Literal["say", "batch", "infer", "manifest", "story", "voice", "config",
 
 QUALITIES: Final = {"draft": 7, "fast": 16, "standard": 32, "high": 64}  # ODE steps
 PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
+JOINS: Final = ("cross_fade_duration", "sentence_pause")
 SEED_STRIDE: Final = 1000  # between requests that share a seed; the segments of each count on from its own
 
 
@@ -106,10 +107,17 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "remove_silence": Parameter(bool, "shorten pauses over a second", "say infer manifest story python",
                                 "false"),
     "stream": Parameter(bool, "a short first segment, so that audio starts early", "", "false"),
-    "cross_fade_duration": Parameter(float, "overlap of segments", _MOST, "0.15",
-                                     bound=Bound(0, 1, "s"), default=0.15),
+    "sentence_pause": Parameter(float, "pause after a sentence", _ALL, "0.3 (or the model's)",
+                                bound=Bound(0, 5, "s"), default=0.3,
+                                note="a third of it within one, twice as much after a paragraph"),
+    "cross_fade_duration": Parameter(float, "overlap of segments, instead of pauses", f"{_MOST} infer python",
+                                     "none", bound=Bound(0, 1, "s"), note="upstream's is 0.15"),
     "target_rms": Parameter(float, "level that quiet recordings are raised to", _MOST, "0.1",
                             bound=Bound(0.001, 0.5), default=0.1),
+    "loudness": Parameter(bool, "bring speech to -19 LUFS, peaks to -1 dBTP at most",
+                          "say batch infer manifest python", "true", note="false: as the model makes it"),
+    "volume": Parameter(float, "loudness above or below the usual", _ALL, "0",
+                        bound=Bound(-30, 12, "dB"), default=0.0),
     "timeout_s": Parameter(float, "give up after so long", "say", "none", bound=Bound(0.01, 86_400, "s"),
                            note="from acceptance; then `deadline_exceeded`"),
     "priority": Parameter(int, "whose turn it is while others speak too", "", "0", bound=Bound(-1, 1),
@@ -136,6 +144,22 @@ def check(name: str, value: Any) -> None:
     parameter = PARAMETERS[name]
     if fault := parameter.fault(value):
         raise BadRequestError(parameter.code, f"{name} is {fault}")
+
+
+def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what layers of settings say together; a later one counts more.
+
+    Pauses and a cross-fade are two ways of joining: a layer that names one undoes what earlier ones say of the
+    other. Of one that names both the cross-fade counts.
+    """
+    found: dict[str, Any] = {}
+    for layer in layers:
+        if any(name in layer for name in JOINS):
+            found = {name: value for name, value in found.items() if name not in JOINS}
+        found |= layer
+        if JOINS[0] in found:
+            found.pop(JOINS[1], None)
+    return found
 
 
 def seed_after(seed: int, count: int) -> int:

@@ -76,8 +76,11 @@ class Say:
     language: str | None = None
     remove_silence: bool = False
     stream: bool = False
+    sentence_pause: float | None = None
     cross_fade_duration: float | None = None
     target_rms: float | None = None
+    loudness: bool | None = None
+    volume: float | None = None
     timeout_s: float | None = None
     priority: int | None = None
     label: str | None = None

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgpack
 
 from f5ctl.errors import BadRequestError, OutputError
-from f5ctl.parameters import PARAMETERS, named
+from f5ctl.parameters import PARAMETERS, layered, named
 from f5ctl.places import data_home, nearest_folder
 from f5ctl.protocol import MAX_NAME_BYTES, MAX_REF_AUDIO_BYTES, MAX_REF_TEXT_BYTES, Say
 
@@ -171,14 +171,15 @@ def with_private_voice(say: Say) -> Say:
     if name is None or not store.has(name):
         return say
     voice = store.read(name)
-    missing = {key: value for key, value in voice.defaults.items() if getattr(say, key) is None}
+    given = {key: value for key in DEFAULTS if (value := getattr(say, key)) is not None}
+    found = layered(voice.defaults, given)
     return replace(
         say,
         voice=None,
         ref_audio=voice.audio,
         ref_text=voice.text,
         label=name,
-        **missing,  # type: ignore[arg-type] # checked by unpack
+        **found,
     )
 
 

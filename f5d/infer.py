@@ -57,6 +57,7 @@ def _numbers(function: Any) -> Any:
 @click.option("--ref-text", metavar="TEXT", default="", help="What it says; transcribed when left out.")
 @_numbers
 @click.option("--remove-silence", is_flag=True, help="Shorten long pauses.")
+@parameter("loudness")
 @click.option("-o", "--output", metavar="FILE", help="Where the audio goes, in the format of its suffix.")
 @click.option(
     "-d", "--device", metavar="D", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
@@ -120,6 +121,7 @@ def _in_process(given: dict[str, Any]) -> float:
             given["ref_audio"],
             given["ref_text"],
             remove_silence=given["remove_silence"],
+            loudness=given["loudness"] is not False,
             **parameters,
         )
     try:
@@ -153,6 +155,7 @@ def _through_daemon(given: dict[str, Any]) -> float:
         ref_audio=read_recording(given["ref_audio"]),
         ref_text=given["ref_text"] or None,
         remove_silence=given["remove_silence"],
+        loudness=given["loudness"],
         encoding=target.encoding,
         **{name: given[name] for name in _NUMBERS},
     )

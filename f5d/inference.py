@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from f5ctl.errors import BadRequestError, ConfigError, F5Error
-from f5ctl.parameters import PARAMETERS
+from f5ctl.parameters import PARAMETERS, layered
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5d.catalog.models import fetch, model_spec_from_table
 from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ
@@ -132,6 +132,10 @@ class F5TTSInference:
         fix_duration: float | None = None,
         remove_silence: bool = False,  # noqa: FBT001, FBT002 - upstream's signature
         seed: int | None = None,
+        sentence_pause: float | None = None,
+        cross_fade_duration: float | None = None,
+        loudness: bool = True,  # noqa: FBT001, FBT002 - as remove_silence
+        volume: float = 0.0,
     ) -> npt.NDArray[np.float32]:
         """Return `text` spoken in the voice of `ref_audio`: mono float32 samples at 24 kHz.
 
@@ -140,8 +144,11 @@ class F5TTSInference:
             ref_audio: an audio file of at most 12 s; `ref_text` is what it says (transcribed when empty).
             nfe_step: ODE steps, 1-128. `cfg_strength`: guidance, 1-3, or 0 for none.
             sway_sampling_coef: -1-1. `speed`: 0.5-2. `fix_duration`: seconds, reference included.
-            remove_silence: shorten pauses over a second.
+            remove_silence: shorten pauses over a second, and trim the ends.
             seed: the same seed gives the same audio; None draws one.
+            sentence_pause: seconds after a sentence; None is the model's. `cross_fade_duration`: seconds that
+                segments overlap, as upstream joins them; None joins them in quiet.
+            loudness: bring speech to -19 LUFS; False leaves the model's level. `volume`: dB above it.
 
         Raises:
             FileNotFoundError: `ref_audio` is missing.
@@ -168,7 +175,11 @@ class F5TTSInference:
             "fix_duration": fix_duration,
             "seed": random.getrandbits(32) if seed is None else seed,
             "target_rms": self._target_rms,
+            "loudness": loudness,
+            "volume": volume,
         }
+        joins = {"sentence_pause": sentence_pause, "cross_fade_duration": cross_fade_duration}
+        numbers |= {name: value for name, value in joins.items() if value is not None}
         for name, value in numbers.items():
             numbers[name] = value.item() if isinstance(value, np.generic) else value
             if (fault := PARAMETERS[name].fault(numbers[name])) and not (
@@ -177,8 +188,11 @@ class F5TTSInference:
                 raise ValueError(f"{name} is {fault}")
         reference = Reference(Path(ref_audio).read_bytes(), ref_text.strip() or None)
         with _python_errors():
-            language = self._synthesizer.spec.language
-            parameters = Parameters(remove_silence=remove_silence, language=language, **numbers)
+            spec = self._synthesizer.spec
+            settings = layered({"sentence_pause": spec.sentence_pause}, numbers)
+            parameters = Parameters(
+                remove_silence=remove_silence, language=spec.language, **{"sentence_pause": None, **settings}
+            )
             plan = self._synthesizer.plan(text, reference, parameters)
             return self._synthesizer.speak(plan)
 

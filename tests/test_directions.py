@@ -45,6 +45,7 @@ SHARED = tuple(
         "errors",
         "bounds",
         "parameters",
+        "pauses",
         "protocol",
         "places",
         "socketpath",

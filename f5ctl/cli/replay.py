@@ -24,6 +24,7 @@ from f5ctl.speech.sinks import open_file
 from f5ctl.voicebox import with_private_voice
 
 EXIT_DIFFERENT: Final = 1
+_BEFORE_LEVELS: Final = {"loudness": False}  # what a receipt that does not say was made with
 _BLAME: Final = {  # what can have changed: the key of the receipt, and how a person calls it
     "model_hash": "the model",
     "voice_hash": "the voice's recording or transcript",
@@ -121,7 +122,7 @@ def _request(receipt: dict[str, Any], given: str | None, file: str) -> Say:
         model=receipt["model"],
         voice=receipt.get("voice"),
         ref_text=receipt.get("ref_text"),
-        **receipt["parameters"],
+        **{**_BEFORE_LEVELS, **receipt["parameters"]},
     )
 
 

@@ -21,6 +21,7 @@ from f5ctl.protocol import Say
 from f5ctl.speech.inputs import read_recording, read_text
 from f5ctl.speech.output import FORMATS, Format, Output, choose_output
 from f5ctl.speech.say import speak
+from f5ctl.speech.texts import may_hold_cues
 
 if TYPE_CHECKING:
     from f5ctl.speech.marks import Marks
@@ -59,6 +60,7 @@ class Call(NamedTuple):
     retry: bool
     no_tags: bool
     strict_tags: bool
+    programme_start: str | None
 
     def marks(self, settings: Settings, line: StatusLine) -> Marks:
         """Return what knows which brackets of the text are tags."""
@@ -68,12 +70,26 @@ class Call(NamedTuple):
 
     def reading(self, marks: Callable[[], Marks]) -> Reading | None:
         """Return how to read a text of several requests; None when no option asks for that."""
-        is_srt = (self.file or "").lower().endswith(".srt")
-        if not (is_srt or self.config or self.subtitles or self.paragraph_pause):
+        if not (self.config or self.subtitles or self.paragraph_pause):
             return None
         from f5ctl.speech.script import read_options
 
-        return read_options(marks(), self.config, self.subtitles, self.paragraph_pause, is_srt=is_srt)
+        return read_options(marks(), self.config, self.subtitles, self.paragraph_pause)
+
+    def reading_of_cues(
+        self, reading: Reading | None, text: str | Pieces, marks: Callable[[], Marks]
+    ) -> Reading | None:
+        """Return how to read a text of subtitles; `reading` for any other."""
+        if isinstance(text, str) and may_hold_cues(text, self.file):
+            from f5ctl.speech.cue_detect import holds_cues
+
+            if holds_cues(text, self.file):
+                from f5ctl.speech.script import Reading, with_cues
+
+                return with_cues(reading or Reading(marks()), self.programme_start)
+        if self.programme_start is not None:
+            raise click.UsageError("--programme-start is for subtitles; the text has no cues")
+        return reading
 
     def target(self, reading: Reading | None) -> Output:
         """Return where the audio goes."""
@@ -84,10 +100,12 @@ class Call(NamedTuple):
             output = os.devnull
         return choose_output(output, self.format_, raw=self.output_raw, play=self.play)
 
-    def text(self, reading: Reading | None, *, as_it_comes: bool) -> str | Pieces:
+    def text(self, reading: Reading | None, *, as_it_comes: bool, tell: Callable[[str], None]) -> str | Pieces:
         """Return the text, or the beginning of one that is still being written."""
         own = reading.text if reading and not (self.words or self.file) else None
-        return own or read_text(self.words, self.file, as_it_comes=as_it_comes, markdown=self.markdown)
+        return own or read_text(
+            self.words, self.file, as_it_comes=as_it_comes, markdown=self.markdown, tell=tell
+        )
 
     def request(self, text: str, target: Output, fields: dict[str, Any]) -> Say:
         """Return the request, with the recording of its voice if that is one of the user's own."""
@@ -116,7 +134,11 @@ class Call(NamedTuple):
 )
 @click.argument("words", metavar="[TEXT]...", nargs=-1)
 @option(
-    "-f", "--file", metavar="FILE", section="Text", help="Read the text, or .srt cues, from FILE (- is stdin)."
+    "-f",
+    "--file",
+    metavar="FILE",
+    section="Text",
+    help="Read the text, or subtitles (.srt, .vtt, .sbv), from FILE (- is stdin).",
 )
 @option(
     "--markdown/--no-markdown",
@@ -134,6 +156,13 @@ class Call(NamedTuple):
     help="Silence between paragraphs: 800ms, 1.5s.",
 )
 @tag_options("Text")
+@option(
+    "--programme-start",
+    metavar="TIME",
+    section="Text",
+    rare=True,
+    help="Where the audio begins in the times of subtitles: 10:00:00; 0 keeps them.",
+)
 @option(
     "-o",
     "--output",
@@ -189,7 +218,9 @@ def _speak(settings: Settings, call: Call, fields: dict[str, Any], line: StatusL
     check_voice(fields["voice"], call.ref_audio, fields["ref_text"])
     fields["nfe_step"] = steps(call.quality, fields["nfe_step"])
     whole = reading or call.retry or call.dry_run or fields["fix_duration"] is not None
-    text = call.text(reading, as_it_comes=target.is_stream and not whole)
+    tell = partial(warn, quiet=settings.quiet)
+    text = call.text(reading, as_it_comes=target.is_stream and not whole, tell=tell)
+    reading = call.reading_of_cues(reading, text, marks)
     if reading is None and isinstance(text, str) and ("[" in text or call.dry_run):
         reading, text = _reading_of_marks(text, call, marks())
     request = call.request(text if isinstance(text, str) else "", target, fields)
@@ -249,6 +280,7 @@ class _Performance(NamedTuple):
         if self.target.path is not None and self.target.path == reading.output:
             make_folder(self.target.path)
         with self.target.open() as sink, self._connected() as client, sink.silenced_by_errors():
+            parts = reading.cast(client, parts)
             reading.check_voices(client, parts)
             out = sink if self.target.encoding == "pcm" else Encoded(sink, self.target.encoding)
             speaker = Speaker(client, parts, out, line=self.line, report=self._report, warn=self._warn)
@@ -256,7 +288,7 @@ class _Performance(NamedTuple):
             self.line.show("playing")
             out.finish()
         if reading.subtitles is not None:
-            write_subtitles(reading.subtitles, speaker.cues, split=not reading.is_srt)
+            write_subtitles(reading.subtitles, speaker.cues, split=not reading.has_cues)
 
     def preview(self, reading: Reading) -> None:
         """Print how the text would be spoken, with --json the daemon's answers line by line."""
@@ -264,6 +296,7 @@ class _Performance(NamedTuple):
 
         parts = self._parts(reading)
         with self._connected() as client:
+            parts = reading.cast(client, parts)
             reading.check_voices(client, parts)
             answers = ask(client, parts, self.line)
         self.line.clear()
@@ -279,10 +312,7 @@ class _Performance(NamedTuple):
         return connect(self.settings, self.line, start=True, timeout_s=self.request.timeout_s)
 
     def _parts(self, reading: Reading) -> list[Part]:
-        parts = reading.parts(self.request, remove_silence=self.call.remove_silence)
-        for warning in reading.warnings:
-            self._warn(warning)
-        return parts
+        return reading.parts(self.request, remove_silence=self.call.remove_silence, warn=self._warn)
 
     def _report(self, receipt: dict[str, Any]) -> None:
         """Tell what a receipt says."""

@@ -37,9 +37,9 @@ class Part:
         self.rate_hz = chunk.sample_rate_hz
         self.came_bytes += len(chunk.data)
 
-    def precede(self, audio: bytes) -> None:
-        """Put audio before that of the request, which has none so far: a pause."""
-        self._chunks.append(audio)
+    def put_before(self, audio: bytes) -> None:
+        """Let `audio`, such as a pause, be taken before all that was not taken yet."""
+        self._chunks.appendleft(audio)
 
     def take(self) -> Iterator[bytes]:
         """Yield the audio that has come, chunk by chunk, once."""

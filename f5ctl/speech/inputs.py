@@ -6,13 +6,14 @@ import os
 import select
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES, MAX_TEXT_BYTES
-from f5ctl.speech.texts import checked_text, unreadable
+from f5ctl.speech.texts import checked_text, may_hold_cues, unreadable
 
 if TYPE_CHECKING:
     from f5ctl.speech.markdown import Markdown
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
 STDIN: Final = 0
 READ_BYTES: Final = 65_536
 MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
+_START_BYTES: Final = 2000  # by which subtitles are known
 
 
 def read_text(
-    words: tuple[str, ...], file: str | None, *, as_it_comes: bool = False, markdown: bool | None = None
+    words: tuple[str, ...],
+    file: str | None,
+    *,
+    as_it_comes: bool = False,
+    markdown: bool | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> str | Pieces:
     """Return the text to speak; with `as_it_comes`, text on stdin that has a beginning but no end yet.
 
-    With `markdown` its marks are read; None leaves that to the file's suffix.
+    With `markdown` its marks are read; None leaves that to the file's suffix. `tell` gets a line when its
+    encoding had to be guessed.
 
     Raises:
         click.UsageError: there is none, or it comes from two places.
@@ -49,12 +57,19 @@ def read_text(
     if markdown is None:
         markdown = file.lower().endswith(MARKDOWN)
     if file == "-" and as_it_comes:
-        return _read_stdin(markdown=markdown)
-    return _whole(read_start(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text"), markdown=markdown)
+        return _read_stdin(tell, markdown=markdown)
+    data = read_start(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text")
+    return _whole(data, name=file, tell=tell, markdown=markdown)
 
 
-def _whole(data: bytes, *, markdown: bool) -> str:
-    text = checked_text(data)
+def _whole(
+    data: bytes,
+    *,
+    markdown: bool,
+    name: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> str:
+    text = checked_text(data, name=name, tell=tell)
     if not markdown:
         return text
     from f5ctl.speech.markdown import plain
@@ -62,35 +77,60 @@ def _whole(data: bytes, *, markdown: bool) -> str:
     return checked_text(plain(text).encode())
 
 
-def _read_stdin(*, markdown: bool) -> str | Pieces:
+def _read_stdin(tell: Callable[[str], None] | None, *, markdown: bool) -> str | Pieces:
     """Read what is there; whoever has not finished writing by now is listened to sentence by sentence."""
     data = b""
     try:
         while len(data) <= MAX_TEXT_BYTES and select.select([STDIN], [], [], 0)[0]:
             new = os.read(STDIN, MAX_TEXT_BYTES + 1)
             if not new:
-                return _whole(data, markdown=markdown)
+                return _whole(data, tell=tell, markdown=markdown)
             data += new
     except OSError as error:
         raise unreadable("standard input", error, "bad_text") from None
-    return _listen(data, markdown=markdown)
+    return _listen(data, tell, markdown=markdown)
 
 
-def _listen(data: bytes, *, markdown: bool) -> str | Pieces:
+def _listen(data: bytes, tell: Callable[[str], None] | None, *, markdown: bool) -> str | Pieces:
     """Read on from `data`; return the whole text if it ends before a piece of it is due."""
     from f5ctl.speech.pieces import Pieces
 
     pieces = Pieces(_markdown() if markdown else None)
-    if data:
-        pieces.add(data, time.monotonic())
+    head = data
     while True:
+        if _is_whole(head):
+            data = head + read_start(STDIN, MAX_TEXT_BYTES + 1, "bad_text")
+            return _whole(data, tell=tell, markdown=markdown)
+        if data:
+            pieces.add(data, time.monotonic())
         left_s = None if pieces.due_at is None else pieces.due_at - time.monotonic()
         if left_s is not None and left_s <= 0:
             return pieces
+        data = b""
         if select.select([STDIN], [], [], left_s)[0]:
-            read_into(pieces)
-            if pieces.ended:
-                return checked_text(b"" if pieces.is_empty else pieces.take().encode())
+            data = _read_some()
+            if not data:
+                return _whole(head, tell=tell, markdown=markdown)
+            head += data
+
+
+def _is_whole(head: bytes) -> bool:
+    """Return True for the beginning of what nobody can speak before it has ended: subtitles, UTF-16."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    start = head[:_START_BYTES].decode("utf-8", "ignore").lstrip()
+    if not may_hold_cues(start, None):
+        return False
+    from f5ctl.speech.cue_detect import is_read_whole
+
+    return is_read_whole(start)
+
+
+def _read_some() -> bytes:
+    try:
+        return os.read(STDIN, READ_BYTES)
+    except OSError as error:
+        raise unreadable("standard input", error, "bad_text") from None
 
 
 def _markdown() -> Markdown:
@@ -105,11 +145,7 @@ def read_into(pieces: Pieces) -> None:
     Raises:
         BadRequestError: it cannot be read, or is not UTF-8.
     """
-    try:
-        data = os.read(STDIN, READ_BYTES)
-    except OSError as error:
-        raise unreadable("standard input", error, "bad_text") from None
-    pieces.add(data, time.monotonic())
+    pieces.add(_read_some(), time.monotonic())
 
 
 def read_recording(path: str) -> bytes:

@@ -34,11 +34,16 @@ _MARK_CHARS: Final = 64  # a mark with its quotes, or a blank line, is looked fo
 
 
 class Pieces:
-    """Owns what was read and not yet taken. `ended` is True after the last byte; `markdown` reads its marks."""
+    """Owns what was read and not yet taken. `ended` is True after the last byte; `markdown` reads its marks.
+
+    `begins_paragraph` is True when a blank line stood before the piece that was taken last.
+    """
 
     def __init__(self, markdown: Markdown | None = None) -> None:
         self.ended = False
         self._markdown = markdown
+        self.begins_paragraph = False
+        self._space = ""  # after the piece that was taken last
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
         self._size_bytes = 0
@@ -103,6 +108,9 @@ class Pieces:
         self._size_bytes -= len(piece.encode())
         self._ends, self._ready_at = _Ends(), None
         self._look_for_end(self._heard_at)
+        space = self._space + piece[: len(piece) - len(piece.lstrip())]
+        self.begins_paragraph = space.count("\n") > 1
+        self._space = piece[len(piece.rstrip()) :]
         return piece.removeprefix("\ufeff").strip()
 
     def _complete(self) -> int:

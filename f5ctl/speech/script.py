@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,10 +22,11 @@ from f5ctl.speech.marks import MAIN, Marks, Words, pause_s
 from f5ctl.speech.marks import Part as Piece
 from f5ctl.speech.sinks import Sink, write_file
 from f5ctl.speech.speaker import Part, Silence, Slot, Speech
-from f5ctl.speech.srt import Cue, format_srt, format_vtt, parse_srt, short_cues
-from f5ctl.speech.story import Story, read_story
+from f5ctl.speech.srt import Cue, format_srt, format_vtt, short_cues
+from f5ctl.speech.story import Story, StoryVoice, read_story
 from f5ctl.speech.texts import nothing_to_speak
-from f5ctl.speech.turns import turn
+from f5ctl.speech.turns import in_voice, turn
+from f5ctl.voicebox import private_store
 
 SUBTITLES: Final[dict[str, Callable[[Sequence[Cue]], str]]] = {".srt": format_srt, ".vtt": format_vtt}
 
@@ -39,9 +40,10 @@ class Reading:
 
     marks: Marks
     story: Story | None = None
-    is_srt: bool = False
+    has_cues: bool = False
     subtitles: str | None = None
     paragraph_pause_s: float = 0.0
+    programme_start_s: float | None = None
 
     @property
     def text(self) -> str | None:
@@ -53,22 +55,20 @@ class Reading:
         """The file that the story asks for."""
         return self.story.output if self.story else None
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the story says that is not heeded."""
-        return self.story.warnings if self.story else ()
-
-    def parts(self, request: Say, *, remove_silence: bool | None) -> list[Part]:
+    def parts(self, request: Say, *, remove_silence: bool | None, warn: Callable[[str], None]) -> list[Part]:
         """Return the parts of `request`'s text; `request` has what is the same for all of them.
 
-        `remove_silence` None leaves that to the story.
+        `remove_silence` None leaves that to the story. `warn` gets what the story or the cues say that is not
+        done as it is said.
 
         Raises:
             BadRequestError: there is nothing to speak, or a mark or a cue is wrong.
         """
         if self.story is not None:
             request = _with_story(request, self.story, remove_silence=remove_silence)
-        parts = self._slots(request) if self.is_srt else self._marked(request)
+            for warning in self.story.warnings:
+                warn(warning)
+        parts = self._slots(request, warn) if self.has_cues else self._marked(request)
         if all(isinstance(part, Silence) for part in parts):
             raise nothing_to_speak()
         return parts
@@ -88,16 +88,41 @@ class Reading:
             else:
                 yield Silence(piece.duration_s)
 
-    def _slots(self, request: Say) -> list[Part]:
+    def _slots(self, request: Say, warn: Callable[[str], None]) -> list[Part]:
+        from f5ctl.speech.cue_file import read_cue_file
+        from f5ctl.speech.programme import place
+
+        file = read_cue_file(request.text)
+        programme = place(file.cues, self.programme_start_s)
+        for warning in (*file.warnings, *programme.warnings):
+            warn(warning)
         slots: list[Part] = []
-        for cue in parse_srt(request.text):
+        for cue in programme.cues:
             for words, own in cue_turns(self.marks, cue):
-                slots.append(Slot(self._request(request, words, len(slots)), own))
+                speaker = own.speaker if words.voice == MAIN else None  # a tag counts more
+                slots.append(Slot(self._request(request, words, len(slots)), replace(own, speaker=speaker)))
         return slots
 
     def _request(self, template: Say, words: Words, number: int) -> Say:
-        voices = self.story.voices if self.story else None
-        return replace(turn(template, words, number, voices), stream=template.stream and number == 0)
+        return replace(turn(template, words, number, self._voices), stream=template.stream and number == 0)
+
+    @property
+    def _voices(self) -> Mapping[str, StoryVoice]:
+        return self.story.voices if self.story else {}
+
+    def cast(self, client: Client, parts: Sequence[Part]) -> list[Part]:
+        """Return the parts, those whom subtitles name (`<v Bob>`) in the voice of that name if there is one."""
+        if not any(isinstance(part, Slot) and part.cue.speaker for part in parts):
+            return list(parts)
+        served = [str(voice.get("name")) for voice in client.status().get("voices", [])]
+        known = [*self._voices, *private_store().names(), *served]
+        by_name = {_folded(name): name for name in reversed(known)}
+        return [
+            replace(part, request=in_voice(part.request, name, self._voices))
+            if isinstance(part, Slot) and (name := by_name.get(_folded(part.cue.speaker or "")))
+            else part
+            for part in parts
+        ]
 
     def check_voices(self, client: Client, parts: Sequence[Part]) -> None:
         """Refuse a voice that there is not (BadRequestError), before anything is spoken."""
@@ -112,7 +137,7 @@ class Reading:
 
 
 def read_options(
-    marks: Marks, config: str | None, subtitles: str | None, paragraph_pause: str | None, *, is_srt: bool
+    marks: Marks, config: str | None, subtitles: str | None, paragraph_pause: str | None
 ) -> Reading:
     """Return the reading that the options ask for.
 
@@ -129,7 +154,23 @@ def read_options(
     story = read_story(config) if config else None
     if story:
         marks = marks.knowing(story.voices)
-    return Reading(marks, story, is_srt, subtitles, seconds)
+    return Reading(marks, story, subtitles=subtitles, paragraph_pause_s=seconds)
+
+
+def with_cues(reading: Reading, programme_start: str | None) -> Reading:
+    """Return `reading` for a text of subtitles, whose times begin at `programme_start`.
+
+    Raises:
+        click.UsageError: that is no time.
+    """
+    from f5ctl.speech.programme import parse_start
+
+    try:
+        start_s = None if programme_start is None else parse_start(programme_start)
+    except ValueError:
+        fault = f"--programme-start is {programme_start!r}; a time is 10:00:00, 10h or 0"
+        raise click.UsageError(fault) from None
+    return replace(reading, has_cues=True, programme_start_s=start_s)
 
 
 class Encoded:
@@ -167,6 +208,11 @@ def write_subtitles(path: str, cues: Sequence[Cue], *, split: bool) -> None:
     short = [piece for cue in cues for piece in short_cues(cue)] if split else list(cues)
     text = SUBTITLES[os.path.splitext(path)[1].lower()](short)
     write_file(path, text.encode(errors="replace"))
+
+
+def _folded(name: str) -> str:
+    """Return a name as it is compared: Old_Bob is "old bob"."""
+    return name.casefold().replace("_", " ").replace("-", " ")
 
 
 def _with_story(template: Say, story: Story, *, remove_silence: bool | None) -> Say:

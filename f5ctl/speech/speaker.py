@@ -8,23 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
-from f5ctl.client import Client, new_id
-from f5ctl.parameters import SPEED_BOUND
+from f5ctl.client import Client
+from f5ctl.pauses import Boundary, Gaps, boundary_after
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import silence_tag
 from f5ctl.speech import conversation
 from f5ctl.speech.conversation import Conversation
+from f5ctl.speech.fitting import faster, late, room_s
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.srt import Cue
 
 IN_FLIGHT: Final = 4
-FIT_MARGIN_S: Final = 0.02  # two frames: lengths are whole frames
-MOST_SPEED: Final = SPEED_BOUND.high
-LATE_S: Final = 0.05  # what nobody notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,7 @@ class _Take:
     part: Part
     asked: conversation.Part | None = None
     first_try: tuple[bytes, dict[str, Any]] | None = None
+    begun: bool = False
 
 
 class Speaker:
@@ -99,6 +98,8 @@ class Speaker:
         self._warn = warn
         self._samples = 0  # written
         self._end_s = 0.0  # where the last slot ends
+        self._gaps = Gaps()
+        self._before: Say | None = None  # what was spoken, if nothing came after it
 
     def speak(self) -> None:
         """Write every part; a fault leaves no request behind.
@@ -129,10 +130,16 @@ class Speaker:
     def _write(self, take: _Take) -> bool:
         """Write what there is of the first part; return whether that is all of it."""
         if isinstance(take.part, Silence) or take.asked is None:
-            self._put_silence(take.part.duration_s if isinstance(take.part, Silence) else 0.0)
+            wanted_s = take.part.duration_s if isinstance(take.part, Silence) else 0.0
+            self._put_silence(self._gaps.of_s(wanted_s, last=not self._todo and take is self._takes[-1]))
+            self._before = None
             return True
         asked = take.asked
         if isinstance(take.part, Speech):
+            if asked.has_audio and not take.begun:
+                take.begun = True
+                if self._before is not None:
+                    self._put_silence(self._gaps.between_s(_boundary(self._before, asked.request)))
             for chunk in asked.take():
                 self._put(chunk)
         if asked.last is None:
@@ -144,30 +151,29 @@ class Speaker:
         began_s = self._now_s - asked.came_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
         self.cues.extend(_cues(receipt, asked.request.text, began_s, self._now_s))
         self._out.note(file_tag(receipt, asked.request))
+        self._gaps.spoke(receipt)
+        self._before = asked.request
         self._report(receipt)
         return True
 
     def _fit(self, take: _Take, slot: Slot, asked: conversation.Part, receipt: dict[str, Any]) -> bool:
         """Write the slot's audio when it fits or cannot be made to; else ask for a faster one."""
         audio = b"".join(asked.take())
-        room_s = slot.cue.end_s - max(slot.cue.start_s, self._now_s)
+        left_s = room_s(slot.cue, self._now_s)
         length_s = len(audio) / SAMPLE_BYTES / SAMPLE_RATE_HZ
         if take.first_try and len(take.first_try[0]) <= len(audio):
             audio, receipt = take.first_try  # a text so short that its tempo is fixed
-        elif length_s > room_s and not take.first_try:
-            speed = (asked.request.speed or 1.0) * length_s / max(room_s - FIT_MARGIN_S, FIT_MARGIN_S)
+        elif length_s > left_s and not take.first_try:
             take.first_try = (audio, receipt)
-            faster = replace(asked.request, id=new_id(), speed=min(speed, MOST_SPEED))
-            take.asked = self._talk.ask(faster, first=True)
+            take.asked = self._talk.ask(faster(asked.request, length_s, left_s), first=True)
             return False
         self._put_silence(slot.cue.start_s - self._now_s)
         began_s = self._now_s
         self._put(audio)
         self._out.note(file_tag(receipt, asked.request))
         self._end_s = max(self._end_s, slot.cue.end_s)
-        if self._now_s > slot.cue.end_s + LATE_S:
-            where = f"the cue at {slot.cue.start_s:g} s ({slot.cue.text[:30]!r})"
-            self._warn(f"{where} ends {self._now_s - slot.cue.end_s:.1f} s after its slot, at its fastest")
+        if line := late(slot.cue, self._now_s):
+            self._warn(line)
         self.cues.append(Cue(began_s, max(self._now_s, slot.cue.end_s), slot.cue.text))
         self._report(receipt)
         return True
@@ -184,6 +190,12 @@ class Speaker:
             count = min(left, SAMPLE_RATE_HZ)
             self._put(bytes(count * SAMPLE_BYTES))
             left -= count
+
+
+def _boundary(before: Say, after: Say) -> Boundary:
+    """Return what lies between two requests: another speaker's turn, or what the text says."""
+    same = (before.voice, before.label, before.ref_audio) == (after.voice, after.label, after.ref_audio)
+    return boundary_after(before.text) if same else "speaker"
 
 
 def _cues(receipt: dict[str, Any], text: str, began_s: float, ended_s: float) -> list[Cue]:

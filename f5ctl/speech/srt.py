@@ -1,58 +1,24 @@
-"""Subtitles: SRT in, SRT and WebVTT out. Pure: texts and times, no files."""
+"""Subtitles out: cues as SRT and WebVTT. Pure: texts and times, no files."""
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from f5ctl.errors import BadRequestError
-
 LINE_CHARS: Final = 42  # what a viewer reads at a glance, two lines at a time
 CUE_CHARS: Final = 2 * LINE_CHARS
-
-_TIME: Final = r"(\d{1,3}):(\d\d):(\d\d)[,.](\d{1,3})"
-_TIMES: Final = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
-_BLANK: Final = re.compile(r"\n[^\S\n]*\n\s*")
-_STYLE: Final = re.compile(r"</?[a-zA-Z][^>]*>|\{\\[^}]*\}")  # <i>, <font color=...>, {\an8}
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A text and when it is shown, in seconds."""
+    """A text and when it is shown, in seconds; `speaker` as the file that it comes from names them."""
 
     start_s: float
     end_s: float
     text: str
-
-
-def parse_srt(text: str) -> list[Cue]:
-    """Return the cues of an SRT file in order, without styles and without those that say nothing.
-
-    Raises:
-        BadRequestError: a cue has no times, or ends before it begins.
-    """
-    cues: list[Cue] = []
-    normal = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    for number, block in enumerate(_BLANK.split(normal), 1):
-        lines = block.split("\n")
-        if lines[0].strip().isdigit():
-            lines = lines[1:]
-        times = _TIMES.fullmatch(lines[0]) if lines else None
-        if times is None:
-            shown = block.split("\n")[0][:40]
-            raise BadRequestError(
-                "bad_text", f"cue {number} ({shown!r}) has no times such as 00:00:01,000 --> 00:00:02,500"
-            )
-        start_s, end_s = _seconds(times.groups()[:4]), _seconds(times.groups()[4:])
-        if end_s <= start_s:
-            raise BadRequestError("bad_text", f"cue {number} ends at {end_s:g} s and begins at {start_s:g} s")
-        words = _STYLE.sub("", " ".join(line.strip() for line in lines[1:])).strip()
-        if any(char.isalnum() for char in words):
-            cues.append(Cue(start_s, end_s, words))
-    return sorted(cues, key=lambda cue: cue.start_s)
+    speaker: str | None = None
 
 
 def format_srt(cues: Sequence[Cue]) -> str:
@@ -98,11 +64,6 @@ def _wrapped(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _seconds(parts: Sequence[str]) -> float:
-    hours, minutes, seconds, fraction = parts
-    return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(fraction.ljust(3, "0")) / 1000
 
 
 def _stamp(seconds: float, mark: str) -> str:

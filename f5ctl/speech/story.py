@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -113,14 +113,16 @@ class _Reader:
             name: self._value(name, document[name]) for name in _NUMBERS if name in document
         }
         remove_silence = self._value("remove_silence", document.get("remove_silence", False))
+        told: list[str] = []
+        text = self._text(told.append)
         return Story(
             voices=self._voices(),
             model=document.get("model") or None,
-            text=self._text(),
+            text=text,
             output=self._output(),
             remove_silence=remove_silence,
             parameters=parameters,
-            warnings=tuple(f"{self._path}: {name} is ignored" for name in ignored),
+            warnings=(*(f"{self._path}: {name} is ignored" for name in ignored), *told),
         )
 
     def _voices(self) -> dict[str, StoryVoice]:
@@ -152,9 +154,10 @@ class _Reader:
             raise BadRequestError("bad_parameter", f"{self._path}: {name} is {fault}")
         return value
 
-    def _text(self) -> str | None:
+    def _text(self, tell: Callable[[str], None]) -> str | None:
         if file := self._document.get("gen_file"):
-            return checked_text(read_file(self._find(file), MAX_FILE_BYTES, "bad_text"))
+            data = read_file(self._find(file), MAX_FILE_BYTES, "bad_text")
+            return checked_text(data, name=file, tell=tell)
         return self._document.get("gen_text", "").strip() or None
 
     def _output(self) -> str | None:

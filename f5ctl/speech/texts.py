@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Callable
+from typing import Final, Literal
 
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import MAX_TEXT_BYTES
 
+_ARROWS: Final = ">→⟶⇒⟹➔➜➡＞"
+# Two times with a comma, a tab, a dash or "to" between them; the header of a table.
+_TIMES: Final = re.compile(
+    r"""\d:\s?\d\d[.,:;]\s?\d+["'*]{0,2}\s?(?:[,;\t–—-]|to)\s?["'*]{0,2}\d{1,3}:|\d[.,]\d+\t-?\d"""
+    r"|\A[^.\n\r]{1,300}[\t;,][^.\n\r]{1,300}[\t;,]"
+)
+_UNSEEN: Final = "\ufeff\u200e\u200f\u202a\u202b \t\r\n"
 
-def checked_text(data: bytes) -> str:
-    """Return the text that `data` holds, or raise BadRequestError."""
+
+def may_hold_cues(text: str, name: str | None) -> bool:
+    """Return False for a text that cannot be subtitles; a closer look costs ten milliseconds of imports."""
+    if "\n" not in text and "\r" not in text and not name:
+        return False
+    start = text[:100].lstrip(_UNSEEN)
+    begins = start.startswith(("[", "{", "<", "# VobSub", "sep=")) or start[:6].upper() in {"WEBVTT", "SCENAR"}
+    suffixed = name is not None and name != "-" and not name.lower().endswith((".txt", ".md"))
+    return (
+        (begins or suffixed or start[3:6] == "STL")
+        or any(arrow in text for arrow in _ARROWS)
+        or bool(_TIMES.search(text))
+    )
+
+
+def checked_text(data: bytes, *, name: str | None = None, tell: Callable[[str], None] | None = None) -> str:
+    """Return the text that `data` holds, or raise BadRequestError.
+
+    It is UTF-8 or has a byte order mark; in subtitles, which the file's `name` or their times show to be such,
+    other encodings are guessed, and `tell` gets a line that says how they were read.
+    """
     if len(data) > MAX_TEXT_BYTES:
         raise too_long()
-    try:
-        text = data.decode("utf-8").removeprefix("\ufeff").strip()
-    except UnicodeDecodeError as error:
-        raise not_utf8(error.start) from None
+    text = _decoded(data, name, tell).removeprefix("\ufeff").strip()
     if not text:
         raise BadRequestError("bad_text", "the text is empty")
     return text
+
+
+def _decoded(data: bytes, name: str | None, tell: Callable[[str], None] | None) -> str:
+    at = 0
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text, at = None, error.start
+    if text is not None and "\0" not in text:
+        return text
+    from f5ctl.speech.decoding import decode_otherwise
+
+    found = decode_otherwise(data, name)
+    if found is None:
+        raise not_utf8(at)
+    if found.note and tell:
+        tell(found.note)
+    return found.text
 
 
 def too_long() -> BadRequestError:
@@ -28,7 +71,8 @@ def too_long() -> BadRequestError:
 
 def not_utf8(at: int) -> BadRequestError:
     """Return the error for a text whose byte `at` is wrong."""
-    return BadRequestError("bad_text", f"the text is not UTF-8 (byte {at})")
+    remedy = "convert it first, for example with: iconv -f windows-1252 -t utf-8"
+    return BadRequestError("bad_text", f"the text is not UTF-8 (byte {at}); {remedy}")
 
 
 def nothing_to_speak() -> BadRequestError:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from f5ctl.errors import BadRequestError, F5Error
-from f5ctl.parameters import PARAMETERS, check
+from f5ctl.parameters import PARAMETERS, check, layered
 from f5ctl.protocol import (
     ID_PATTERN,
     MAX_REQUEST_ITEMS,
@@ -78,9 +78,14 @@ def fill_parameters(
 ) -> Parameters:
     """Return `say`'s parameters: its own, else the daemon's, else the model's; `seed` when it names none."""
     own = {name: value for name in _NUMBERS if (value := getattr(say, name)) is not None}
-    defaults: dict[str, Any] = {"nfe_step": spec.nfe_step, "seed": seed, **configured}
+    model = {"nfe_step": spec.nfe_step, "sentence_pause": spec.sentence_pause, "seed": seed}
+    found = layered(model, configured, own)
     return Parameters(
-        **(defaults | own), language=language, remove_silence=say.remove_silence, stream=say.stream
+        **{"sentence_pause": None, **found},
+        language=language,
+        remove_silence=say.remove_silence,
+        stream=say.stream,
+        loudness=say.loudness is not False,
     )
 
 

@@ -124,7 +124,7 @@ class Job:
     def take(self, segment: Segment, now: float) -> None:
         """Record one more delivered segment."""
         self.segments_done += 1
-        self.starts.append(self.samples)
+        self.starts.append(max([self.samples + segment.start, *self.starts[-1:]]))
         self.carry = segment.carry
         self.samples += len(segment.pcm) // SAMPLE_BYTES
         self.audio_digest.update(segment.pcm)

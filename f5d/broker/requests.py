@@ -15,6 +15,7 @@ from typing import Final
 
 from f5ctl import __version__
 from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
+from f5ctl.parameters import layered
 from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Plan, Request, Say, Status, Stop, Unload
 from f5d.broker.admission import Order, Refusal, fill_parameters, parse_request
 from f5d.broker.answers import DaemonFacts, DaemonState, status_result
@@ -119,7 +120,7 @@ class Requests:
         else:
             found = named or find_voice(spec.default_voice, self._state.voices)
             reference, voice, language = found.reference(), found.name, found.language
-            defaults |= found.parameters
+            defaults = layered(defaults, found.parameters)
         parameters = fill_parameters(
             say,
             defaults,

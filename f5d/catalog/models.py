@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.extras import require, upstream_file
+from f5ctl.parameters import PARAMETERS
 from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
 from f5d.catalog.architectures import STARTER, STARTER_DIR, UPSTREAM, find_architecture
 from f5d.catalog.hub import HUB_SCHEME, LocalModel, check_vocoder_place, fetch, is_installed, split_hub_place
@@ -41,6 +42,7 @@ TABLE_KEYS: Final = (
     "reference_gap",
     "default_voice",
     "language",
+    "sentence_pause",
 )
 _FORMER_KEY: Final = "tokenizer"  # chose between names of one and the same front end
 
@@ -107,6 +109,7 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
         reference_gap=str(table.get("reference_gap", UPSTREAM_GAP)),
         default_voice=str(table.get("default_voice") or default_voice()),
         language=str(table.get("language", "none")),
+        sentence_pause=float(table.get("sentence_pause", PARAMETERS["sentence_pause"].default)),
     )
 
 
@@ -143,7 +146,10 @@ def _check_table(where: str, table: Mapping[str, Any]) -> None:
             continue
         if key not in TABLE_KEYS:
             raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(TABLE_KEYS)}")
-        if not isinstance(value, str) or (not value and key != "reference_gap"):
+        if key in PARAMETERS and PARAMETERS[key].bound:
+            if fault := PARAMETERS[key].fault(value):
+                raise ConfigError(f"{where}: {key} is {fault}")
+        elif not isinstance(value, str) or (not value and key != "reference_gap"):
             raise ConfigError(f"{where}: {key} = {value!r} is not a text")
     if "checkpoint" not in table:
         raise ConfigError(f"{where}: checkpoint is missing")

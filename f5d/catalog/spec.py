@@ -16,6 +16,7 @@ from msgspec import Meta
 from f5ctl import protocol
 from f5ctl.errors import ConfigError
 from f5ctl.extras import require
+from f5ctl.parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,9 +121,10 @@ class ModelSpec:
     `reference_gap` is what stands between the reference text's last visible character and the
     generated text. `max_segment_bytes` bounds a segment below what the reference's length allows;
     `short_text_extra_s` is how much longer texts under ten bytes take, at most; `nfe_step` is
-    the default number of ODE steps. `frames_per_byte` is the number of mel frames per byte of text
-    that references are re-timed to, for a model that speaks at one tempo. `language` is the one that
-    numbers are read out in by default. `clones` is False for a model that has voices of its own.
+    the default number of ODE steps, `sentence_pause` the pause after a sentence in seconds.
+    `frames_per_byte` is the number of mel frames per byte of text that references are re-timed to, for a
+    model that speaks at one tempo. `language` is the one that numbers are read out in by default. `clones`
+    is False for a model that has voices of its own.
     """
 
     name: str
@@ -135,6 +137,7 @@ class ModelSpec:
     max_segment_bytes: int | None = None
     short_text_extra_s: float = 0.3
     nfe_step: int = 32
+    sentence_pause: float = PARAMETERS["sentence_pause"].default or 0.0
     frames_per_byte: int | None = None
     language: str = "none"
     clones: bool = True

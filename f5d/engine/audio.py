@@ -1,4 +1,4 @@
-"""Audio as numpy arrays: reading references, silence, checks, cross-fades, encoding.
+"""Audio as numpy arrays: reading references, checks, encoding.
 
 Waves are mono float32 arrays in -1..1. Knows nothing of models; imports no torch.
 """
@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import soundfile as sf
 
 from f5ctl.errors import BadRequestError, SynthesisError
 from f5ctl.protocol import SAMPLE_RATE_HZ
-
-Wave: TypeAlias = npt.NDArray[np.float32]
+from f5d.engine.silence import PAUSE_DB, PAUSE_S, Wave, quiet_spans, shorten_pauses, trim_edges
 
 MAX_RECORDING_S: Final = 60.0  # decoded at most; a longer file is surely not a voice sample
 MAX_REFERENCE_S: Final = 12.0  # what the model is given, as upstream
@@ -25,10 +23,7 @@ MAX_CHANNELS: Final = 8
 MIN_RATE_HZ: Final = 4_000
 MAX_RATE_HZ: Final = 192_000
 
-EDGE_SILENCE_DB: Final = -42.0
-PAUSE_DB: Final = -50.0
 SHORT_PAUSE_DB: Final = -40.0
-WINDOW_S: Final = 0.01
 SILENT_PEAK: Final = 1e-3  # -60 dB: nothing a person would hear
 
 # Encoding name -> libsndfile's container and codec.
@@ -136,53 +131,10 @@ def trim_reference(recording: Recording, *, transcript_given: bool) -> Recording
     return Recording(np.concatenate([wave, np.zeros(rate_hz // 20, np.float32)]), rate_hz)
 
 
-def level_db(wave: Wave, rate_hz: int) -> npt.NDArray[np.float64]:
-    """Return the RMS level of every 10 ms window in dB of full scale; silence is -inf."""
-    window = max(1, int(WINDOW_S * rate_hz))
-    count = len(wave) // window
-    power = np.square(wave[: count * window].astype(np.float64)).reshape(count, window).mean(axis=1)
-    with np.errstate(divide="ignore"):
-        levels: npt.NDArray[np.float64] = 10 * np.log10(power)
-    return levels
-
-
-def pauses(wave: Wave, rate_hz: int, *, min_s: float, below_db: float) -> list[tuple[int, int]]:
-    """Return (start, end) in samples of every stretch quieter than `below_db` for at least `min_s`."""
-    window = max(1, int(WINDOW_S * rate_hz))
-    quiet = np.concatenate([[False], level_db(wave, rate_hz) < below_db, [False]])
-    edges = np.flatnonzero(quiet[1:] != quiet[:-1])
-    spans = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    return [(start * window, end * window) for start, end in spans if (end - start) * WINDOW_S >= min_s]
-
-
-def shorten_pauses(wave: Wave, rate_hz: int, *, keep_s: float) -> Wave:
-    """Return `wave` with every pause over 1 s (below -50 dB) cut to `keep_s` on each of its sides."""
-    keep, window = int(keep_s * rate_hz), int(WINDOW_S * rate_hz)
-    kept: list[Wave] = []
-    position = 0
-    for start, end in pauses(wave, rate_hz, min_s=1.0, below_db=PAUSE_DB):
-        cut_from = start + keep if start > 0 else 0
-        cut_to = end - keep if end + window <= len(wave) else len(wave)
-        if cut_from < cut_to:
-            kept.append(wave[position:cut_from])
-            position = cut_to
-    kept.append(wave[position:])
-    return np.concatenate(kept)
-
-
-def trim_edges(wave: Wave, rate_hz: int) -> Wave:
-    """Return `wave` without the windows below -42 dB at its start and end."""
-    window = max(1, int(WINDOW_S * rate_hz))
-    loud = np.flatnonzero(level_db(wave, rate_hz) >= EDGE_SILENCE_DB)
-    if len(loud) == 0:
-        return wave[:0]
-    return wave[loud[0] * window : (loud[-1] + 1) * window]
-
-
 def _cut_point(wave: Wave, rate_hz: int, limit: int) -> int:
     """Return where to end a recording longer than `limit` samples: the last pause after half of it."""
-    for min_s, below_db in ((1.0, PAUSE_DB), (0.1, SHORT_PAUSE_DB)):
-        spans = pauses(wave[:limit], rate_hz, min_s=min_s, below_db=below_db)
+    for min_s, below_db in ((PAUSE_S, PAUSE_DB), (0.1, SHORT_PAUSE_DB)):
+        spans = quiet_spans(wave[:limit], rate_hz, min_s=min_s, below_db=below_db)
         middles = [(start + end) // 2 for start, end in spans if start > limit // 2]
         if middles:
             return middles[-1]
@@ -200,33 +152,6 @@ def check_speech(wave: Wave, *, expected_samples: int, where: str) -> None:
     else:
         return
     raise SynthesisError("synthesis_failed", f"{where} {fault}; try another --seed or voice")
-
-
-class CrossFader:
-    """Joins consecutive waves with linear cross-fades, holding back what the next one may touch.
-
-    `carry` is the tail held back; a new fader given that tail goes on exactly where this one stopped.
-    """
-
-    def __init__(self, fade_samples: int, carry: bytes = b"") -> None:
-        self._fade_samples = fade_samples
-        self._tail: Wave = np.frombuffer(carry, np.float32)
-
-    @property
-    def carry(self) -> bytes:
-        """The tail held back, as float32 bytes."""
-        return self._tail.tobytes()
-
-    def push(self, wave: Wave, *, last: bool) -> Wave:
-        """Return the samples that are final once `wave` follows; all of them if it is the `last`."""
-        overlap = min(len(self._tail), len(wave))
-        keep = len(self._tail) - overlap
-        fade_in = np.linspace(0, 1, overlap, dtype=np.float32)
-        mixed = self._tail[keep:] * (1 - fade_in) + wave[:overlap] * fade_in
-        joined = np.concatenate([self._tail[:keep], mixed, wave[overlap:]])
-        held = 0 if last else min(self._fade_samples, len(joined))
-        self._tail = joined[len(joined) - held :]
-        return joined[: len(joined) - held]
 
 
 def to_pcm(wave: Wave) -> bytes:

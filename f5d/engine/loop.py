@@ -24,7 +24,7 @@ from f5d.engine.scheduler import RowKey, Scheduler
 from f5d.system.journal import place_of
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
-    from f5d.engine.audio import Wave
+    from f5d.engine.silence import Wave
     from f5d.engine.synthesizer import Plan, Synthesizer
     from f5d.model.sampler import Row
 
@@ -39,7 +39,7 @@ _log = logging.getLogger("f5d.engine")
 class _Job:
     plan: Plan
     next_index: int
-    fader_carry: bytes
+    carry: bytes  # of the joiner
     waves: dict[int, Wave] = field(default_factory=dict)  # finished before their turn
     synthesis_s: float = 0.0  # this job's share of the steps since its last segment
 
@@ -295,19 +295,20 @@ class EngineLoop:
 
     def _deliver(self, finished: tuple[RowKey, Wave]) -> None:
         """Hand over a finished segment, and those that waited for it, in the order of the text."""
-        from f5d.engine.audio import CrossFader, to_pcm
+        from f5d.engine.audio import to_pcm
+        from f5d.engine.joins import Joiner
 
         key, wave = finished
         name, index = key
         job = self._jobs[name]
         job.waves[index] = self._synthesizer.finish_wave(job.plan, index, self._rows.pop(key), wave)
         self._scheduler.finish(key)
-        fader = CrossFader(job.plan.parameters.cross_fade_samples, job.fader_carry)
+        joiner = Joiner(job.plan.parameters, job.plan.edges, job.carry)
         while job.next_index in job.waves:
-            last = job.next_index == len(job.plan.segments) - 1
-            pcm = to_pcm(fader.push(job.waves.pop(job.next_index), last=last))
-            job.fader_carry = fader.carry
-            self._send(types.Segment(name, job.next_index, pcm, job.fader_carry, job.synthesis_s))
+            index = job.next_index
+            joined, start = joiner.push(index, job.waves.pop(index))
+            job.carry = joiner.carry
+            self._send(types.Segment(name, index, to_pcm(joined), job.carry, job.synthesis_s, start))
             job.synthesis_s = 0.0
             job.next_index += 1
         if job.next_index == len(job.plan.segments):

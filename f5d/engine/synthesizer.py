@@ -16,12 +16,16 @@ import numpy as np
 import torch
 
 from f5ctl.errors import BadRequestError
+from f5ctl.pauses import Boundary
 from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
 from f5d.catalog.voices import Reference
 from f5d.engine import audio, text
 from f5d.engine.folding import Folding
+from f5d.engine.joins import Edges, Joiner, boundaries, edges, expected_samples, pauses_s
+from f5d.engine.loudness import amplified, levelled
 from f5d.engine.reading import read_out
 from f5d.engine.scheduler import Scheduler
+from f5d.engine.silence import Wave, find_speech
 from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters
 from f5d.model.load import LoadedModel
@@ -77,15 +81,26 @@ class Plan:
     reference: PreparedReference
     segments: tuple[SegmentPlan, ...]
     parameters: Parameters
+    between: tuple[Boundary, ...]  # what ends with each segment but the last
     warnings: tuple[str, ...]
 
     @property
+    def edges(self) -> tuple[Edges, ...]:
+        """What stands around each segment's speech."""
+        return edges(self.parameters, self.between)
+
+    @property
     def durations_s(self) -> tuple[float, ...]:
-        """How long each segment will be heard; the overlap of two belongs to the second."""
+        """How long each segment will be heard, with the pause after it; the overlap of two is the second's.
+
+        What is cut off a segment's ends is a guess, until it has been spoken.
+        """
+        count = len(self.segments)
+        overlaps = [self.parameters.cross_fade_samples] * (count - 1) + [0]
         samples = [
-            (segment.total_frames - self.reference.frames - 1) * HOP_SAMPLES for segment in self.segments
+            expected_samples((segment.total_frames - self.reference.frames - 1) * HOP_SAMPLES, around)
+            for segment, around in zip(self.segments, self.edges, strict=True)
         ]
-        overlaps = [self.parameters.cross_fade_samples] * (len(samples) - 1) + [0]
         return tuple(
             max(0, size - overlap) / SAMPLE_RATE_HZ for size, overlap in zip(samples, overlaps, strict=True)
         )
@@ -136,7 +151,8 @@ class Synthesizer:
         pieces = text.split_segments(job_text, max_bytes, short_start=parameters.stream)
         if not pieces:
             raise BadRequestError("bad_text", "text has no letter or digit; there is nothing to speak")
-        frames = self._segment_frames(pieces, prepared, parameters)
+        between = boundaries(job_text, pieces)
+        frames = self._segment_frames(pieces, between, prepared, parameters)
         _check_length(frames, prepared)
         vocabulary = self._model.vocabulary
         segments, unknown, known = [], set[str](), False
@@ -158,17 +174,21 @@ class Synthesizer:
             warnings.insert(0, f"model {spec.name} lacks {_listed(accents)}")
         if not (spec.clones or reference.prepared):
             warnings.append(_CLONES_NOT.format(spec.name))
-        return Plan(prepared, tuple(segments), parameters, tuple(warnings))
+        return Plan(prepared, tuple(segments), parameters, between, tuple(warnings))
 
     def _segment_frames(
-        self, pieces: Sequence[str], prepared: PreparedReference, parameters: Parameters
+        self,
+        pieces: Sequence[str],
+        between: Sequence[Boundary],
+        prepared: PreparedReference,
+        parameters: Parameters,
     ) -> list[int]:
         if parameters.fix_duration is not None:
             durations = text.share_duration(
                 pieces,
-                total_s=parameters.fix_duration,
+                total_s=_without_pauses(parameters.fix_duration, between, prepared, parameters),
                 ref_s=prepared.duration_s,
-                cross_fade_s=parameters.cross_fade_duration,
+                cross_fade_s=parameters.cross_fade_duration or 0.0,
             )
             return [int(duration_s * SAMPLE_RATE_HZ / HOP_SAMPLES) for duration_s in durations]
         return [
@@ -205,7 +225,7 @@ class Synthesizer:
         """Do a short piece of preparation while nobody waits; return whether more is left."""
         return self._model.backend.warm_up_next()
 
-    def vocode(self, finished: Sequence[tuple[Plan, Row]]) -> list[audio.Wave]:
+    def vocode(self, finished: Sequence[tuple[Plan, Row]]) -> list[Wave]:
         """Return the waves of finished rows at 24 kHz, unchecked.
 
         Rows of one length are vocoded together, but not on a CPU: it gains nothing there, and sums
@@ -219,8 +239,8 @@ class Synthesizer:
         waves = [vocoder.decode(mel) for mel in mels] if alone else vocoder.decode_batch(mels)
         return [wave.cpu().numpy() for wave in waves]
 
-    def finish_wave(self, plan: Plan, index: int, row: Row, wave: audio.Wave) -> audio.Wave:
-        """Return what `vocode` made of segment `index`, checked and at its voice's level.
+    def finish_wave(self, plan: Plan, index: int, row: Row, wave: Wave) -> Wave:
+        """Return what `vocode` made of segment `index`, checked and as loud as it is to be.
 
         Raises:
             SynthesisError: `synthesis_failed` when the wave is not finite, silent or of the wrong length.
@@ -230,13 +250,14 @@ class Synthesizer:
         expected_samples = (row.spec.frames - reference.frames - 1) * HOP_SAMPLES
         where = f"segment {index + 1} of {len(plan.segments)}"
         audio.check_speech(wave, expected_samples=expected_samples, where=where)
-        if plan.parameters.remove_silence:
-            wave = audio.shorten_pauses(wave, SAMPLE_RATE_HZ, keep_s=0.5)
-        return wave
+        volume_db = plan.parameters.volume
+        if not plan.parameters.loudness:
+            return amplified(wave, volume_db) if volume_db else wave
+        return levelled(wave, find_speech(wave, SAMPLE_RATE_HZ), volume_db)
 
-    def speak(self, plan: Plan) -> audio.Wave:
+    def speak(self, plan: Plan) -> Wave:
         """Return the whole plan as one wave; for callers that have the model to themselves."""
-        waves: dict[int, audio.Wave] = {}
+        waves: dict[int, Wave] = {}
         rows: dict[int, Row] = {}
         scheduler = Scheduler(self.budget_frames)
         scheduler.add("", 0, [segment.total_frames for segment in plan.segments])
@@ -250,9 +271,8 @@ class Synthesizer:
             for (index, row), wave in zip(finished.items(), raw, strict=True):
                 scheduler.finish(("", index))
                 waves[index] = self.finish_wave(plan, index, row, wave)
-        fader = audio.CrossFader(plan.parameters.cross_fade_samples)
-        last = len(waves) - 1
-        return np.concatenate([fader.push(wave, last=index == last) for index, wave in sorted(waves.items())])
+        joiner = Joiner(plan.parameters, plan.edges)
+        return np.concatenate([joiner.push(index, wave)[0] for index, wave in sorted(waves.items())])
 
     def _read_out(self, written: str, language: str, accents: dict[str, str]) -> str:
         """Return a text in words and in the model's letters; `accents` is given what is read as another."""
@@ -299,6 +319,20 @@ def _listed(accents: Mapping[str, str]) -> str:
     few = len(accents) == 1
     said = " ".join(accents[letter] for letter in letters)
     return f"{' '.join(letters)}; {'it is' if few else 'they are'} read as {said}"
+
+
+def _without_pauses(
+    total_s: float, between: Sequence[Boundary], prepared: PreparedReference, parameters: Parameters
+) -> float:
+    """Return what a fixed duration leaves for recording and speech (BadRequestError where that is nothing)."""
+    paused_s = sum(pauses_s(parameters, between))
+    if total_s - paused_s <= prepared.duration_s < total_s:
+        line = (
+            f"fix_duration is {total_s:g} s, which includes the reference of {prepared.duration_s:.2f} s and"
+            f" pauses of {paused_s:.2f} s; make it longer, or sentence_pause shorter"
+        )
+        raise BadRequestError("bad_parameter", line)
+    return total_s - paused_s if paused_s and total_s > prepared.duration_s else total_s
 
 
 def _check_length(frames: Sequence[int], prepared: PreparedReference) -> None:

@@ -8,7 +8,7 @@ from f5ctl.errors import BadRequestError
 from f5ctl.extras import lack
 
 if TYPE_CHECKING:
-    from f5d.engine.audio import Wave
+    from f5d.engine.silence import Wave
 
 
 class Transcriber:

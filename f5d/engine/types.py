@@ -32,13 +32,16 @@ class Parameters(msgspec.Struct, frozen=True):
     remove_silence: bool = False
     stream: bool = False  # somebody listens already: a short first segment
     language: str = "none"  # whose words numbers are read out in
-    cross_fade_duration: float = _default("cross_fade_duration")  # s
+    sentence_pause: float | None = _default("sentence_pause")  # s; None: segments are cross-faded
+    cross_fade_duration: float | None = None  # s
     target_rms: float = _default("target_rms")
+    loudness: bool = True  # False: as loud as the model makes it
+    volume: float = _default("volume")  # dB above the target, or what the model makes
 
     @property
     def cross_fade_samples(self) -> int:
-        """The cross-fade between segments in samples."""
-        return int(self.cross_fade_duration * SAMPLE_RATE_HZ)
+        """The cross-fade between segments in samples; 0 where they are joined in quiet."""
+        return int((self.cross_fade_duration or 0) * SAMPLE_RATE_HZ)
 
 
 # Broker to engine.
@@ -155,7 +158,8 @@ class Predicted(msgspec.Struct, frozen=True, tag=True):
 class Segment(msgspec.Struct, frozen=True, tag=True):
     """Segment `index` is finished: its audible PCM (mono s16le at 24 kHz) and the state after it.
 
-    The tail that will be cross-faded with the next segment is withheld in `carry`.
+    What the next segment still decides on, such as the tail of a cross-fade, is withheld in `carry`. The
+    segment begins `start` samples after the beginning of `pcm`, which can be in what is withheld.
     """
 
     job: str
@@ -163,6 +167,7 @@ class Segment(msgspec.Struct, frozen=True, tag=True):
     pcm: bytes
     carry: bytes
     synthesis_s: float
+    start: int = 0
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):

@@ -15,6 +15,7 @@ import numpy as np
 from f5ctl.errors import F5Error
 from f5d.engine import audio
 from f5d.engine.audio import Recording
+from f5d.engine.silence import STEP_S, levels_db
 from f5d.helpers.wire import serve
 
 BEST_LEAST_S: Final = 3.0
@@ -100,7 +101,7 @@ def _clipping(recording: Recording) -> Check:
 
 
 def _noise(recording: Recording) -> Check:
-    levels = np.maximum(audio.level_db(recording.wave, recording.rate_hz), -100.0)
+    levels = np.maximum(levels_db(recording.wave, recording.rate_hz), -100.0)
     floor, speech = np.percentile(levels, [NOISE_PERCENTILE, SPEECH_PERCENTILE])
     snr = speech - floor
     value = f"floor {floor:.0f} dB, {snr:.0f} dB below the speech"
@@ -111,10 +112,10 @@ def _noise(recording: Recording) -> Check:
 
 
 def _ending(recording: Recording) -> Check:
-    levels = np.maximum(audio.level_db(recording.wave, recording.rate_hz), -100.0)
+    levels = np.maximum(levels_db(recording.wave, recording.rate_hz), -100.0)
     floor, speech = np.percentile(levels, [NOISE_PERCENTILE, SPEECH_PERCENTILE])
     loud = np.flatnonzero(levels > max(speech - EDGE_BELOW_SPEECH_DB, floor + EDGE_ABOVE_NOISE_DB))
-    tail_s = (len(levels) - 1 - (loud[-1] if len(loud) else -1)) * audio.WINDOW_S
+    tail_s = (len(levels) - 1 - (loud[-1] if len(loud) else -1)) * STEP_S
     value = f"{tail_s:.2f} s of silence at the end"
     if tail_s < ABRUPT_S:
         fix = "it ends in the middle of a sound; leave 0.2 to 1 s of silence after the last word"

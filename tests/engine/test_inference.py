@@ -50,11 +50,50 @@ def test_text_becomes_samples_and_a_file(inference: F5TTSInference, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
 
 
-def test_long_text_is_cross_faded(inference: F5TTSInference) -> None:
-    """Several segments come back as one wave."""
-    text = "He stood on the right. " * 8
-    wave = inference.generate(text, VOICE, VOICE_TEXT, nfe_step=np.int64(2), seed=np.int64(3))  # numpy's, too
-    assert len(wave) > 24_000 * 8
+SENTENCES = ("This is the road that leads to the old mill.", "There is a letter on the table for you.")
+
+
+def test_a_long_text_is_joined_in_quiet(inference: F5TTSInference) -> None:
+    """Between two sentences it is quiet for 300 ms; cross-faded it is not."""
+    from f5d.engine.silence import quiet_spans
+
+    def longest_s(wave: np.ndarray) -> float:
+        spans = quiet_spans(wave[: -24_000 // 4], 24_000, min_s=0.05, below_db=-45)
+        return max((end - start for start, end in spans), default=0) / 24_000
+
+    text = " ".join(SENTENCES)
+    wave = inference.generate(text, VOICE, VOICE_TEXT, nfe_step=7, seed=3)
+    assert longest_s(wave) == pytest.approx(0.3, abs=0.06)
+    faded = inference.generate(text, VOICE, VOICE_TEXT, nfe_step=7, seed=3, cross_fade_duration=0.15)
+    assert longest_s(faded) < 0.2
+    assert len(wave) - len(faded) > 0.3 * 24_000
+
+
+def test_no_word_is_lost_at_a_join(inference: F5TTSInference) -> None:
+    """What follows a pause is sample for sample the same however long the pause is."""
+    one, other = (
+        inference.generate(" ".join(SENTENCES), VOICE, VOICE_TEXT, nfe_step=4, seed=3, sentence_pause=pause)
+        for pause in (0.3, 1.0)
+    )
+    same = 2 * 24_000  # nearly all of the second sentence
+    np.testing.assert_array_equal(one[-same:], other[-same:])
+    assert len(other) - len(one) == pytest.approx(0.7 * 24_000, abs=1)
+
+
+def test_every_voice_is_as_loud_as_the_next(inference: F5TTSInference) -> None:
+    """Speech comes out at -19 LUFS, with a volume so much above or below, or raw as the model makes it."""
+    from f5d.engine.loudness import TARGET_LUFS, loudness_lufs
+
+    def loud(*, loudness: bool = True, volume: float = 0.0) -> float:
+        wave = inference.generate(
+            SENTENCES[0], VOICE, VOICE_TEXT, nfe_step=4, seed=3, loudness=loudness, volume=volume
+        )
+        return loudness_lufs(wave)
+
+    usual = loud()
+    assert usual == pytest.approx(TARGET_LUFS, abs=0.7)
+    assert loud(volume=-9) == pytest.approx(usual - 9, abs=0.1)
+    assert loud(loudness=False) > TARGET_LUFS + 1
 
 
 @pytest.mark.parametrize(

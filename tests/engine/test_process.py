@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,15 +57,25 @@ def test_the_same_request_gives_the_same_audio(engine: Engine) -> None:
     assert outputs[0] != outputs[2]
 
 
-def test_a_job_cut_off_goes_on_where_it_stopped(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"sentence_pause": None, "cross_fade_duration": 0.15},
+        {"remove_silence": True, "sentence_pause": 2.0},
+    ],
+)
+def test_a_job_cut_off_goes_on_where_it_stopped(engine: Engine, changes: dict[str, Any]) -> None:
     """Resuming after any delivered segment, with its carry, gives the very same remaining audio."""
-    engine.send(speak("whole", LONG_TEXT))
+    settings = types.Parameters(nfe_step=2, seed=3, **changes)
+    engine.send(speak("whole", LONG_TEXT, parameters=settings))
     segments = [m for m in engine.until_over("whole") if isinstance(m, types.Segment)]
-    for cut in range(1, len(segments)):
-        before = segments[cut - 1]
-        engine.send(speak(f"resumed{cut}", LONG_TEXT, first_segment=cut, carry=before.carry))
-        resumed = [m for m in engine.until_over(f"resumed{cut}") if isinstance(m, types.Segment)]
-        assert [m.pcm for m in resumed] == [m.pcm for m in segments[cut:]]
+    cut = len(segments) // 2
+    before = segments[cut - 1]
+    engine.send(speak("resumed", LONG_TEXT, first_segment=cut, carry=before.carry, parameters=settings))
+    resumed = [m for m in engine.until_over("resumed") if isinstance(m, types.Segment)]
+    assert [(m.pcm, m.start) for m in resumed] == [(m.pcm, m.start) for m in segments[cut:]]
+    assert bool(segments[0].carry) == bool(changes)
 
 
 def test_a_job_whose_segments_were_all_delivered_is_just_finished(engine: Engine) -> None:

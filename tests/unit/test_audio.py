@@ -12,22 +12,24 @@ from hypothesis import strategies as st
 
 from f5ctl.errors import BadRequestError, SynthesisError
 from f5d.engine import audio
+from f5d.engine.joins import CrossFader
+from f5d.engine.silence import Wave, shorten_pauses
 
 RATE_HZ = 24_000
 
 
-def tone(duration_s: float, level: float = 0.3) -> audio.Wave:
+def tone(duration_s: float, level: float = 0.3) -> Wave:
     """Return a tone."""
-    wave: audio.Wave = (np.sin(np.arange(int(duration_s * RATE_HZ)) * 0.1) * level).astype(np.float32)
+    wave: Wave = (np.sin(np.arange(int(duration_s * RATE_HZ)) * 0.1) * level).astype(np.float32)
     return wave
 
 
-def silence(duration_s: float) -> audio.Wave:
+def silence(duration_s: float) -> Wave:
     """Return silence."""
     return np.zeros(int(duration_s * RATE_HZ), np.float32)
 
 
-def faded(waves: list[audio.Wave], fade: int) -> audio.Wave:
+def faded(waves: list[Wave], fade: int) -> Wave:
     """Join waves as upstream's infer_batch_process does: accumulate, fade the overlap linearly."""
     joined = waves[0]
     for wave in waves[1:]:
@@ -43,10 +45,10 @@ def test_streamed_cross_fades_equal_the_whole(lengths: list[int], fade: int, res
     """Piece by piece, also when taken up again from the carry, the join is upstream's."""
     rng = np.random.default_rng(1)
     waves = [rng.normal(0, 0.1, length).astype(np.float32) for length in lengths]
-    fader, pieces = audio.CrossFader(fade), []
+    fader, pieces = CrossFader(fade), []
     for number, wave in enumerate(waves):
         if number == restart:
-            fader = audio.CrossFader(fade, fader.carry)
+            fader = CrossFader(fade, fader.carry)
         pieces.append(fader.push(wave, last=number == len(waves) - 1))
     np.testing.assert_allclose(np.concatenate(pieces), faded(waves, fade), atol=1e-6)
 
@@ -68,8 +70,8 @@ def test_a_long_untranscribed_recording_is_cut_at_a_pause() -> None:
 def test_pauses_in_speech_are_kept_up_to_a_second() -> None:
     """remove_silence leaves half a second on each side of a long pause and touches no short one."""
     wave = np.concatenate([tone(1), silence(3), tone(1), silence(0.9), tone(1)])
-    assert len(audio.shorten_pauses(wave, RATE_HZ, keep_s=0.5)) / RATE_HZ == pytest.approx(4.9, abs=0.03)
-    assert len(audio.shorten_pauses(tone(1), RATE_HZ, keep_s=0.5)) == RATE_HZ
+    assert len(shorten_pauses(wave, RATE_HZ, keep_s=0.5)) / RATE_HZ == pytest.approx(4.9, abs=0.03)
+    assert len(shorten_pauses(tone(1), RATE_HZ, keep_s=0.5)) == RATE_HZ
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_pauses_in_speech_are_kept_up_to_a_second() -> None:
         (tone(1), "is 24000 samples long instead of 48000"),
     ],
 )
-def test_bad_output_is_never_passed_on(wave: audio.Wave, line: str) -> None:
+def test_bad_output_is_never_passed_on(wave: Wave, line: str) -> None:
     """Silence, NaN or a wrong length is an error, not an audio file."""
     expected = 48_000 if "instead" in line else len(wave)
     with pytest.raises(SynthesisError, match=line):
@@ -92,7 +94,7 @@ def test_pcm_is_clipped_not_wrapped() -> None:
     assert np.frombuffer(audio.to_pcm(np.array([2, -2, 0], np.float32)), "<i2").tolist() == [32767, -32767, 0]
 
 
-def packed(samples: audio.Wave, rate_hz: int, form: str = "FLAC") -> bytes:
+def packed(samples: Wave, rate_hz: int, form: str = "FLAC") -> bytes:
     """Return an audio file."""
     buffer = io.BytesIO()
     sf.write(buffer, samples, rate_hz, format=form)

@@ -37,6 +37,26 @@ NOISE = {"job": "17", "queue_s": 0.2, "total_s": 1.5, "rtf": 0.1, "warnings": []
 TEXT = 'Olá, "mundo"!\nSegunda linha.'
 
 
+@pytest.mark.parametrize(
+    ("recorded", "wanted"),
+    [
+        ({"cross_fade_duration": 0.15}, (None, 0.15, False)),  # made before there was a loudness
+        ({"cross_fade_duration": None, "sentence_pause": 0.3, "loudness": True}, (0.3, None, True)),
+        ({"cross_fade_duration": 0.0, "sentence_pause": None, "loudness": False}, (None, 0.0, False)),
+    ],
+)
+def test_a_replay_joins_and_levels_as_the_receipt_says(
+    recorded: dict[str, Any], wanted: tuple[Any, ...]
+) -> None:
+    """Also one that was made before there were pauses and one loudness."""
+    from f5ctl.cli.replay import _request
+    from f5ctl.receipts import short_hash
+
+    receipt = {**FACTS, "text": TEXT, "text_hash": short_hash(TEXT.encode()), "parameters": recorded}
+    request = _request(receipt, None, "a.wav")
+    assert (request.sentence_pause, request.cross_fade_duration, request.loudness) == wanted
+
+
 @pytest.mark.parametrize("encoding", FILE_ENCODINGS)
 @pytest.mark.parametrize("words", [1, 600])
 def test_every_container_carries_the_receipt(tmp_path: Path, encoding: str, words: int) -> None:

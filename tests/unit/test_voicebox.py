@@ -135,6 +135,10 @@ def test_a_private_voice_travels_with_the_request(tmp_path: Path, monkeypatch: p
     assert (made.voice, made.label, made.ref_audio) == (None, "anna", VOICE.audio)
     assert (made.ref_text, made.speed, made.model) == (VOICE.text, 0.9, "mine")
     assert with_private_voice(Say("1", "Hi.", voice="anna", speed=1.5)).speed == 1.5
+    faded = StoredVoice(VOICE.audio, VOICE.text, defaults={"cross_fade_duration": 0.1})
+    Store(str(tmp_path / "f5d" / "voices"), "private").write("faded", faded)
+    assert with_private_voice(Say("1", "Hi.", voice="faded")).cross_fade_duration == 0.1
+    assert with_private_voice(Say("1", "Hi.", voice="faded", sentence_pause=0.3)).cross_fade_duration is None
     for name in ("bea", "../anna", None):
         request = Say("1", "Hi.", voice=name)
         assert with_private_voice(request) is request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -76,12 +77,44 @@ def test_own_values_beat_the_daemon_s_and_zero_is_a_value() -> None:
         nfe_step=7,
         speed=1.5,
         cfg_strength=0,
+        sentence_pause=None,
         cross_fade_duration=0,
         remove_silence=True,
         language="en",
         seed=9,
     )
     assert fill_parameters(Say("a", "hello", seed=0), {}, STARTER, **FILL).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "configured", "own", "wanted"),
+    [
+        (0.3, {}, {}, (0.3, None)),
+        (0.5, {}, {}, (0.5, None)),
+        (0.5, {"sentence_pause": 0.2}, {}, (0.2, None)),
+        (0.5, {"cross_fade_duration": 0.15}, {}, (None, 0.15)),
+        (0.5, {"cross_fade_duration": 0.15}, {"sentence_pause": 0.4}, (0.4, None)),
+        (0.5, {"sentence_pause": 0.2}, {"cross_fade_duration": 0.0}, (None, 0.0)),
+        (0.5, {}, {"cross_fade_duration": 0.1, "sentence_pause": 0.4}, (None, 0.1)),
+    ],
+)
+def test_segments_are_joined_as_whoever_is_nearest_says(
+    model: float,
+    configured: dict[str, float],
+    own: dict[str, Any],
+    wanted: tuple[float | None, float | None],
+) -> None:
+    """Request before voice and daemon before model; a cross-fade and a pause undo each other."""
+    spec = replace(STARTER, sentence_pause=model)
+    filled = fill_parameters(Say("a", "hello", **own), configured, spec, **FILL)
+    assert (filled.sentence_pause, filled.cross_fade_duration) == wanted
+
+
+def test_loudness_is_on_unless_somebody_says_no() -> None:
+    """Raw output has to be asked for; the volume counts either way."""
+    assert fill_parameters(Say("a", "hello"), {}, STARTER, **FILL).loudness
+    raw = fill_parameters(Say("a", "hello", loudness=False, volume=-6), {}, STARTER, **FILL)
+    assert (raw.loudness, raw.volume) == (False, -6)
 
 
 def test_the_model_decides_the_steps_unless_somebody_does() -> None:

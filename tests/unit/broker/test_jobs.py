@@ -105,6 +105,16 @@ def test_deadlines_and_progress_are_due_in_time() -> None:
     assert table.counters.failed == 1
 
 
+def test_the_timeline_says_where_a_segment_is_heard() -> None:
+    """A segment may begin in what is held back of it; none begins before the one that precedes it."""
+    table = JobTable(9)
+    job = admit(table, "a")
+    job.texts = ("one", "two", "three")
+    for index, start in enumerate((0, 7_200, -1_200)):
+        job.take(Segment("1", index, bytes(4_800), b"", 0.1, start), 2.0)
+    assert [entry["start_s"] for entry in job.timeline] == [0.0, 0.4, 0.4]
+
+
 def test_a_delivered_segment_clears_a_suspect() -> None:
     """Delivering proves innocence; dying alone without delivering does not."""
     table = JobTable(9)

@@ -15,6 +15,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
+from f5ctl.speech.texts import not_utf8
+
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon
 
@@ -86,6 +88,19 @@ def test_a_sentence_is_spoken_while_the_next_is_being_written(cli: Cli, daemon: 
     pipe.write(THIRD)
     assert pipe.end() == (0, sound(THIRD), [])
     assert texts(daemon) == [FIRST, SECOND, THIRD]
+
+
+def test_pauses_are_those_of_one_request(cli: Cli, daemon: FakeDaemon) -> None:
+    """Between sentences 300 ms are heard, between paragraphs 600; 150 are there. The next is not waited for."""
+    daemon.parameters = {"sentence_pause": 0.3}
+    pipe = Pipe(cli, "--output-raw")
+    pipe.write(FIRST + " And")
+    assert pipe.read(len(sound(FIRST))) == sound(FIRST)
+    pipe.write(SECOND.removeprefix("And") + "\n")
+    wanted = bytes(2 * 3_600) + sound(SECOND)
+    assert pipe.read(len(wanted)) == wanted
+    pipe.write("\n" + THIRD)
+    assert pipe.end() == (0, bytes(2 * 10_800) + sound(THIRD), [])
 
 
 def test_tokens_make_no_requests_of_their_own(cli: Cli, daemon: FakeDaemon) -> None:
@@ -174,7 +189,7 @@ def test_wrong_bytes_end_it_after_what_was_said(cli: Cli, daemon: FakeDaemon) ->
     pipe.write(FIRST + " Next")
     wait_for_says(daemon, 1)
     pipe.write(b"\xffand more. ")
-    message = f"f5ctl: error: the text is not UTF-8 (byte {len(FIRST) + 5})"
+    message = f"f5ctl: error: {not_utf8(len(FIRST) + 5).message}"
     assert pipe.end() == (65, sound(FIRST), [message])
 
 
@@ -183,7 +198,7 @@ def test_a_torn_character_at_the_end(cli: Cli) -> None:
     pipe = Pipe(cli)
     time.sleep(0.3)
     pipe.write(b"ab\xc3")
-    assert pipe.end() == (65, b"", ["f5ctl: error: the text is not UTF-8 (byte 2)"])
+    assert pipe.end() == (65, b"", [f"f5ctl: error: {not_utf8(2).message}"])
 
 
 def test_the_first_failure_ends_it(cli: Cli, daemon: FakeDaemon) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from f5ctl.speech.texts import not_utf8
+
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
@@ -146,7 +148,7 @@ def test_a_double_dash_ends_the_options(here: Here, daemon: FakeDaemon) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"ab\xff", "the text is not UTF-8 (byte 2)"),
+        (b"ab\xff", not_utf8(2).message),
         (b" \n", "the text is empty"),
         (b"", "the text is empty"),
         (b"x" * 65_537, "the text is longer than the limit of 65536 bytes"),
@@ -162,7 +164,7 @@ def test_unusable_text(cli: Cli, daemon: FakeDaemon, text: bytes, message: str) 
 def test_invalid_bytes_in_an_argument(here: Here) -> None:
     """An argument that is not UTF-8 is refused like text that is not."""
     done = here.run("say", os.fsdecode(b"a\xff"))
-    assert (done.returncode, lines(done.stderr)) == (65, ["f5ctl: error: the text is not UTF-8 (byte 1)"])
+    assert (done.returncode, lines(done.stderr)) == (65, [f"f5ctl: error: {not_utf8(1).message}"])
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,62 @@ def test_several_voices_in_one_call(cli: Cli, daemon: FakeDaemon) -> None:
     ]
 
 
+QUIET = {"sentence_pause": 0.3, "cross_fade_duration": None}
+
+
+def test_speakers_stand_400_ms_apart(here: Here, daemon: FakeDaemon) -> None:
+    """150 ms of that are at the ends of what each says; nothing comes before the first or after the last."""
+    daemon.parameters = QUIET
+    done = here.run("say", "--output-raw", "[rms] One. [slt] Two. [slt] And, [slt] three.")
+    assert done.stdout == b"".join(
+        [
+            sound("One."),
+            silence(0.25),
+            sound("Two."),
+            silence(0.15),
+            sound("And,"),
+            sound("three."),  # 100 ms within a sentence are there already
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seconds"),
+    [
+        ({"sentence_pause": 0.6}, 0.65),
+        ({"sentence_pause": 0.0}, 0.0),
+        ({"sentence_pause": 0.3, "remove_silence": True}, 0.34),
+        ({"sentence_pause": None, "cross_fade_duration": 0.15}, 0.0),
+        ({"sentence_pause": 0.3, "fix_duration": 5.0}, 0.0),
+    ],
+)
+def test_the_pause_between_speakers_is_as_the_requests_were_joined(
+    here: Here, daemon: FakeDaemon, parameters: dict[str, Any], seconds: float
+) -> None:
+    """It grows with sentence_pause; cross-faded requests and fixed durations stand edge to edge as ever."""
+    daemon.parameters = parameters
+    done = here.run("say", "--output-raw", "[rms] One. [slt] Two.")
+    assert done.stdout == sound("One.") + silence(seconds) + sound("Two.")
+
+
+def test_a_pause_is_as_long_as_it_is_heard(here: Here, daemon: FakeDaemon) -> None:
+    """[pause 800ms] counts the quiet at the ends of what it stands between, once."""
+    daemon.parameters = QUIET
+    text = "One. [pause 800ms] Two. [pause 1s] [pause 1s] Three. [pause 0.1s] Four. [pause 500ms]"
+    done = here.run("say", "--output-raw", text)
+    assert done.stdout == b"".join(
+        [
+            sound("One."),
+            silence(0.65),
+            sound("Two."),
+            silence(1.85),
+            sound("Three."),
+            sound("Four."),
+            silence(0.4),
+        ]
+    )
+
+
 def test_parts_are_asked_for_together(here: Here, daemon: FakeDaemon) -> None:
     """Several parts are in flight at a time, and whichever comes first, the order is the text's."""
     daemon.reverse = 3

@@ -28,10 +28,10 @@ def read(path: Path, data: str | bytes, **defaults: object) -> list[Line]:
     return manifest.lines
 
 
-def wrong(path: Path, data: str | bytes) -> list[str]:
+def wrong(path: Path, data: str | bytes, **defaults: object) -> list[str]:
     """Return what is wrong with a manifest: with all of it, or line by line."""
     try:
-        return [bad.told.replace(str(path), "PATH") for bad in whole(path, data).bad]
+        return [bad.told.replace(str(path), "PATH") for bad in whole(path, data, **defaults).bad]
     except BadRequestError as error:
         return [error.message.replace(str(path), "PATH")]
 

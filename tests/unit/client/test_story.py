@@ -99,3 +99,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, line: str, message: str) -> None
         read_story(str(path))
     assert message in raised.value.message
     assert "\n" not in raised.value.message.strip()
+
+
+def test_a_story_of_subtitles(tmp_path: Path, voice: Path) -> None:
+    """gen_file may be subtitles in a guessed encoding; the guess is among the warnings."""
+    (tmp_path / "a.srt").write_bytes("1\n00:01 --> 00:02\nVocê.\n".encode("cp1252"))
+    (tmp_path / "s.toml").write_text(f'ref_audio = "{voice.name}"\ngen_file = "a.srt"\n', encoding="utf-8")
+    story = read_story(str(tmp_path / "s.toml"))
+    assert story.text == "1\n00:01 --> 00:02\nVocê."
+    assert ["Windows-1252" in line for line in story.warnings] == [True]
