@@ -14,7 +14,7 @@ from typing import Final
 from f5ctl.speech.markdown_inline import Inline, read_line
 
 _BULLET: Final = re.compile(r"[-*+](?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
-_ORDERED: Final = re.compile(r"(\d{1,9})[.)](?:[ \t]+|$)")
+_ORDERED: Final = re.compile(r"(\d{1,9})[.)](?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
 _RULE: Final = re.compile(r"([-*_])(?:[ \t]*\1){2,}|=+|-+")  # a line across the page, or under a heading
 _FENCE: Final = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 _HEADING: Final = re.compile(r"#{1,6}(?:[ \t]+|$)")
@@ -26,6 +26,9 @@ _HIDDEN: Final = re.compile(r"<(script|style|!--)", re.IGNORECASE)  # where it b
 _HIDDEN_ENDS: Final = {"!--": "-->", "script": "</script>", "style": "</style>"}
 # The beginning of a line that is a paragraph's, whatever comes after it.
 _FLOWS: Final = re.compile(r"[^\s>#*+\-_`~|\d<\[=!&\\:]|\*\*?[^\s*]|__?[^\s_]|`[^`]|\d+[^\d.)\s]")
+_OUTER: Final = re.compile(  # quotes and lists before it
+    r"(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)){0,15}[ \t]*"
+)
 _MOST_FRONT_LINES: Final = 200
 _MOST_NESTED: Final = 16  # quotes and lists in each other
 _ENDED: Final = frozenset(".!?…:;,。！？")
@@ -86,9 +89,9 @@ class Markdown:
         is_apart = self._fence or self._hidden or self._front is not None
         if self._flows:
             self._text(line)
-        elif not is_apart and _FLOWS.match(line.lstrip(" \t")):
+        elif not is_apart and (outer := _OUTER.match(line)) and _FLOWS.match(line, outer.end()):
             self._begun = self._flows = True
-            self._text(line.lstrip(" \t"))
+            self._text(self._inner(line))
         else:
             self._held = line + self._held
 

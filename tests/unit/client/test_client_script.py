@@ -113,6 +113,27 @@ def test_parts_are_asked_for_together(here: Here, daemon: FakeDaemon) -> None:
     assert done.stdout == sound("One.") + sound("Two.") + sound("Three.")
 
 
+def test_a_warning_of_every_part_is_told_once(here: Here, daemon: FakeDaemon) -> None:
+    """What all requests of a call would say of its model or voice stands in one line."""
+    daemon.warnings = ["model fake does not clone voices"]
+    done = here.run("say", "--output-raw", "[rms] One. [slt] Two. [rms] Three.")
+    assert done.stderr == b"f5ctl: warning: model fake does not clone voices\n"
+
+
+def test_markdown_is_read_before_it_is_sent(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """A .md file is read as Markdown unless told not to; its tags and links are told apart."""
+    page = tmp_path / "page.md"
+    page.write_text("# Plan\n\n**Read** the [manual](https://a.b).\n\n[slt] *Now*.\n")
+    assert here.run("say", "--output-raw", "-f", str(page)).returncode == 0
+    assert [body["text"] for body in says(daemon)] == ["Plan\n\nRead the manual.", "Now."]
+    daemon.seen.clear()
+    assert here.run("say", "--output-raw", "--markdown", "a **b** &amp; c").returncode == 0
+    assert here.run("say", "--output-raw", "a **b** &amp; c").returncode == 0
+    page.write_text("*So* be it.")
+    assert here.run("say", "--output-raw", "--no-markdown", "-f", str(page)).returncode == 0
+    assert [body["text"] for body in says(daemon)] == ["a b & c", "a **b** &amp; c", "*So* be it."]
+
+
 def test_a_bracket_that_names_no_voice_is_text(here: Here) -> None:
     """[town] is a word of the text, which stays one request; the daemon reads it."""
     done = here.run("say", "--output-raw", "I saw [Frostbolt] and [a village].[12]")

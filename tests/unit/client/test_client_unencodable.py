@@ -70,9 +70,8 @@ def test_half_an_emoji_in_a_manifest(field: str, tmp_path: Path) -> None:
     """The line of the manifest is named."""
     manifest = tmp_path / "m.jsonl"
     manifest.write_text(json.dumps({"text": "Hello.", field: "Hello \ud83d there."}) + "\n")
-    line = r"line 1 of .*m\.jsonl: .* is 'Hello \\ud83d there\.'; it holds half a character"
-    with pytest.raises(BadRequestError, match=line):
-        read_manifest(str(manifest), None, Defaults())
+    (bad,) = read_manifest(str(manifest), None, Defaults()).bad
+    assert bad.told.startswith(f"line 1 of {manifest}: {field} holds half a character")
 
 
 @pytest.mark.parametrize(

@@ -122,4 +122,5 @@ def test_a_sentence_is_known_before_its_paragraph_ends() -> None:
     """A stream is not held until the end of a paragraph, nor for a mark that never ends."""
     reader = Markdown()
     assert reader.add("This is **so**. And [this") == "This is so. And "
+    assert Markdown().add("> 2. [x] This is *so*. And") == "2. This is so. And"
     assert reader.add("x" * 3000) == "[this" + "x" * 3000
