@@ -10,7 +10,7 @@ from f5d.engine.reading.numbers import Numbers
 from f5d.engine.reading.rules import Rule
 
 _START: Final = r"(?<![\w.,/-])"
-_VERSION: Final = r"(?P<version>\d{1,8}(?:\.\d{1,8}){1,12})(?![\w]|[.,]\d)"
+_VERSION: Final = r"(?P<version>\d{1,8}(?:\.\d{1,8}){1,400})(?!\w|,\d)"
 _PLACE: Final = re.compile(r"(?:[A-Z]{2}|,|;)\s\Z")
 _TOWN: Final = re.compile(r"\s[^\W\d_a-z\u00df-\u00ff][^\W\d_]{2,30}(?<!s)(?!\w)")
 _TWO_YEARS: Final = re.compile(r"(1[1-9]\d\d|20\d\d)-(1[1-9]\d\d|20\d\d)")
@@ -30,7 +30,7 @@ def rules(numbers: Numbers) -> list[Rule]:
         ),
         Rule(rf"{before}(?:{'|'.join(in_brackets)}){after}", codes.by_digits, begins=r"\((?=\d\d)"),
         Rule(rf"{before}(?:{'|'.join(phones)}){after}", codes.by_digits, follows=r"[- ./)]\d", least=2),
-        Rule(rf"{_START}\d{{1,8}}(?:-\d{{1,8}}){{2,12}}(?![\w-])", codes.groups, follows=r"-\d"),
+        Rule(rf"{_START}\d{{1,8}}(?:-\d{{1,8}}){{2,400}}(?!\w)", codes.groups, follows=r"-\d"),
         Rule(rf"{_START}{_VERSION}", codes.version, follows=r"[.]\d"),
         Rule(rf"{_START}[vV]{_VERSION}", codes.version, begins=r"(?<!\w)[vV](?=\d)"),
         Rule(
