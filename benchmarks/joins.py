@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from _support import head, table
+from msgspec.structs import replace
 
 from f5ctl.parameters import PARAMETERS
 from f5ctl.pauses import pause_s
@@ -177,7 +178,10 @@ def level(wave: Wave) -> float:
 def measure(synthesizer: Synthesizer, name: str, parameters: Parameters, hear: Hear) -> tuple[object, ...]:
     """Return the row of a voice."""
     reference = VoiceTable()[name].reference()
-    lone = [spoken(synthesizer, synthesizer.plan(text, reference, parameters))[0] for text in SENTENCES]
+    lone = [  # with the seeds that they have in the text, or nearly so
+        spoken(synthesizer, synthesizer.plan(text, reference, replace(parameters, seed=SEED + index)))[0]
+        for index, text in enumerate(SENTENCES)
+    ]
     plan = synthesizer.plan(" ".join(SENTENCES), reference, parameters)
     wave, starts = spoken(synthesizer, plan)
     texts = [segment.text for segment in plan.segments]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from f5ctl.brackets import spoken
+from f5ctl.protocol import Say
 
 Boundary = Literal["clause", "sentence", "speaker", "paragraph"]
 
@@ -34,6 +35,12 @@ def boundary_after(text: str) -> Boundary:
         ):
             return "sentence" if character in _SENTENCE_ENDS else "clause"
     return "clause"
+
+
+def boundary_between(before: Say, after: Say) -> Boundary:
+    """Return what lies between two requests: another speaker's turn, or what the first one's text ends with."""
+    same = (before.voice, before.label, before.ref_audio) == (after.voice, after.label, after.ref_audio)
+    return boundary_after(before.text) if same else "speaker"
 
 
 def pause_s(boundary: Boundary, sentence_pause: float) -> float:

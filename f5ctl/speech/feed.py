@@ -15,20 +15,19 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import zmq
 
 from f5ctl.client import Client, answer
 from f5ctl.errors import BadRequestError, F5Error, OutputError
-from f5ctl.pauses import Boundary, Gaps, boundary_after
+from f5ctl.pauses import Gaps, boundary_between
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import silence_tag
 from f5ctl.speech.conversation import Conversation, Part
 from f5ctl.speech.inputs import STDIN, read_into
-from f5ctl.speech.marks import MAIN, Marks, Pause, Words
+from f5ctl.speech.marks import Marks, Pause, Words
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.pieces import Pieces
 from f5ctl.speech.sinks import ReaderGoneError, Sink
@@ -36,15 +35,6 @@ from f5ctl.speech.texts import nothing_to_speak
 from f5ctl.speech.turns import turn
 
 IN_FLIGHT: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What decides the pause before a request: who speaks, a pause that the text wants, a new paragraph."""
-
-    voice: str
-    pause_s: float
-    begins_paragraph: bool
 
 
 class Feed:
@@ -69,17 +59,18 @@ class Feed:
         self._pieces = pieces
         self._marks = marks
         self._todo: deque[Words | Pause] = deque()  # parts of a piece that was taken
-        self._pause_s = 0.0  # that the text wants before what is asked for next
-        self._begins_paragraph = False
-        self._places: dict[str, _Place] = {}  # by request, until its first audio has come
-        self._voice = MAIN  # that spoke last
+        self._pause_samples = 0  # before what is asked for next
+        self._pauses: dict[str, int] = {}  # in samples, before the audio of a request
         self._sink = sink
         self._line = line
         self._report = report
         self._sent = 0
         self._fault: F5Error | None = None  # nothing more is read or asked for
         self._gaps = Gaps()
-        self._boundary: Boundary | None = None  # before the next audio, once there was some
+        self._before: Say | None = None  # whose audio was written last
+        self._begun: set[str] = set()  # the request whose audio is being written
+        self._paragraphs: set[str] = set()  # the requests that begin one
+        self._begins_paragraph = False  # what is asked for next
 
     def speak(self) -> None:
         """Speak to the end of the text and finish the sink.
@@ -95,7 +86,9 @@ class Feed:
                 if not self._sent:
                     raise nothing_to_speak()
                 self._line.show("playing")
-                if samples := round(self._gaps.of_s(self._pause_s, last=True) * SAMPLE_RATE_HZ):
+                if self._pause_samples:
+                    wanted_s = self._pause_samples / SAMPLE_RATE_HZ
+                    samples = round(self._gaps.of_s(wanted_s, last=True) * SAMPLE_RATE_HZ)
                     self._sink.add(bytes(SAMPLE_BYTES * samples), SAMPLE_RATE_HZ)
                     self._sink.note(silence_tag(samples))
                 self._sink.finish()
@@ -138,35 +131,40 @@ class Feed:
         if not self._todo and self._asks and due_at is not None and due_at <= time.monotonic():
             try:
                 self._todo.extend(self._marks.more_parts(self._pieces.take()))
+                self._begins_paragraph = self._pieces.begins_paragraph
             except BadRequestError as error:
                 self._fault = error
-            self._begins_paragraph = self._begins_paragraph or self._pieces.begins_paragraph
         while self._todo and self._asks:
             part = self._todo.popleft()
             if isinstance(part, Pause):
-                self._pause_s += part.duration_s
+                self._pause_samples += round(part.duration_s * SAMPLE_RATE_HZ)
             else:
                 self._say(part)
 
     def _say(self, words: Words) -> None:
         part = self._talk.ask(turn(self._template, words, self._sent))
         self._sent += 1
-        place = _Place(words.voice, self._pause_s, begins_paragraph=self._begins_paragraph)
-        self._places[part.request.id] = place
-        self._pause_s, self._begins_paragraph = 0.0, False
+        if self._pause_samples:
+            self._pauses[part.request.id] = self._pause_samples
+            self._pause_samples = 0
+        if self._begins_paragraph:
+            self._paragraphs.add(part.request.id)
+            self._begins_paragraph = False
 
     def _pause_before(self, part: Part) -> None:
-        """Put the pause that is due before the first audio of a part, once."""
-        place = self._places.pop(part.request.id, None)
-        if place is None:
+        """Put the pause that is due before the first audio of a part, once: a mark's, or the boundary's."""
+        name = part.request.id
+        if name in self._begun:
             return
+        self._begun = {name}
         pause_s = 0.0
-        if place.pause_s:
-            pause_s = self._gaps.of_s(place.pause_s)
-        elif self._boundary is not None:
-            others = "speaker" if place.voice != self._voice else self._boundary
-            pause_s = self._gaps.between_s("paragraph" if place.begins_paragraph else others)
-        self._boundary, self._voice = None, place.voice
+        if wanted := self._pauses.pop(name, 0):
+            pause_s = self._gaps.of_s(wanted / SAMPLE_RATE_HZ)
+        elif self._before is not None:
+            boundary = boundary_between(self._before, part.request)
+            if boundary != "speaker" and name in self._paragraphs:
+                boundary = "paragraph"
+            pause_s = self._gaps.between_s(boundary)
         if samples := round(pause_s * SAMPLE_RATE_HZ):
             self._sink.note(silence_tag(samples))
             part.put_before(bytes(samples * SAMPLE_BYTES))
@@ -176,8 +174,8 @@ class Feed:
         self._talk.drop(part)
         self._sink.note(file_tag(receipt, part.request))
         self._gaps.spoke(receipt)
-        self._boundary = boundary_after(part.request.text)
-        self._places.pop(part.request.id, None)
+        self._before = part.request
+        self._paragraphs.discard(part.request.id)
         self._report(receipt)
 
     def _wait(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from f5ctl.client import Client
-from f5ctl.pauses import Boundary, Gaps, boundary_after
+from f5ctl.pauses import Gaps, boundary_between
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import silence_tag
@@ -139,7 +139,7 @@ class Speaker:
             if asked.has_audio and not take.begun:
                 take.begun = True
                 if self._before is not None:
-                    self._put_silence(self._gaps.between_s(_boundary(self._before, asked.request)))
+                    self._put_silence(self._gaps.between_s(boundary_between(self._before, asked.request)))
             for chunk in asked.take():
                 self._put(chunk)
         if asked.last is None:
@@ -190,12 +190,6 @@ class Speaker:
             count = min(left, SAMPLE_RATE_HZ)
             self._put(bytes(count * SAMPLE_BYTES))
             left -= count
-
-
-def _boundary(before: Say, after: Say) -> Boundary:
-    """Return what lies between two requests: another speaker's turn, or what the text says."""
-    same = (before.voice, before.label, before.ref_audio) == (after.voice, after.label, after.ref_audio)
-    return boundary_after(before.text) if same else "speaker"
 
 
 def _cues(receipt: dict[str, Any], text: str, began_s: float, ended_s: float) -> list[Cue]:
