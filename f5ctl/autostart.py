@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from io import BufferedWriter
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.client import check_listening
+from f5ctl.daemon_log import DaemonLog, open_log
 from f5ctl.errors import ConfigError, NoDaemonError
 from f5ctl.extras import require
-from f5ctl.places import config_home, state_home
+from f5ctl.places import config_home
 from f5ctl.socketpath import SYSTEM_SOCKET, check_socket_path
 
 if TYPE_CHECKING:
@@ -22,14 +24,14 @@ START_S: Final = 60.0
 RETRY_S: Final = 5.0  # after losing the race to another daemon that then did not come up
 FIRST_WAIT_S: Final = 0.005
 LONGEST_WAIT_S: Final = 0.1
-MAX_LOG_BYTES: Final = 10 * 2**20
 ANOTHER_DAEMON: Final = "another f5d"  # what f5d says before it exits because the socket is taken
 
 
-def start_daemon(path: str, *, timeout_s: float = START_S) -> None:
+def start_daemon(path: str, *, timeout_s: float = START_S, tell: Callable[[str], None] | None = None) -> None:
     """Start a daemon on `path` and return once someone listens there.
 
-    When several clients do this at the same time one daemon wins the socket and all of them use it.
+    When several clients do this at the same time one daemon wins the socket and all of them use it. `tell`
+    gets a line where the daemon's log is not in its usual place.
 
     Raises:
         NoDaemonError: it did not come up within `timeout_s`, or ended.
@@ -39,17 +41,20 @@ def start_daemon(path: str, *, timeout_s: float = START_S) -> None:
     require("engine", f"no daemon listens on {path}, and starting one")
     deadline = time.monotonic() + timeout_s
     wait_s = FIRST_WAIT_S
-    log = log_path()
-    start = _Start(path, log)
-    while not is_listening(path):
-        now = time.monotonic()
-        if now > deadline:
-            raise NoDaemonError(f"the daemon did not listen on {path} within {timeout_s:.0f} s; see {log}")
-        if start.ended() and now > start.at + RETRY_S:
-            start = _Start(path, log)
-        time.sleep(wait_s)
-        wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
-    start.let_go()
+    with closing(open_log()) as log:
+        if log.note and tell is not None:
+            tell(log.note)
+        start = _Start(path, log)
+        while not is_listening(path):
+            now = time.monotonic()
+            if now > deadline:
+                where = f"; see {log.path}" if log.path else ""
+                raise NoDaemonError(f"the daemon did not listen on {path} within {timeout_s:.0f} s{where}")
+            if start.ended() and now > start.at + RETRY_S:
+                start = _Start(path, log)
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
+        start.let_go()
 
 
 def refuse_for_systemd(path: str) -> None:
@@ -71,11 +76,12 @@ def user_socket_unit() -> Path:
 
 
 class _Start:
-    """One attempt: a detached `f5d serve` and the place in the log where its words begin."""
+    """One attempt: a detached `f5d serve` and the log that its words go into."""
 
-    def __init__(self, path: str, log: Path) -> None:
+    def __init__(self, path: str, log: DaemonLog) -> None:
         self.at = time.monotonic()
         self._log = log
+        log.begin()
         self._child = self._spawn(path)
 
     def ended(self) -> bool:
@@ -83,13 +89,14 @@ class _Start:
         status = self._child.poll()
         if status is None:
             return False
-        said = self._said()
+        said = self._log.said()
         if status == ConfigError.exit_status and ANOTHER_DAEMON in said:
             return True
         last = _last_line(said) or f"it said nothing (exit status {status})"
         if status == ConfigError.exit_status:
             raise ConfigError(last)
-        raise NoDaemonError(f"the daemon could not be started: {last} (log: {self._log})")
+        where = f" (log: {self._log.path})" if self._log.path else ""
+        raise NoDaemonError(f"the daemon could not be started: {last}{where}")
 
     def let_go(self) -> None:
         """Leave the daemon to itself; without this Python would warn of a child still running."""
@@ -104,27 +111,17 @@ class _Start:
         if config := environment.get("F5D_CONFIG"):
             environment["F5D_CONFIG"] = os.path.abspath(config)
         try:
-            with _open_log(self._log) as out:
-                self._began = out.tell()
-                return subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=out,
-                    start_new_session=True,  # Ctrl-C in this terminal is not for the daemon
-                    cwd="/",  # keeps no mount busy, and no f5d folder of the caller is imported
-                    env=environment,
-                )
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log.descriptor,
+                stderr=self._log.descriptor,
+                start_new_session=True,  # Ctrl-C in this terminal is not for the daemon
+                cwd="/",  # keeps no mount busy, and no f5d folder of the caller is imported
+                env=environment,
+            )
         except OSError as error:
             raise NoDaemonError(f"the daemon could not be started: {error}") from None
-
-    def _said(self) -> str:
-        try:
-            with self._log.open("rb") as log:
-                log.seek(self._began)
-                return log.read(2**20).decode(errors="replace")
-        except OSError:
-            return ""
 
 
 def is_listening(path: str) -> bool:
@@ -134,20 +131,6 @@ def is_listening(path: str) -> bool:
     except NoDaemonError:
         return False
     return True
-
-
-def log_path() -> Path:
-    """Return where a daemon that f5ctl starts writes its log."""
-    return Path(state_home()) / "f5d" / "f5d.log"
-
-
-def _open_log(log: Path) -> BufferedWriter:
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))
-    out = log.open("ab")
-    out.seek(0, os.SEEK_END)
-    return out
 
 
 def _last_line(text: str) -> str:

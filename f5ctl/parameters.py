@@ -86,7 +86,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
                        **_NAME),
     "voice": Parameter(str, "a name of `status.voices`", _OPTIONS, "the model's", **_NAME,
                        note="not with `ref_audio`"),
-    "ref_audio": Parameter(bytes, "a whole audio file in any format of libsndfile", _OPTIONS, "none",
+    "ref_audio": Parameter(bytes, "a whole audio file in any format of libsndfile or ffmpeg", _OPTIONS, "none",
                            most_bytes=MAX_REF_AUDIO_BYTES, code="bad_audio"),
     "ref_text": Parameter(str, "what `ref_audio` says", _OPTIONS, "transcribed",
                           most_bytes=MAX_REF_TEXT_BYTES, code="bad_text", note="only with `ref_audio`"),

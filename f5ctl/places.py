@@ -35,8 +35,24 @@ def cache_home(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def runtime_folder(environ: Mapping[str, str] = os.environ) -> str:
-    """Return where the sockets of a session lie; "" outside of one."""
-    return _folder("XDG_RUNTIME_DIR", environ)
+    """Return where the sockets of a session lie; "" outside of one, and in another user's."""
+    folder = _folder("XDG_RUNTIME_DIR", environ)
+    return "" if folder and foreign_owner(folder) is not None else folder
+
+
+def foreign_owner(folder: str) -> int | None:
+    """Return whose `folder` is where nothing of ours belongs into it; None where it may lie there.
+
+    What root made in a user's folder (`sudo -E`) could not be used by that user any more. Anybody else may
+    write where the system lets them.
+    """
+    try:
+        owner = os.stat(folder).st_uid
+    except OSError:  # not there (yet)
+        return None
+    if owner == os.getuid() or (os.getuid() != 0 and os.access(folder, os.W_OK | os.X_OK)):
+        return None
+    return owner
 
 
 def nearest_folder(path: str) -> str:

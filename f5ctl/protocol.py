@@ -56,7 +56,7 @@ class Say:
     """Speak `text`. Fields left out take the daemon's or the model's default.
 
     The voice is a name (`voice`) or a recording (`ref_audio`: a whole audio file in any format
-    that libsndfile reads, `ref_text`: what it says, transcribed when left out). With `stream` the
+    that libsndfile or ffmpeg reads, `ref_text`: what it says, transcribed when left out). With `stream` the
     first segment is short, so that audio starts early. `label` names `ref_audio` in receipts;
     with `receipt_text` false a file's metadata holds hashes of the texts alone.
     """

@@ -20,9 +20,17 @@ def default_socket_path() -> str:
     """
     if path := os.environ.get("F5D_SOCKET"):
         return path
+    return f"{own_folder()}/f5d.sock"
+
+
+def own_folder() -> str:
+    """Return the folder of a user's daemon: `$XDG_RUNTIME_DIR/f5d`, else `/tmp/f5d-UID`.
+
+    It need not exist. Its owner has to be checked before use.
+    """
     if folder := runtime_folder():
-        return f"{folder}/f5d/f5d.sock"
-    return f"/tmp/f5d-{os.getuid()}/f5d.sock"  # noqa: S108 - the daemon checks the folder's owner
+        return f"{folder}/f5d"
+    return f"/tmp/f5d-{os.getuid()}"  # noqa: S108
 
 
 def client_socket_path() -> str:

@@ -51,6 +51,7 @@ def _numbers(function: Any) -> Any:
     show_default=True,
     help="A published one's name, or a .yaml or .json file.",
 )
+@click.option("--no-ema", is_flag=True, help="Take the weights themselves, not their moving average.")
 @click.option("--vocoder", metavar="DIR", help="A Vocos folder other than upstream's.")
 @click.option("-t", "--text", metavar="TEXT", help="What to say.")
 @click.option("-r", "--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
@@ -105,7 +106,7 @@ def info(checkpoint: str, vocab: str | None, *, as_json: bool) -> None:
 
 def _in_process(given: dict[str, Any]) -> float:
     """Load, speak, write; return the seconds of speech."""
-    config = {"architecture": given["architecture"], "dtype": given["dtype"]}
+    config = {"architecture": given["architecture"], "dtype": given["dtype"], "ema": not given["no_ema"]}
     if given["vocoder"]:
         config["vocoder"] = given["vocoder"]
     parameters = {name: given[name] for name in _NUMBERS if given[name] is not None}
@@ -151,7 +152,7 @@ def _through_daemon(given: dict[str, Any]) -> float:
     request = Say(
         new_id(),
         checked_text(given["text"].encode()),
-        model=_served_name(given["checkpoint"]),
+        model=_served_name(given["checkpoint"], ema=not given["no_ema"]),
         ref_audio=read_recording(given["ref_audio"]),
         ref_text=given["ref_text"] or None,
         remove_silence=given["remove_silence"],
@@ -164,8 +165,13 @@ def _through_daemon(given: dict[str, Any]) -> float:
     return float(receipt["duration_s"])
 
 
-def _served_name(checkpoint: str | None) -> str | None:
+def _served_name(checkpoint: str | None, *, ema: bool) -> str | None:
     """Return the name under which the daemon's configuration holds `checkpoint`, a path or already a name."""
+    if not ema and (checkpoint is None or not Path(checkpoint).exists()):
+        line = (
+            "--no-ema needs --checkpoint FILE; a model of the daemon has ema = false in its table of f5d.toml"
+        )
+        raise click.UsageError(line)
     if checkpoint is None:
         return None
     from f5d.config import load_config
@@ -174,11 +180,14 @@ def _served_name(checkpoint: str | None) -> str | None:
     if not path.exists():
         return checkpoint
     for spec in load_config().models:
-        if Path(spec.checkpoint).exists() and Path(spec.checkpoint).samefile(path):
+        held = Path(spec.checkpoint)
+        if spec.ema == ema and held.exists() and held.samefile(path):
             return spec.name
+    what = f"model from {checkpoint}{'' if ema else ' without EMA'}"
     raise ConfigError(
-        f"the daemon serves no model from {checkpoint}; give it a name in f5d.toml:"
-        f' [models.NAME] with checkpoint = "{path.resolve()}" and vocab, or leave --use-service out'
+        f"the daemon serves no {what}; give it a name in f5d.toml:"
+        f' [models.NAME] with checkpoint = "{path.resolve()}"{"" if ema else ", ema = false"} and vocab,'
+        " or leave --use-service out"
     )
 
 

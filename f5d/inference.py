@@ -81,7 +81,7 @@ class F5TTSInference:
         vocab_file: the model's vocab.txt, one token a line.
         device: `cuda`, `cuda:N`, `mps`, `cpu` or `auto`.
         config: the keys of a `[models.NAME]` table besides checkpoint and vocab (`architecture`,
-            `vocoder`, `reference_gap`, `language`), or just the architecture: a name such as
+            `vocoder`, `reference_gap`, `language`, `ema`), or just the architecture: a name such as
             `F5TTS_v1_Base` (the default) or a path to upstream's YAML. `dtype` may stand there too.
         sample_rate: Hz; only 24000.
         hop_length: samples; only 256.
@@ -98,7 +98,7 @@ class F5TTSInference:
         checkpoint_path: str | os.PathLike[str],
         vocab_file: str | os.PathLike[str],
         device: str = "cuda",
-        config: str | Mapping[str, str] | None = None,
+        config: str | Mapping[str, str | bool] | None = None,
         sample_rate: int = SAMPLE_RATE_HZ,
         hop_length: int = HOP_SAMPLES,
         target_rms: float = 0.1,
@@ -111,7 +111,7 @@ class F5TTSInference:
             if not Path(path).is_file():
                 raise FileNotFoundError(f"{path} does not exist")
         table = {"architecture": config} if isinstance(config, str) else dict(config or {})
-        dtype = table.pop("dtype", "auto")
+        dtype = str(table.pop("dtype", "auto"))
         table |= {"checkpoint": os.fspath(checkpoint_path), "vocab": os.fspath(vocab_file)}
         with _python_errors():
             spec = model_spec_from_table(Path(checkpoint_path).stem, table, Path.cwd())

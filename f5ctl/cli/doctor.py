@@ -14,11 +14,11 @@ from typing import Any, Final, Literal
 import click
 
 from f5ctl import __version__
-from f5ctl.autostart import log_path
 from f5ctl.cli.base.findings import Finding
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.cli.base.unit_findings import examine_units, is_asleep
 from f5ctl.client import Client
+from f5ctl.daemon_log import log_path
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
 from f5ctl.extras import EXTRAS, missing, remedy
 from f5ctl.places import cache_home, nearest_folder
@@ -72,6 +72,7 @@ def examine(socket: str) -> Iterator[Finding]:
     yield from _socket(socket)
     yield from _libraries()
     yield _player()
+    yield _ffmpeg()
     yield from _disk()
     yield from examine_units()
 
@@ -185,9 +186,19 @@ def _player() -> Finding:
     return Finding("player", "ok", found[0][0])
 
 
+def _ffmpeg() -> Finding:
+    found = shutil.which("ffmpeg")
+    if found is None:
+        fix = (
+            "install ffmpeg to take recordings in m4a, mp4, webm, wma or amr; WAV, FLAC, Ogg and MP3 need none"
+        )
+        return Finding("ffmpeg", "note", "not found", fix)
+    return Finding("ffmpeg", "ok", f"{found}, for recordings that libsndfile cannot read")
+
+
 def _disk() -> Iterator[Finding]:
     cache = os.environ.get("HF_HOME") or f"{cache_home()}/huggingface"
-    for what, path in (("logs", str(log_path().parent)), ("models", cache)):
+    for what, path in (("logs", os.path.dirname(log_path())), ("models", cache)):
         existing = nearest_folder(path)
         free = shutil.disk_usage(existing).free
         if not os.access(existing, os.W_OK):

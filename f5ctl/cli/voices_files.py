@@ -26,7 +26,14 @@ from f5ctl.speech.sinks import STDOUT_NAMES, open_file
 from f5ctl.voicebox import MAX_FILE_BYTES, SUFFIX, check_name, pack, private_store, unpack, with_private_voice
 
 EXIT_UNUSABLE: Final = 65
-_SIGNATURES: Final = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3"}
+_SIGNATURES: Final = (  # where, what, and the suffix of such a file
+    (0, b"RIFF", ".wav"),
+    (0, b"fLaC", ".flac"),
+    (0, b"OggS", ".ogg"),
+    (0, b"ID3", ".mp3"),
+    (4, b"ftyp", ".m4a"),
+    (0, b"\x1a\x45\xdf\xa3", ".webm"),
+)
 
 
 @click.command(cls=Verb, examples="f5ctl voices play anna")
@@ -98,7 +105,7 @@ def export(name: str, *, output: str | None, recording: bool) -> None:
         line = f"there is no stored voice {name!r}; built-in and configured ones cannot be exported"
         raise BadRequestError("unknown_voice", line)
     voice = store.read(name)
-    suffix = next((end for start, end in _SIGNATURES.items() if voice.audio.startswith(start)), ".audio")
+    suffix = next((end for at, start, end in _SIGNATURES if voice.audio.startswith(start, at)), ".audio")
     path = output or name + (suffix if recording else SUFFIX)
     if path in STDOUT_NAMES and os.isatty(1):
         raise click.UsageError("a voice does not belong on a terminal; use -o FILE or a pipe")

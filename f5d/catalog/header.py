@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from f5ctl.errors import SynthesisError
+from f5d.catalog.checkpoint_files import FETCH_AGAIN, LENGTH_BYTES, MAX_HEADER_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_HEADER_BYTES: Final = 100 * 2**20  # the format's own limit
 _NUMBERS: Final = {"I64": "<q", "I32": "<i", "F32": "<f", "F64": "<d"}
-_LENGTH_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +44,24 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            head = file.read(_LENGTH_BYTES)
-            length = struct.unpack("<Q", head)[0] if len(head) == _LENGTH_BYTES else 0
-            if not 2 <= length <= min(MAX_HEADER_BYTES, size - _LENGTH_BYTES):
-                raise _not_one(path, "its header is cut off")
+            head = file.read(LENGTH_BYTES)
+            length = struct.unpack("<Q", head)[0] if len(head) == LENGTH_BYTES else 0
+            if not 2 <= length <= min(MAX_HEADER_BYTES, size - LENGTH_BYTES):
+                raise _not_one(path, f"its header is cut off: {FETCH_AGAIN}")
             table = json.loads(file.read(length))
     except OSError as error:
         raise SynthesisError("model_error", f"checkpoint {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise _not_one(path, "its header is not JSON") from None
-    data_start = _LENGTH_BYTES + length
+    data_start = LENGTH_BYTES + length
     try:
         tensors = {name: _tensor(value, data_start) for name, value in table.items() if name != "__metadata__"}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _not_one(path, "its header is damaged") from None
     expected = max((tensor.end for tensor in tensors.values()), default=data_start)
     if expected != size:
-        raise _not_one(path, f"it has {size} bytes, its header speaks of {expected}")
+        why = f"it has {size} bytes, its header speaks of {expected}"
+        raise _not_one(path, f"{why}: {FETCH_AGAIN}" if size < expected else why)
     return tensors
 
 

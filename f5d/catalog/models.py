@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from f5ctl.bounds import Rule
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.extras import require, upstream_file
 from f5ctl.parameters import PARAMETERS
@@ -43,7 +44,12 @@ TABLE_KEYS: Final = (
     "default_voice",
     "language",
     "sentence_pause",
+    "ema",
 )
+_OF_MODEL: Final[Mapping[str, Rule]] = {
+    "sentence_pause": PARAMETERS["sentence_pause"],
+    "ema": Rule(kind=bool),
+}
 _FORMER_KEY: Final = "tokenizer"  # chose between names of one and the same front end
 
 log = logging.getLogger(__name__)
@@ -110,6 +116,7 @@ def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -
         default_voice=str(table.get("default_voice") or default_voice()),
         language=str(table.get("language", "none")),
         sentence_pause=float(table.get("sentence_pause", PARAMETERS["sentence_pause"].default)),
+        ema=table.get("ema", True),
     )
 
 
@@ -146,8 +153,8 @@ def _check_table(where: str, table: Mapping[str, Any]) -> None:
             continue
         if key not in TABLE_KEYS:
             raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(TABLE_KEYS)}")
-        if key in PARAMETERS and PARAMETERS[key].bound:
-            if fault := PARAMETERS[key].fault(value):
+        if rule := _OF_MODEL.get(key):
+            if fault := rule.fault(value):
                 raise ConfigError(f"{where}: {key} is {fault}")
         elif not isinstance(value, str) or (not value and key != "reference_gap"):
             raise ConfigError(f"{where}: {key} = {value!r} is not a text")

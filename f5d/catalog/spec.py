@@ -124,7 +124,8 @@ class ModelSpec:
     the default number of ODE steps, `sentence_pause` the pause after a sentence in seconds.
     `frames_per_byte` is the number of mel frames per byte of text that references are re-timed to, for a
     model that speaks at one tempo. `language` is the one that numbers are read out in by default. `clones`
-    is False for a model that has voices of its own.
+    is False for a model that has voices of its own. `ema` takes the moving average of the weights where
+    there is one.
     """
 
     name: str
@@ -141,6 +142,7 @@ class ModelSpec:
     frames_per_byte: int | None = None
     language: str = "none"
     clones: bool = True
+    ema: bool = True
 
 
 def read_architecture(path: Path) -> Architecture:

@@ -19,14 +19,14 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
-        """Return the vocabulary in `path`: one token a line, UTF-8, the line ending cut off.
+        """Return the vocabulary in `path`: one token a line, UTF-8 with or without a BOM, line endings cut off.
 
         Reads as upstream does (f5_tts/model/utils.py, get_tokenizer): nothing is stripped, so a line
         of one space is the space; the last character of a file without a final newline is lost.
         Raises SynthesisError (model_error) for a file that cannot be read or is empty.
         """
         try:
-            with path.open(encoding="utf-8") as file:
+            with path.open(encoding="utf-8-sig") as file:  # a BOM would make the space an unknown token
                 ids = {line[:-1]: index for index, line in enumerate(file)}
         except (OSError, UnicodeDecodeError) as error:
             raise SynthesisError("model_error", f"cannot read vocabulary {path}: {error}") from None

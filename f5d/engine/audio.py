@@ -1,4 +1,4 @@
-"""Audio as numpy arrays: reading references, checks, encoding.
+"""Audio as numpy arrays: references as the model takes them, checks, encoding.
 
 Waves are mono float32 arrays in -1..1. Knows nothing of models; imports no torch.
 """
@@ -6,7 +6,6 @@ Waves are mono float32 arrays in -1..1. Knows nothing of models; imports no torc
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,14 +13,11 @@ import soundfile as sf
 
 from f5ctl.errors import BadRequestError, SynthesisError
 from f5ctl.protocol import SAMPLE_RATE_HZ
+from f5d.engine.recording import Recording, bad_audio
 from f5d.engine.silence import PAUSE_DB, PAUSE_S, Wave, quiet_spans, shorten_pauses, trim_edges
 
-MAX_RECORDING_S: Final = 60.0  # decoded at most; a longer file is surely not a voice sample
 MAX_REFERENCE_S: Final = 12.0  # what the model is given, as upstream
 MIN_REFERENCE_S: Final = 0.5
-MAX_CHANNELS: Final = 8
-MIN_RATE_HZ: Final = 4_000
-MAX_RATE_HZ: Final = 192_000
 
 SHORT_PAUSE_DB: Final = -40.0
 SILENT_PEAK: Final = 1e-3  # -60 dB: nothing a person would hear
@@ -37,68 +33,6 @@ _FORMATS: Final[dict[str, tuple[str, str]]] = {
 FILE_ENCODINGS: Final = tuple(_FORMATS)
 # libsndfile's Vorbis writer overflows its stack on one very long write.
 _WRITE_SAMPLES: Final = SAMPLE_RATE_HZ
-_READ_FRAMES: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A decoded recording: mono `wave` at `rate_hz`."""
-
-    wave: Wave
-    rate_hz: int
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return len(self.wave) / self.rate_hz
-
-
-def read_recording(data: bytes) -> Recording:
-    """Decode a whole audio file; channels are averaged.
-
-    Raises:
-        BadRequestError: `bad_audio` when it is not audio, has no samples, is longer than
-            `MAX_RECORDING_S`, has an unusable rate or channel count, or holds NaN or infinity.
-    """
-    try:
-        with sf.SoundFile(io.BytesIO(data)) as file:
-            _check_shape(file.samplerate, file.channels)
-            limit = int(MAX_RECORDING_S * file.samplerate)
-            blocks, length = [], 0
-            while length <= limit:  # a block at a time: the header decides about no memory
-                block = file.read(_READ_FRAMES, dtype="float32", always_2d=True)
-                if len(block) == 0:
-                    break
-                blocks.append(block.mean(axis=1))
-                length += len(block)
-            rate_hz, declared = file.samplerate, file.frames
-    except (sf.LibsndfileError, TypeError) as error:
-        reason = getattr(error, "error_string", str(error)).rstrip(".")
-        raise _bad_audio(f"is not audio that can be read ({reason}); use WAV or FLAC") from None
-    if length > limit:
-        length_s = max(declared, length) / rate_hz
-        how_long = f"{length_s:.0f} s" if length_s < 86_400 else "endless"  # a header can lie
-        raise _bad_audio(
-            f"is {how_long} long; the limit is {MAX_RECORDING_S:.0f} s"
-            f" (cut it to at most {MAX_REFERENCE_S:.0f} s of speech)"
-        )
-    if length == 0:
-        raise _bad_audio("holds no samples")
-    wave = np.concatenate(blocks)
-    if not np.isfinite(wave).all():
-        raise _bad_audio("holds samples that are NaN or infinite; export it again")
-    return Recording(wave, rate_hz)
-
-
-def _check_shape(rate_hz: int, channels: int) -> None:
-    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise _bad_audio(f"has a sample rate of {rate_hz} Hz; the limit is {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")
-    if channels > MAX_CHANNELS:
-        raise _bad_audio(f"has {channels} channels; the limit is {MAX_CHANNELS}")
-
-
-def _bad_audio(what: str) -> BadRequestError:
-    return BadRequestError("bad_audio", f"the reference recording {what}")
 
 
 def trim_reference(recording: Recording, *, transcript_given: bool) -> Recording:
@@ -118,13 +52,13 @@ def trim_reference(recording: Recording, *, transcript_given: bool) -> Recording
         wave = wave[: _cut_point(wave, rate_hz, limit)]
     wave = trim_edges(wave, rate_hz)
     if len(wave) == 0 or np.abs(wave).max() < SILENT_PEAK:
-        raise _bad_audio("is silent")
+        raise bad_audio("is silent")
     if len(wave) < MIN_REFERENCE_S * rate_hz:
-        raise _bad_audio(
+        raise bad_audio(
             f"holds {len(wave) / rate_hz:.2f} s of speech; the least is {MIN_REFERENCE_S} s (best: 5 to 10)"
         )
     if len(wave) > limit:
-        raise _bad_audio(
+        raise bad_audio(
             f"holds {len(wave) / rate_hz:.1f} s of speech; the limit is {MAX_REFERENCE_S:.0f} s:"
             " cut recording and transcript, or leave the transcript out"
         )

@@ -24,6 +24,7 @@ from f5d.engine.folding import Folding
 from f5d.engine.joins import Edges, Joiner, boundaries, edges, expected_samples, pauses_s
 from f5d.engine.loudness import amplified, levelled
 from f5d.engine.reading import read_out
+from f5d.engine.recording import Recording, read_recording
 from f5d.engine.scheduler import Scheduler
 from f5d.engine.silence import Wave, find_speech
 from f5d.engine.transcriber import Transcriber
@@ -58,6 +59,7 @@ class PreparedReference:
     text: str  # as it stands before the generated text
     gain: float
     voice_hash: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -174,7 +176,7 @@ class Synthesizer:
             warnings.insert(0, f"model {spec.name} lacks {_listed(accents)}")
         if not (spec.clones or reference.prepared):
             warnings.append(_CLONES_NOT.format(spec.name))
-        return Plan(prepared, tuple(segments), parameters, between, tuple(warnings))
+        return Plan(prepared, tuple(segments), parameters, between, (*prepared.warnings, *warnings))
 
     def _segment_frames(
         self,
@@ -284,7 +286,8 @@ class Synthesizer:
         if key in self._references:
             self._references.move_to_end(key)
             return self._references[key]
-        recording = audio.read_recording(reference.audio)
+        recording = read_recording(reference.audio)
+        warnings = _warnings(recording)
         if not reference.prepared:
             recording = audio.trim_reference(recording, transcript_given=bool(reference.text))
         ref_text = reference.text or self._transcriber.transcribe(recording.wave, recording.rate_hz)
@@ -299,6 +302,7 @@ class Synthesizer:
             text=ended,
             gain=gain,
             voice_hash=key[:16],
+            warnings=warnings,
         )
         self._references[key] = prepared
         if len(self._references) > MAX_PREPARED_REFERENCES:
@@ -354,6 +358,14 @@ def _check_length(frames: Sequence[int], prepared: PreparedReference) -> None:
             f"the text would take {total_s:.0f} s to speak; the limit is {MAX_JOB_S:.0f} s: cut it into several"
         )
         raise BadRequestError("bad_parameter", line)
+
+
+def _warnings(recording: Recording) -> tuple[str, ...]:
+    """Return what the user should know of a recording that can be used."""
+    if not recording.is_clipped:
+        return ()
+    share = f"{100 * recording.clipped_share:.2f}%"
+    return (f"the reference recording is clipped ({share} of its samples); record it again with less gain",)
 
 
 def _reference_key(reference: Reference, target_rms: float, language: str) -> str:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from f5ctl.errors import BadRequestError
+from f5ctl.errors import BadRequestError, SynthesisError
 from f5d.catalog import default_model as defaults
 from f5d.catalog import pull
 from f5d.catalog.architectures import STARTER, find_architecture
 from f5d.catalog.hub import file_places, find_file
 from f5d.catalog.models import catalog, is_installed, resolve
-from f5d.catalog.spec import ModelSpec
+from f5d.catalog.spec import Architecture, ModelSpec
 from f5d.config import SYSTEM_FILE, load_config
 from f5d.helpers.checkpoint import describe, model_card
 from f5d.helpers.wire import serve
@@ -59,7 +59,7 @@ def _info(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         vocab = Path(request["vocab"]) if request.get("vocab") else None
         named = request.get("architecture")
         architecture = find_architecture(named, Path("/")) if named else None
-        yield describe(Path(request["checkpoint"]), vocab, architecture)
+        yield _described(Path(request["checkpoint"]), vocab, architecture)
         return
     config = load_config()
     specs = catalog({spec.name: spec for spec in config.models})
@@ -72,9 +72,19 @@ def _info(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         todo = f"`f5ctl models pull {spec.name}` fetches it" if pull.wanted(spec) else f"see {spec.checkpoint}"
         yield entry | {"problems": [f"{where}; {todo}"], "vocab": spec.vocab, "card": None}
         return
-    facts = describe(checkpoint, vocab, spec.architecture)
+    facts = _described(checkpoint, vocab, spec.architecture, ema=spec.ema)
     facts["card"] = facts["card"] or model_card(Path(spec.checkpoint).parent)
     yield {**entry, **facts, "vocoder": spec.vocoder, "default_voice": spec.default_voice}
+
+
+def _described(
+    checkpoint: Path, vocab: Path | None, architecture: Architecture | None, *, ema: bool = True
+) -> dict[str, Any]:
+    """Return `describe`'s facts; a file that cannot be read is the caller's mistake, and no engine's."""
+    try:
+        return describe(checkpoint, vocab, architecture, ema=ema)
+    except SynthesisError as error:
+        raise BadRequestError("bad_parameter", error.message) from None
 
 
 def _pull(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -14,15 +14,12 @@ import numpy as np
 
 from f5ctl.errors import F5Error
 from f5d.engine import audio
-from f5d.engine.audio import Recording
+from f5d.engine.recording import Recording, read_recording
 from f5d.engine.silence import STEP_S, levels_db
 from f5d.helpers.wire import serve
 
 BEST_LEAST_S: Final = 3.0
 LOUD_ENOUGH_DB: Final = -36.0  # RMS of the speech; below it the microphone's own noise is raised too
-CLIPPED_LEVEL: Final = 0.985
-CLIPPED_RUN: Final = 3  # samples in a row at full scale; one may be a peak
-CLIPPED_SHARE: Final = 2e-4  # of all samples: a few crackles
 GOOD_SNR_DB: Final = 25.0
 BAD_SNR_DB: Final = 12.0
 NOISE_PERCENTILE: Final = 5
@@ -57,7 +54,7 @@ def examine(data: bytes, text: str | None) -> list[Check]:
     A recording that cannot be used at all gives one finding, `usable`.
     """
     try:
-        recording = audio.read_recording(data)
+        recording = read_recording(data)
         speech = audio.trim_reference(recording, transcript_given=bool(text))
     except F5Error as error:
         return [Check("usable", "error", error.message, "record 5 to 10 s of clean speech in a quiet room")]
@@ -89,13 +86,8 @@ def _level(speech: Recording) -> Check:
 
 
 def _clipping(recording: Recording) -> Check:
-    loud = np.concatenate([[False], np.abs(recording.wave) >= CLIPPED_LEVEL, [False]])
-    edges = np.flatnonzero(loud[1:] != loud[:-1])
-    runs = edges[1::2] - edges[::2]
-    count = int(runs[runs >= CLIPPED_RUN].sum())
-    share = count / len(recording.wave)
-    value = f"{count} samples ({100 * share:.2f}%)"
-    if share > CLIPPED_SHARE:
+    value = f"{recording.clipped_samples} samples ({100 * recording.clipped_share:.2f}%)"
+    if recording.is_clipped:
         return Check("clipping", "warning", value, "lower the microphone's gain and record again")
     return Check("clipping", "ok", value)
 

@@ -61,7 +61,7 @@ def load_model(local: LocalModel, *, device: str, dtype: str, threads: int | Non
     if chosen_dtype == "float32":
         torch.backends.cudnn.allow_tf32 = False  # on by default, and too coarse for parity with the CPU
     vocabulary = Vocabulary.load(local.vocab)
-    state = load_state(local.checkpoint)
+    state = load_state(local.checkpoint, ema=local.spec.ema)
     check_vocabulary(local.checkpoint, state, vocabulary, local.vocab)
     parameter_count = sum(value.numel() for value in state.values())
     backend = _backend(local, state, len(vocabulary), chosen_device, chosen_dtype)
@@ -74,7 +74,7 @@ def load_model(local: LocalModel, *, device: str, dtype: str, threads: int | Non
         device=backend.device,
         dtype=backend.dtype,
         parameter_count=parameter_count,
-        model_hash=content_hash(local.checkpoint),
+        model_hash=content_hash(local.checkpoint, ema=local.spec.ema),
     )
 
 

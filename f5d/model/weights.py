@@ -1,4 +1,4 @@
-"""Reading checkpoints: formats, EMA names, and one clear line for every way a file can be wrong.
+"""Reading checkpoints: formats, sets of weights, and one clear line for every way a file can be wrong.
 
 Never runs a checkpoint's code: pickles are read with weights_only, always.
 """
@@ -14,7 +14,10 @@ import torch
 
 from f5ctl.errors import SynthesisError
 from f5ctl.receipts import HASH_CHARS
+from f5d.catalog.checkpoint_files import checkpoint_format, is_zip
+from f5d.catalog.header import read_header
 from f5d.catalog.shapes import TEXT_EMBEDDING
+from f5d.catalog.weight_names import WeightSets, weight_sets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,28 +26,39 @@ if TYPE_CHECKING:
     from f5d.catalog.vocab import Vocabulary
 
 _HASH_BLOCK_BYTES: Final = 1 << 20
+_WRAPPED: Final = ("ema_model_state_dict", "model_state_dict")  # upstream's training
+_TRUNCATED: Final = "is truncated or not a torch checkpoint"
 _NAMED: Final = 3  # keys shown before "and N more"
-_EMA_COUNTERS: Final = ("initted", "step", "update")
-_DERIVED: Final = "inv_freq"  # rotary frequencies follow from dim_head
 
 
-def load_state(path: Path) -> dict[str, torch.Tensor]:
-    """Return the backbone's weights in `path` by upstream's names, without `ema_model.transformer.`.
+def load_state(path: Path, *, ema: bool = True) -> dict[str, torch.Tensor]:
+    """Return the backbone's weights in `path` by upstream's names (f5d/catalog/weight_names.py).
 
-    Takes .safetensors, and .pt/.bin with EMA, plain or bare weights; EMA wins. Tensors may be
-    mapped from the file. Raises SynthesisError (model_error) with one line for a file that is missing,
-    truncated, holds code, or is no checkpoint.
+    Takes .safetensors and torch's formats, with EMA, plain or bare weights. With `ema` the average is taken
+    where there is one. Tensors may be mapped from the file. Raises SynthesisError (model_error) with one line
+    for a file that is missing, truncated, holds code, is no checkpoint or lacks the wanted weights.
     """
-    state: dict[str, torch.Tensor] = {}
-    for key, value in _weights_of(path, read_tensors(path)).items():
-        name = key.removeprefix("ema_model.")
-        if name in _EMA_COUNTERS or name.startswith("mel_spec.") or name.endswith(_DERIVED):
-            continue
-        if isinstance(value, torch.Tensor):
-            state[name.removeprefix("transformer.")] = value
-    if not state:
-        raise _fault(path, "holds no model weights")
-    return state
+    sets = find_weights(path, read_tensors(path))
+    chosen = sets.chosen(ema=ema)
+    if not chosen:
+        raise _fault(path, sets.lack(ema=ema) or "holds no model weights")
+    return dict(chosen)
+
+
+def find_weights(path: Path, content: Mapping[str, Any]) -> WeightSets[torch.Tensor]:
+    """Return the sets of weights in what `read_tensors` read from `path`.
+
+    Raises SynthesisError (model_error) when it is no checkpoint of upstream's kind.
+    """
+    averaged, plain = (content.get(key) for key in _WRAPPED)
+    if isinstance(averaged, dict) or isinstance(plain, dict):
+        inner, outer = weight_sets(_tensors_of(averaged)), weight_sets(_tensors_of(plain))
+        if not inner.names:
+            return outer
+        return WeightSets({**inner.plain, **inner.ema}, {**outer.ema, **outer.plain})
+    if not _tensors_of(content):
+        raise _fault(path, f"is not an F5-TTS checkpoint (it holds: {_first(list(content))})")
+    return weight_sets(_tensors_of(content))
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
@@ -52,11 +66,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
     Raises SynthesisError (model_error) with one line.
     """
-    if not path.is_file():
-        raise SynthesisError("model_error", f"checkpoint {path} does not exist")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    return _read_pickle(path)
+    return _read_safetensors(path) if checkpoint_format(path) == "safetensors" else _read_pickle(path)
 
 
 def check_state(
@@ -92,29 +102,27 @@ def check_vocabulary(
         )
 
 
-def content_hash(path: Path) -> str:
-    """Return the first 16 hex digits of the SHA-256 of the file's bytes."""
+def content_hash(path: Path, *, ema: bool = True) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the file's bytes; without `ema`, of those and a mark."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_HASH_BLOCK_BYTES):
             digest.update(block)
+    if not ema:
+        digest.update(b"\0plain weights")  # one file, two voices: a receipt tells them apart
     return digest.hexdigest()[:HASH_CHARS]
 
 
-def _weights_of(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    for wrapper in ("ema_model_state_dict", "model_state_dict"):
-        wrapped = content.get(wrapper)
-        if isinstance(wrapped, dict):
-            return wrapped
-    if any(isinstance(value, torch.Tensor) for value in content.values()):
-        return content
-    raise _fault(path, f"is not an F5-TTS checkpoint (it holds: {_first(list(content))})")
+def _tensors_of(content: object) -> dict[str, torch.Tensor]:
+    held = content if isinstance(content, dict) else {}
+    return {str(key): value for key, value in held.items() if isinstance(value, torch.Tensor)}
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    read_header(path)  # says better than the library what is wrong with it
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError, ValueError) as error:
@@ -125,23 +133,25 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():  # torch warns of unusual pickles; they are read or refused below
             warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+            content = _load_pickle(path)
     except pickle.UnpicklingError as error:
         refused = str(error).startswith("Weights only load failed")
         if refused and "Unsupported operand" not in str(error):  # an unknown opcode is noise, not a call
             raise _fault(path, "refused: it contains code, not only weights") from None
-        raise _fault(path, "is truncated or not a torch checkpoint") from None
+        raise _fault(path, f"{_TRUNCATED}; fetch it again") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _fault(path, f"is truncated or not a torch checkpoint: {_one_line(error)}") from None
+        raise _fault(path, f"{_TRUNCATED} ({_one_line(error)}); fetch it again") from None
     if not isinstance(content, dict):
         raise _fault(path, f"is not an F5-TTS checkpoint (it holds a {type(content).__name__})")
     return {str(key): value for key, value in content.items()}
 
 
-def _is_zip(path: Path) -> bool:
-    """True for torch's zip format, the only one that can be mapped instead of read."""
+def _load_pickle(path: Path) -> Any:
     with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+        if path.suffix == ".safetensors":  # torch would believe the name; a file without one is not mapped
+            return torch.load(file, map_location="cpu", weights_only=True)
+        mapped = is_zip(file.read(4))
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
 
 
 def _fault(path: Path, what: str) -> SynthesisError:

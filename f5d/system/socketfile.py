@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import ConfigError
-from f5ctl.places import runtime_folder
+from f5ctl.places import foreign_owner, nearest_folder, runtime_folder
 from f5ctl.socketpath import MAX_SOCKET_PATH_BYTES, check_socket_path
 from f5d.system.sdnotify import InheritedSocket
 
@@ -129,6 +129,11 @@ def own_folders() -> set[Path]:
 
 def _prepare_folder(folder: Path) -> None:
     """Make the socket's folder when it is missing and refuse one that others could use against us."""
+    owner = None if folder.exists() else foreign_owner(nearest_folder(str(folder)))
+    if owner is not None:
+        raise ConfigError(
+            f"socket folder {folder} would lie among user {owner}'s, who could not use it any more"
+        )
     try:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         own = folder in own_folders()

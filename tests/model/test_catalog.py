@@ -105,6 +105,7 @@ def test_a_table_describes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ({}, "checkpoint is missing"),
         ({"checkpoint": 3}, "checkpoint = 3 is not a text"),
         ({"checkpoint": ""}, "checkpoint = '' is not a text"),
+        ({"checkpoint": "x", "ema": "no"}, "ema is 'no'; it must be true or false"),
         ({"checkpoint": "x", "chekpoint": "y"}, "unknown key 'chekpoint'; known: checkpoint, vocab"),
         ({"checkpoint": "x", "architecture": "F9"}, "architecture = 'F9' is neither .* of starter, E2TTS_Base"),
         ({"checkpoint": "x", "architecture": "none.yaml"}, "cannot read architecture file .*/none.yaml"),

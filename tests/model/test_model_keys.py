@@ -31,6 +31,7 @@ from f5d.daemon import engine_settings
 from f5d.engine.synthesizer import Plan, Synthesizer
 from f5d.engine.transcriber import Transcriber
 from f5d.model.load import LoadedModel
+from f5d.model.weights import content_hash
 
 STARTER = Path(__file__).parents[2] / "f5d" / "starter"
 FILES = {"checkpoint": "model.safetensors", "vocab": "vocab.txt", "vocoder": "vocoder"}
@@ -73,7 +74,7 @@ def plan(spec: ModelSpec, starter: LoadedModel) -> Plan:
     )
 
 
-EFFECTS: dict[str, tuple[str, Look]] = {  # another value, and where it shows
+EFFECTS: dict[str, tuple[str | bool | float, Look]] = {  # another value, and where it shows
     "checkpoint": ("model.safetensors", lambda spec, _: fetch(spec).checkpoint),
     "vocab": ("vocab.txt", lambda spec, _: fetch(spec).vocab),
     "vocoder": ("vocoder", lambda spec, _: (fetch(spec).vocoder_config, fetch(spec).vocoder_weights)),
@@ -81,6 +82,8 @@ EFFECTS: dict[str, tuple[str, Look]] = {  # another value, and where it shows
     "reference_gap": ("  ", lambda spec, starter: plan(spec, starter).segments[0].token_ids),
     "default_voice": ("slt", lambda spec, _: order(spec).reference.audio),
     "language": ("en", lambda spec, starter: plan(spec, starter).segments[0].text),
+    "sentence_pause": (1.0, lambda spec, _: order(spec).parameters.sentence_pause),
+    "ema": (False, lambda spec, _: content_hash(fetch(spec).checkpoint, ema=spec.ema)),
 }
 
 

@@ -57,6 +57,7 @@ def test_every_format_is_described(maker: Maker, kind: Any) -> None:
     assert facts["vocab_size"] == TOKENS
     assert facts["architecture"]["dim"] == TINY_DIT["dim"]
     assert facts["ema"] == kind.startswith("ema")
+    assert facts["weights"] == {"ema.safetensors": ["ema"], "ema.pt": ["ema", "plain"]}.get(kind, ["plain"])
     assert facts["step"] == (9 if kind == "ema.pt" else None)
     assert facts["dtype"] == "float32"
 

@@ -25,6 +25,16 @@ def test_a_vocabulary_is_read_as_upstream_reads_it(upstream: Upstream, tmp_path:
     assert upstream.cfm
 
 
+def test_a_byte_order_mark_is_no_token(tmp_path: Path) -> None:
+    """An editor that writes a BOM does not make the space unknown."""
+    plain, marked = tmp_path / "plain.txt", tmp_path / "marked.txt"
+    plain.write_text(" \na\nb\n")
+    marked.write_text(" \na\nb\n", encoding="utf-8-sig")
+    tokens = [" ", "a", "b"]
+    assert Vocabulary.load(marked).encode(tokens) == Vocabulary.load(plain).encode(tokens)
+    assert Vocabulary.load(marked).unknown(tokens) == []
+
+
 def test_the_published_vocabulary_begins_with_the_space() -> None:
     """Unknown tokens become id 0, which is the space."""
     vocabulary = Vocabulary.load(Path(catalog()["F5TTS_v1_Base"].vocab))

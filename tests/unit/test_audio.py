@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from f5ctl.errors import BadRequestError, SynthesisError
 from f5d.engine import audio
 from f5d.engine.joins import CrossFader
+from f5d.engine.recording import Recording, read_recording
 from f5d.engine.silence import Wave, shorten_pauses
 
 RATE_HZ = 24_000
@@ -56,14 +57,14 @@ def test_streamed_cross_fades_equal_the_whole(lengths: list[int], fade: int, res
 def test_edges_are_trimmed_and_long_pauses_shortened() -> None:
     """Silence before and after goes; a pause of 5 s becomes 2 s; 50 ms are added, as upstream does."""
     wave = np.concatenate([silence(3), tone(1), silence(5), tone(1), silence(0.5)])
-    trimmed = audio.trim_reference(audio.Recording(wave, RATE_HZ), transcript_given=True)
+    trimmed = audio.trim_reference(Recording(wave, RATE_HZ), transcript_given=True)
     assert trimmed.duration_s == pytest.approx(1 + 2 + 1 + 0.05, abs=0.03)
 
 
 def test_a_long_untranscribed_recording_is_cut_at_a_pause() -> None:
     """Nothing was said about its words yet, so it is cut where nobody speaks."""
     wave = np.concatenate([tone(8), silence(0.4), tone(8)])
-    trimmed = audio.trim_reference(audio.Recording(wave, RATE_HZ), transcript_given=False)
+    trimmed = audio.trim_reference(Recording(wave, RATE_HZ), transcript_given=False)
     assert trimmed.duration_s == pytest.approx(8.05, abs=0.05)
 
 
@@ -106,11 +107,11 @@ def test_a_recording_that_decodes_to_hours_is_refused_early() -> None:
     bomb = packed(np.zeros(8_000 * 7_200, np.float32), 8_000)
     assert len(bomb) < 2**20
     with pytest.raises(BadRequestError, match="is 7200 s long; the limit is 60 s"):
-        audio.read_recording(bomb)
+        read_recording(bomb)
 
 
 @pytest.mark.parametrize(("channels", "rate_hz", "line"), [(32, 24_000, "32 channels"), (1, 1, "1 Hz")])
 def test_odd_shapes_of_recordings_are_refused(channels: int, rate_hz: int, line: str) -> None:
     """Thirty-two channels or one sample a second are refused with the limit."""
     with pytest.raises(BadRequestError, match=line):
-        audio.read_recording(packed(np.zeros((4_800, channels), np.float32), rate_hz, "WAV"))
+        read_recording(packed(np.zeros((4_800, channels), np.float32), rate_hz, "WAV"))

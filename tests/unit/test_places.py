@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from f5ctl.autostart import log_path, user_socket_unit
+from f5ctl.autostart import user_socket_unit
 from f5ctl.cli.base.systemd import Scope
+from f5ctl.daemon_log import log_path
 from f5ctl.places import cache_home, config_home, data_home, runtime_folder, state_home, user_config
 from f5ctl.socketpath import default_socket_path
 from f5ctl.voicebox import private_store
@@ -65,7 +66,7 @@ def test_every_part_follows_the_same_rule(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("F5D_SOCKET", raising=False)
     assert user_config() == str(user_file(os.environ)) == "/h/.config/f5d/f5d.toml"
     assert private_store().folder == "/h/.local/share/f5d/voices"
-    assert str(log_path()) == "/h/.local/state/f5d/f5d.log"
+    assert log_path() == "/h/.local/state/f5d/f5d.log"
     assert str(Scope(system=False).units) == "/h/.config/systemd/user"
     assert user_socket_unit().is_relative_to(Scope(system=False).units)
     assert default_socket_path() == f"/tmp/f5d-{os.getuid()}/f5d.sock"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Callable
 
 from f5ctl.cli.base.settings import Settings
 from f5ctl.client import Client, Meeting
 from f5ctl.errors import NoDaemonError
+from f5ctl.places import foreign_owner
+from f5ctl.printing import warn
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Accepted, Failed
 from f5ctl.socketpath import SYSTEM_SOCKET, may_use
@@ -36,9 +40,25 @@ def connect(
 
     if not settings.socket_is_named:
         refuse_for_systemd(settings.socket)
+        _tell_of_another_s_session(settings)
     line.show("starting daemon")
-    start_daemon(settings.socket, timeout_s=min(START_S, timeout_s or START_S))
+    start_daemon(settings.socket, timeout_s=min(START_S, timeout_s or START_S), tell=_teller(settings, line))
     return Client(settings.socket, meet=meet)
+
+
+def _tell_of_another_s_session(settings: Settings) -> None:
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    if folder.startswith("/") and (owner := foreign_owner(folder)) is not None:
+        line = f"XDG_RUNTIME_DIR {folder} is user {owner}'s: a daemon is started on {settings.socket}"
+        warn(line, quiet=settings.quiet)
+
+
+def _teller(settings: Settings, line: StatusLine) -> Callable[[str], None]:
+    def tell(text: str) -> None:
+        line.clear()
+        warn(text, quiet=settings.quiet)
+
+    return tell
 
 
 def _meeting(settings: Settings, line: StatusLine, *, start: bool) -> Meeting:

@@ -9,7 +9,7 @@ from f5ctl.printing import emit, emit_json, size
 EXIT_INCOMPATIBLE: Final = 65
 _ROWS: Final = (
     "name", "source", "installed", "checkpoint", "format", "size_bytes", "backbone", "same_as", "parameters",
-    "dtype", "ema", "step", "vocab_size", "vocab", "vocoder", "language", "default_voice",
+    "dtype", "weights", "ema", "step", "vocab_size", "vocab", "vocoder", "language", "default_voice",
 )  # fmt: skip
 _SHAPE: Final = ("dim", "depth", "heads", "ff_mult", "text_dim", "conv_layers", "qk_norm")
 
@@ -43,7 +43,7 @@ def _shown(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return " or ".join(map(str, value))
+        return (" and " if key == "weights" else " or ").join(map(str, value))
     if isinstance(value, int):
         return f"{value:,}".replace(",", " ") + (f" ({value / 1e6:.1f} M)" if key == "parameters" else "")
     return str(value)

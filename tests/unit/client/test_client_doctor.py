@@ -57,6 +57,14 @@ def test_no_daemon_is_no_fault_and_none_is_started(cli: Cli, tmp_path: Path) -> 
     assert not (tmp_path / "s").exists()
 
 
+def test_a_missing_ffmpeg_is_a_note(cli: Cli, tmp_path: Path) -> None:
+    """Without ffmpeg nothing is at fault; the note says which recordings would need it."""
+    missing = cli.run("--socket", str(tmp_path / "s"), "doctor", "--json", env={"PATH": str(tmp_path)})
+    (found,) = [one for one in json.loads(missing.stdout) if one["what"] == "ffmpeg"]
+    assert (missing.returncode, found["state"]) == (0, "note")
+    assert "m4a" in found["fix"]
+
+
 def test_a_socket_path_that_is_too_long_is_a_fault(cli: Cli) -> None:
     """The limit of the operating system is named."""
     found = findings(cli, "--socket", f"/tmp/{'x' * 120}", status=1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -108,11 +109,36 @@ def test_a_start_that_takes_too_long(cli: Cli, program: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written(cli: Cli, program: Path) -> None:
-    """Where no log can be written no daemon is started, and the line says why."""
+    """Without its place for a log the daemon is started all the same, and one note says where the log is."""
     program.parent.parent.write_text("a file in the way")
-    done = cli.run("say", "hi")
-    assert done.returncode == 69
-    assert b"the daemon could not be started" in done.stderr
+    other = program.parents[2] / "run"
+    other.mkdir(mode=0o700)
+    done = cli.run("say", "hi", "--output-raw", env={"XDG_RUNTIME_DIR": str(other)})
+    assert (done.returncode, done.stdout) == (0, b"ab")
+    line = done.stderr.decode()
+    assert line.count("\n") == 1
+    assert line.startswith(f"f5ctl: warning: the log {program} cannot be written (")
+    assert line.endswith(f": the daemon's is {other}/f5d/f5d.log\n")
+    log = other / "f5d" / "f5d.log"
+    assert log.read_text().startswith("start in session")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (log, log.parent)] == [0o600, 0o700]
+    kill(pids(cli)[0])
+
+
+def test_no_log_at_all(cli: Cli, program: Path) -> None:
+    """Where no file can be written the daemon keeps no log, serves, and its last line is known if it fails."""
+    for path in (program.parent.parent, program.parents[2] / "run"):
+        path.write_text("a file in the way")
+    nowhere = {"XDG_RUNTIME_DIR": str(program.parents[2] / "run")}
+    failed = cli.run("-q", "say", "hi", env={**nowhere, "FAIL": "1 boom"})
+    assert failed.stderr.decode() == "f5ctl: error: the daemon could not be started: boom\n"
+    done = cli.run("say", "hi", "--output-raw", env=nowhere)
+    assert (done.returncode, done.stdout) == (0, b"ab")
+    assert done.stderr.decode().endswith(": the daemon keeps none\n")
+    kill(pids(cli)[0])
+    quiet = cli.run("-q", "say", "hi", "--output-raw", env=nowhere)
+    assert (quiet.returncode, quiet.stderr) == (0, b"")
+    kill(pids(cli)[-1])
 
 
 def test_an_inherited_descriptor_is_not_kept(cli: Cli, program: Path) -> None:
