@@ -33,16 +33,15 @@ _SHORT: Final = {"nfe_step": "-n", "speed": "-s"}  # the earlier tool's
 def _numbers(function: Any) -> Any:
     """Add an option for each number of the table that this command takes."""
     for name in reversed(_NUMBERS):
-        function = parameter(name, short=_SHORT.get(name, ""))(function)
+        told = "The same seed, the same audio." if name == "seed" else ""  # its limit has 19 digits
+        function = parameter(name, short=_SHORT.get(name, ""), told=told)(function)
     return function
 
 
 @click.group(
     invoke_without_command=True, short_help="Speak a text once, in this process or through the daemon."
 )
-@click.option(
-    "-c", "--checkpoint", metavar="FILE", help="The model: .safetensors or .pt, in upstream's format."
-)
+@click.option("-c", "--checkpoint", metavar="FILE", help="The model, as upstream has it.")
 @click.option("-v", "--vocab", metavar="FILE", help="Its vocab.txt.")
 @click.option(
     "--architecture",
@@ -51,7 +50,7 @@ def _numbers(function: Any) -> Any:
     show_default=True,
     help="A published one's name, or a .yaml or .json file.",
 )
-@click.option("--no-ema", is_flag=True, help="Take the weights themselves, not their moving average.")
+@click.option("--no-ema", is_flag=True, help="Take the weights, not their average.")
 @click.option("--vocoder", metavar="DIR", help="A Vocos folder other than upstream's.")
 @click.option("-t", "--text", metavar="TEXT", help="What to say.")
 @click.option("-r", "--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
@@ -64,7 +63,7 @@ def _numbers(function: Any) -> Any:
     "-d", "--device", metavar="D", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
 )
 @click.option("--dtype", metavar="D", default="auto", show_default=True, help="As for `f5d serve`.")
-@click.option("--use-service", is_flag=True, help="Let the daemon speak; the checkpoint is one it knows.")
+@click.option("--use-service", is_flag=True, help="Let the daemon speak, which knows it.")
 @click.option("--socket", metavar="PATH", help="The daemon's socket ($F5D_SOCKET).")
 @click.pass_context
 def infer(ctx: click.Context, /, **given: Any) -> None:

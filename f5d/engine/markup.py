@@ -60,9 +60,15 @@ def _neighbours(match: Match[str]) -> tuple[str, str]:
 def _line(line: str) -> list[str]:
     if not has_words(line):
         return [""]
-    marks = _LINE_MARKS.match(line)
-    line = line[marks.end() :] if marks else line
-    if line.startswith("|") and line.endswith("|"):
-        cells = (cell.strip(" *_~") for cell in line.split("|"))
+    bare = _bare(line)
+    if bare.startswith("|") and bare.endswith("|"):
+        cells = (_bare(cell.strip(" *_~")) for cell in bare.split("|"))
         return [", ".join(filter(has_words, cells)) + "."]
-    return ["", line.rstrip("# "), ""] if marks and "#" in marks[0] else [line]
+    is_heading = "#" in line[: len(line) - len(bare)]
+    return ["", bare.rstrip("# "), ""] if is_heading else [bare]
+
+
+def _bare(line: str) -> str:
+    """Return a line, or a cell of a table, without the marks that it begins with."""
+    marks = _LINE_MARKS.match(line)
+    return line[marks.end() :] if marks else line
