@@ -143,8 +143,7 @@ class Synthesizer:
         Raises:
             BadRequestError: the text or the recording cannot be used.
         """
-        accents: dict[str, str] = {}
-        job_text = self._read_out(job_text, parameters.language, accents)
+        job_text = self._read_out(job_text, parameters.language)
         prepared = self._prepare(reference, parameters.target_rms, parameters.language)
         spec = self._model.spec
         max_bytes = text.max_segment_bytes(prepared.text, prepared.duration_s, parameters.speed)
@@ -154,13 +153,17 @@ class Synthesizer:
         if not pieces:
             raise BadRequestError("bad_text", "text has no letter or digit; there is nothing to speak")
         between = boundaries(job_text, pieces)
-        frames = self._segment_frames(pieces, between, prepared, parameters)
+        accents: dict[str, str] = {}
+        folded = [
+            self._folding.fold(piece, accents) for piece in pieces
+        ]  # for the model alone, not for readers
+        frames = self._segment_frames(folded, between, prepared, parameters)
         _check_length(frames, prepared)
         vocabulary = self._model.vocabulary
         segments, unknown, known = [], set[str](), False
-        for piece, total_frames in zip(pieces, frames, strict=True):
-            tokens = text.tokenize(prepared.text + piece)
-            spoken = text.tokenize(piece)
+        for piece, read, total_frames in zip(pieces, folded, frames, strict=True):
+            tokens = text.tokenize(prepared.text + read)
+            spoken = text.tokenize(read)
             missing = set(vocabulary.unknown(spoken))
             unknown |= missing
             known = known or any(token not in missing and token.isalnum() for token in spoken)
@@ -276,10 +279,8 @@ class Synthesizer:
         joiner = Joiner(plan.parameters, plan.edges)
         return np.concatenate([joiner.push(index, wave)[0] for index, wave in sorted(waves.items())])
 
-    def _read_out(self, written: str, language: str, accents: dict[str, str]) -> str:
-        """Return a text in words and in the model's letters; `accents` is given what is read as another."""
-        words = read_out(text.clean_text(written), language, self._pronunciation)
-        return self._folding.fold(words, accents)
+    def _read_out(self, written: str, language: str) -> str:
+        return read_out(text.clean_text(written), language, self._pronunciation)
 
     def _prepare(self, reference: Reference, target_rms: float, language: str) -> PreparedReference:
         key = _reference_key(reference, target_rms, language)
@@ -294,7 +295,8 @@ class Synthesizer:
         rms = float(np.sqrt(np.mean(np.square(recording.wave))))
         gain = min(1.0, rms / target_rms)
         wave = resample(torch.from_numpy(recording.wave / np.float32(gain)), recording.rate_hz, SAMPLE_RATE_HZ)
-        ended = text.end_reference_text(self._read_out(ref_text, language, {}), self._model.spec.reference_gap)
+        read = self._folding.fold(self._read_out(ref_text, language), {})
+        ended = text.end_reference_text(read, self._model.spec.reference_gap)
         mel, frames = self._timed(self._model.mel(wave).cpu(), len(wave) // HOP_SAMPLES, ended)
         prepared = PreparedReference(
             mel=mel,
