@@ -21,6 +21,8 @@ START_S: Final = 0.05
 END_S: Final = 0.1
 TRIMMED_S: Final = 0.03  # at either end with `remove_silence`
 
+_EDGES: Final = ("sentence_pause", "fix_duration", "remove_silence")
+
 _SENTENCE_ENDS: Final = frozenset(".!?…‥。．｡！？‼⁇⁈⁉।॥؟۔։።፧")
 _CLOSING: Final = frozenset("\"'*_~`")  # and brackets and quotes by category
 
@@ -37,10 +39,14 @@ def boundary_after(text: str) -> Boundary:
     return "clause"
 
 
-def boundary_between(before: Say, after: Say) -> Boundary:
-    """Return what lies between two requests: another speaker's turn, or what the first one's text ends with."""
-    same = (before.voice, before.label, before.ref_audio) == (after.voice, after.label, after.ref_audio)
-    return boundary_after(before.text) if same else "speaker"
+def boundary_between(before: Say, after: Say, *, begins_paragraph: bool = False) -> Boundary:
+    """Return what lies between two requests: another speaker's turn, or what the first one's text ends with.
+
+    That is a paragraph where `after` begins one.
+    """
+    if (before.voice, before.label, before.ref_audio) != (after.voice, after.label, after.ref_audio):
+        return "speaker"
+    return "paragraph" if begins_paragraph else boundary_after(before.text)
 
 
 def pause_s(boundary: Boundary, sentence_pause: float) -> float:
@@ -74,6 +80,11 @@ class Gaps:
         self._parameters = receipt.get("parameters") or {}
         edges = edges_s(self._parameters)
         self._there_s = sum(edges) if edges else 0.0
+
+    @property
+    def edges(self) -> dict[str, Any]:
+        """The parameters, of the request that was spoken last, that the quiet at its ends depends on."""
+        return {name: self._parameters[name] for name in _EDGES if name in self._parameters}
 
     def between_s(self, boundary: Boundary) -> float:
         """Return the seconds between the request that was spoken and one that follows at a boundary."""

@@ -1,9 +1,9 @@
 """The receipt inside a produced file: what it says, and how it is written as one line of text.
 
 A file carries the receipts of the requests that its audio was made by, in order: as a rule one, several
-when a text was spoken piece by piece. They stand as ASCII JSON in the comment of the container's
-metadata. The line depends on nothing but the request and its audio (no times, no job), so the same
-request gives the same file.
+when a text was spoken piece by piece, one for all of them when the text was a book, longer than a request.
+They stand as ASCII JSON in the comment of the container's metadata. The line depends on nothing but the
+request and its audio (no times, no job), so the same request gives the same file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ FORMAT: Final = 1
 MARK: Final = "f5d_receipt"  # its value is the format's number
 HASH_CHARS: Final = 16
 MAX_TAG_BYTES: Final = 32_768  # libsndfile breaks Opus files whose comment is beyond 55 kB
+MAX_COMMENT_BYTES: Final = 8 * 2**20  # of a WAV, which has no limit of its own
+_INFO_BYTES: Final = 16  # INFO and ICMT around it
 MAX_SILENCE_SAMPLES: Final = 3_600 * SAMPLE_RATE_HZ
 _KEYS: Final = (
     "version",
@@ -69,6 +71,64 @@ def join_tags(tags: Iterable[str], max_bytes: int | None = None) -> str:
     return joined if max_bytes is None or len(joined) <= max_bytes else ""
 
 
+def join_comment(tags: Iterable[str]) -> str:
+    """Return the line for a WAV file, as `join_tags` does."""
+    return join_tags(tags, MAX_COMMENT_BYTES - _INFO_BYTES)
+
+
+class SamplesHash:
+    """The hash by which receipts name samples that come one after the other."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def update(self, data: bytes) -> None:
+        """Take the next samples."""
+        self._digest.update(data)
+
+    @property
+    def short(self) -> str:
+        """What `short_hash` is of all samples so far."""
+        return self._digest.hexdigest()[:HASH_CHARS]
+
+
+class BookReceipt:
+    """Makes one receipt of those of a book's requests, bounded however many there are.
+
+    It has the facts of the first one, whose seed is the book's, the hash of all samples, pauses included, and
+    as `text_hash` the hash of the texts' hashes; `parts` counts the requests. `extra` is what else decided
+    them.
+    """
+
+    def __init__(self, **extra: Any) -> None:
+        self._facts: dict[str, Any] = {}
+        self._extra = extra
+        self._parts = 0
+        self._texts = hashlib.sha256()
+
+    def note(self, tag: str) -> None:
+        """Take the next line of `tag_of` or `silence_tag`."""
+        found = json.loads(tag)
+        if "silence" in found:
+            return
+        self._facts = self._facts or {key: found[key] for key in (MARK, *_KEYS) if key in found}
+        self._parts += 1
+        self._texts.update(str(found.get("text_hash")).encode())
+
+    def tag(self, audio: SamplesHash, samples: int) -> str:
+        """Return the line for the whole; `audio` has seen all samples."""
+        hashes = {"audio_hash": audio.short, "text_hash": self._texts.hexdigest()[:HASH_CHARS]}
+        return json.dumps({**self._facts, "samples": samples, **hashes, "parts": self._parts, **self._extra})
+
+
+def hash_of_texts(texts: Iterable[str]) -> str:
+    """Return the `text_hash` of a book that is spoken as these texts."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(short_hash(text.encode()).encode())
+    return digest.hexdigest()[:HASH_CHARS]
+
+
 def parse_tag(line: str, name: str) -> list[dict[str, Any]]:
     """Return what a file was made of by its comment: receipts, and `silence` between them, in order.
 
@@ -112,6 +172,8 @@ def _check(receipt: Mapping[str, Any], name: str) -> None:
     wrong = [key for key in texts if not isinstance(receipt.get(key), str)]
     wrong += [key for key in ("text", "ref_text", "voice") if not isinstance(receipt.get(key), str | None)]
     wrong += [key for key in ("samples", "sample_rate_hz") if not isinstance(receipt.get(key), int)]
+    wrong += [key for key in ("parts",) if not isinstance(receipt.get(key, 1), int)]
+    wrong += [key for key in ("paragraph_pause_s",) if not isinstance(receipt.get(key, 0), int | float)]
     parameters = receipt.get("parameters")
     if not isinstance(parameters, dict) or not all(
         isinstance(value, int | float | str | None) for value in parameters.values()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import click
 
 from f5ctl.cli.base.settings import Verb, common_options, option
 from f5ctl.printing import emit, emit_json
-from f5ctl.receipts import short_hash, spoken
+from f5ctl.receipts import SamplesHash, spoken
 from f5ctl.speech.file_tags import Tagged, read_tag, receipts_of
 
+BLOCK_BYTES: Final = 2**20
 _SHOWN: Final = ("version", "model", "device", "voice", "ref_text", "audio_hash", "text_hash", "text")
 
 
@@ -54,6 +55,8 @@ def _lines(receipt: dict[str, Any]) -> Iterator[tuple[str, str]]:
             settings = [f"{name}={value}" for name, value in receipt["parameters"].items() if value is not None]
             yield "parameters", " ".join(settings)
             yield "length", f"{receipt['samples'] / receipt['sample_rate_hz']:.2f} s"
+            if "parts" in receipt:
+                yield "parts", f"{receipt['parts']}, spoken one after the other"
 
 
 def _is_untouched(file: str, tagged: Tagged, receipts: list[dict[str, Any]]) -> bool:
@@ -64,8 +67,14 @@ def _is_untouched(file: str, tagged: Tagged, receipts: list[dict[str, Any]]) -> 
         return False
     with open(file, "rb") as stream:
         stream.seek(place)
-        for size, part in zip(sizes, receipts, strict=True):
-            data = stream.read(size)
-            if any(data) if "silence" in part else short_hash(data) != part["audio_hash"]:
-                return False
-    return True
+        return all(_is_part(stream, size, part) for size, part in zip(sizes, receipts, strict=True))
+
+
+def _is_part(stream: IO[bytes], size: int, part: dict[str, Any]) -> bool:
+    """Return True when the next `size` bytes are the samples that `part` describes."""
+    digest, silent = SamplesHash(), True
+    while size and (block := stream.read(min(size, BLOCK_BYTES))):
+        digest.update(block)
+        silent = silent and not any(block)
+        size -= len(block)
+    return not size and (silent if "silence" in part else digest.short == part["audio_hash"])

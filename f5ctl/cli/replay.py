@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import fields, replace
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.tags import marks
 from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError
 from f5ctl.printing import emit, emit_json
@@ -17,11 +20,15 @@ from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import short_hash, silence_tag, spoken
 from f5ctl.speech.file_tags import read_tag, receipts_of
-from f5ctl.speech.inputs import read_recording, read_text
-from f5ctl.speech.output import choose_output
+from f5ctl.speech.inputs import read_any_text, read_recording, read_text
+from f5ctl.speech.output import Output, choose_output
 from f5ctl.speech.say import speak
 from f5ctl.speech.sinks import open_file
 from f5ctl.voicebox import with_private_voice
+
+if TYPE_CHECKING:
+    from f5ctl.speech.book import Book
+    from f5ctl.speech.script import Reading
 
 EXIT_DIFFERENT: Final = 1
 _BEFORE_LEVELS: Final = {"loudness": False}  # what a receipt that does not say was made with
@@ -73,15 +80,21 @@ def replay(
     """
     parts = receipts_of(file, read_tag(file))
     receipts = spoken(parts)
+    recording = read_recording(ref_audio) if ref_audio else None
+    target = None if output is None else choose_output(output, None, raw=False, play=False)
+    if "parts" in receipts[0]:
+        request = _with_voice(_say(receipts[0], "", file), recording, ref_text, file)
+        book = _book(settings, ((text,) if text is not None else (), text_file), receipts[0], request, file)
+        with StatusLine(quiet=settings.quiet) as line:
+            tag = _speak_book(settings, line, request, book=book, receipt=receipts[0], target=target)
+        return _verdict([(receipts[0], json.loads(tag))], file, as_json=as_json)
     given = None
     if text is not None or text_file is not None:
         given = read_text((text,) if text is not None else (), text_file)
     if given is not None and len(receipts) > 1:
         raise click.UsageError(f"{file} was made of {len(receipts)} texts; --text and --file give one")
-    recording = read_recording(ref_audio) if ref_audio else None
     requests = [_request(one, str(given) if given is not None else None, file) for one in receipts]
     requests = [_with_voice(request, recording, ref_text, file) for request in requests]
-    target = None if output is None else choose_output(output, None, raw=False, play=False)
     if target is not None and target.encoding != "pcm":
         if len(parts) > 1:
             raise click.UsageError(f"{file} was made of {len(requests)} texts; OUT can be .wav or .pcm")
@@ -111,6 +124,10 @@ def _request(receipt: dict[str, Any], given: str | None, file: str) -> Say:
     if short_hash(text.encode()) != receipt["text_hash"]:
         line = f"the text is not the one that {file} was made of: its hash is {short_hash(text.encode())}"
         raise BadRequestError("bad_text", f"{line}, the file's {receipt['text_hash']}")
+    return _say(receipt, text, file)
+
+
+def _say(receipt: dict[str, Any], text: str, file: str) -> Say:
     known = {field.name for field in fields(Say)}
     unknown = [name for name in receipt["parameters"] if name not in known]
     if unknown:
@@ -124,6 +141,60 @@ def _request(receipt: dict[str, Any], given: str | None, file: str) -> Say:
         ref_text=receipt.get("ref_text"),
         **{**_BEFORE_LEVELS, **receipt["parameters"]},
     )
+
+
+def _book(
+    settings: Settings,
+    given: tuple[tuple[str, ...], str | None],
+    receipt: dict[str, Any],
+    request: Say,
+    file: str,
+) -> Book:
+    """Return the book that the user has passed, if it is the one that the file was made of."""
+    from f5ctl.speech.book import Book, book_of
+    from f5ctl.speech.script import Chapters
+
+    words, text_file = given
+    if not words and text_file is None:
+        line = f"{file} was made of a text of {receipt['parts']} requests and does not hold it; pass it with -f"
+        raise BadRequestError("bad_text", line)
+    text = read_any_text(words, text_file)
+    book = text if isinstance(text, Book) else book_of(str(text))
+    if (again := book.again()) is None:
+        raise BadRequestError("bad_text", f"the text of {file} is read twice; pass it as a file with -f")
+    found = Chapters(_reading(settings, receipt), again, request).text_hash()
+    if found != receipt["text_hash"]:
+        line = f"the text is not the one that {file} was made of: its hash is {found}"
+        raise BadRequestError("bad_text", f"{line}, the file's {receipt['text_hash']}")
+    return again.again() or again
+
+
+def _reading(settings: Settings, receipt: dict[str, Any]) -> Reading:
+    from f5ctl.speech.script import Reading
+
+    return Reading(
+        marks(settings, None, no_tags=False, strict_tags=False),
+        paragraph_pause_s=float(receipt.get("paragraph_pause_s", 0)),
+    )
+
+
+def _speak_book(
+    settings: Settings,
+    line: StatusLine,
+    request: Say,
+    *,
+    book: Book,
+    receipt: dict[str, Any],
+    target: Output | None,
+) -> str:
+    """Speak a book again and return the line that a file would carry."""
+    from f5ctl.speech.many import Order, speak_many
+
+    order = Order(_reading(settings, receipt), request, book, "pcm" if target is None else target.encoding)
+    again = partial(connect, settings, line, start=True)
+    with open_file(os.devnull, wav=False) if target is None else target.open() as sink:
+        spoken = speak_many(order, sink, again(), again, line, report=lambda _: None, warn=lambda _: None)
+    return str(spoken.book_tag)
 
 
 def _with_voice(request: Say, recording: bytes | None, ref_text: str | None, file: str) -> Say:

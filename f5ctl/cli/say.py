@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import click
 
@@ -17,17 +17,18 @@ from f5ctl.client import Client, new_id
 from f5ctl.parameters import PRIORITIES
 from f5ctl.printing import emit, emit_json, warn
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import Say
-from f5ctl.speech.inputs import read_recording, read_text
+from f5ctl.protocol import MAX_TEXT_BYTES, Say
+from f5ctl.speech.inputs import read_any_text, read_recording
 from f5ctl.speech.output import FORMATS, Format, Output, choose_output
 from f5ctl.speech.say import speak
 from f5ctl.speech.texts import may_hold_cues
 
 if TYPE_CHECKING:
+    from f5ctl.speech.book import Book
+    from f5ctl.speech.many import Order
     from f5ctl.speech.marks import Marks
     from f5ctl.speech.pieces import Pieces
     from f5ctl.speech.script import Reading
-    from f5ctl.speech.speaker import Part
 
 
 _TOLD: Final = {
@@ -77,7 +78,7 @@ class Call(NamedTuple):
         return read_options(marks(), self.config, self.subtitles, self.paragraph_pause)
 
     def reading_of_cues(
-        self, reading: Reading | None, text: str | Pieces, marks: Callable[[], Marks]
+        self, reading: Reading | None, text: str | Pieces | Book, marks: Callable[[], Marks]
     ) -> Reading | None:
         """Return how to read a text of subtitles; `reading` for any other."""
         if isinstance(text, str) and may_hold_cues(text, self.file):
@@ -100,11 +101,23 @@ class Call(NamedTuple):
             output = os.devnull
         return choose_output(output, self.format_, raw=self.output_raw, play=self.play)
 
-    def text(self, reading: Reading | None, *, as_it_comes: bool, tell: Callable[[str], None]) -> str | Pieces:
-        """Return the text, or the beginning of one that is still being written."""
+    def text(
+        self,
+        reading: Reading | None,
+        *,
+        as_it_comes: bool,
+        steady: bool,
+        tell: Callable[[str], None],
+    ) -> str | Pieces | Book:
+        """Return the text, a book if it is long, or the beginning of one that is still being written."""
         own = reading.text if reading and not (self.words or self.file) else None
-        return own or read_text(
-            self.words, self.file, as_it_comes=as_it_comes, markdown=self.markdown, tell=tell
+        return own or read_any_text(
+            self.words,
+            self.file,
+            as_it_comes=as_it_comes,
+            steady=steady,
+            markdown=self.markdown,
+            tell=tell,
         )
 
     def request(self, text: str, target: Output, fields: dict[str, Any]) -> Say:
@@ -219,21 +232,45 @@ def _speak(settings: Settings, call: Call, fields: dict[str, Any], line: StatusL
     fields["nfe_step"] = steps(call.quality, fields["nfe_step"])
     whole = reading or call.retry or call.dry_run or fields["fix_duration"] is not None
     tell = partial(warn, quiet=settings.quiet)
-    text = call.text(reading, as_it_comes=target.is_stream and not whole, tell=tell)
+    steady = fields["seed"] is not None
+    text = call.text(reading, as_it_comes=target.is_stream and not whole, steady=steady, tell=tell)
     reading = call.reading_of_cues(reading, text, marks)
+    text = _bound(text, reading)
     if reading is None and isinstance(text, str) and ("[" in text or call.dry_run):
         reading, text = _reading_of_marks(text, call, marks())
     request = call.request(text if isinstance(text, str) else "", target, fields)
+    reading = reading or _reading_of_book(text, marks)
     performance = _Performance(settings, call, request, target, line, set())
     if reading is None:
-        performance.speak(text)
+        performance.speak(cast("str | Pieces", text))
     elif call.dry_run:
-        performance.preview(reading)
-    elif call.retry:
-        fault = "--retry is for a text that is one request, without tags, pauses or cues"
-        raise click.UsageError(fault)
+        performance.preview(reading, cast("str | Book", text))
     else:
-        performance.speak_parts(reading)
+        performance.speak_parts(reading, cast("str | Book", text))
+
+
+def _bound(text: str | Pieces | Book, reading: Reading | None) -> str | Pieces | Book:
+    """Return a text that is longer than one request as a book; the times of subtitles are read all at once."""
+    if not isinstance(text, str) or (reading and reading.has_cues):
+        return text
+    if len(text) <= MAX_TEXT_BYTES >= len(text.encode()):
+        return text
+    from f5ctl.speech.book import book_of
+
+    return book_of(text)
+
+
+def _reading_of_book(text: str | Pieces | Book, marks: Callable[[], Marks]) -> Reading | None:
+    """Return how to read a book; None for any other text."""
+    if isinstance(text, str):
+        return None
+    from f5ctl.speech.book import Book
+
+    if not isinstance(text, Book):
+        return None
+    from f5ctl.speech.script import Reading
+
+    return Reading(marks())
 
 
 def _reading_of_marks(text: str, call: Call, marks: Marks) -> tuple[Reading | None, str]:
@@ -258,10 +295,10 @@ class _Performance(NamedTuple):
         """Speak a text that is one request, or one that is still being written."""
         with self.target.open() as sink, self._connected() as client:
             if self.call.retry:
+                from f5ctl.speech.lasting import Lasting
                 from f5ctl.speech.retry import Retry
 
-                again = partial(connect, self.settings, self.line, start=True)
-                self._report(Retry(client, self.request, again).speak(sink, self.line))
+                self._report(Retry(Lasting(client, self._again), self.request).speak(sink, self.line))
             elif isinstance(text, str):
                 self._report(speak(client, self.request, sink, self.line))
             else:
@@ -270,49 +307,64 @@ class _Performance(NamedTuple):
                 marks = self.call.marks(self.settings, self.line)
                 Feed(client, self.request, text, marks, sink, line=self.line, report=self._report).speak()
 
-    def speak_parts(self, reading: Reading) -> None:
+    def speak_parts(self, reading: Reading, text: str | Book) -> None:
         """Speak a text of several requests, then write its subtitles."""
-        from f5ctl.speech.script import Encoded, write_subtitles
+        from f5ctl.speech.journal import ChangedError
+        from f5ctl.speech.many import speak_many
+        from f5ctl.speech.script import write_subtitles
         from f5ctl.speech.sinks import make_folder
-        from f5ctl.speech.speaker import Speaker
 
-        parts = self._parts(reading)
+        order = self._order(reading, text)
         if self.target.path is not None and self.target.path == reading.output:
             make_folder(self.target.path)
-        with self.target.open() as sink, self._connected() as client, sink.silenced_by_errors():
-            parts = reading.cast(client, parts)
-            reading.check_voices(client, parts)
-            out = sink if self.target.encoding == "pcm" else Encoded(sink, self.target.encoding)
-            speaker = Speaker(client, parts, out, line=self.line, report=self._report, warn=self._warn)
-            speaker.speak()
-            self.line.show("playing")
-            out.finish()
+        with self.target.open() as sink:
+            while True:
+                try:
+                    spoken = speak_many(
+                        order,
+                        sink,
+                        self._connected(),
+                        self._again,
+                        self.line,
+                        report=self._report,
+                        warn=self._warn,
+                    )
+                    break
+                except ChangedError as error:
+                    self._warn(f"{error}; {sink.name} is made from its beginning")
+                    order = order.again(sink.name)
         if reading.subtitles is not None:
-            write_subtitles(reading.subtitles, speaker.cues, split=not reading.has_cues)
+            write_subtitles(reading.subtitles, spoken.cues, split=not reading.has_cues)
 
-    def preview(self, reading: Reading) -> None:
+    def preview(self, reading: Reading, text: str | Book) -> None:
         """Print how the text would be spoken, with --json the daemon's answers line by line."""
-        from f5ctl.speech.preview import ask, table, warnings
+        from f5ctl.speech.preview import ask, outline, table
 
-        parts = self._parts(reading)
+        order = self._order(reading, text)
         with self._connected() as client:
-            parts = reading.cast(client, parts)
-            reading.check_voices(client, parts)
-            answers = ask(client, parts, self.line)
-        self.line.clear()
-        for warning in warnings(answers):
-            self._warn(warning)
-        if self.call.as_json:
-            for found in filter(None, answers):
-                emit_json(found)
-        else:
-            emit("\n".join(table(parts, answers)))
+            source = order.source(client, self.request.seed, self._warn)
+            plans = ask(client, source, self.line, warn=self._warn)
+            if self.call.as_json:
+                for _part, found in plans:
+                    if found:
+                        emit_json(found)
+            else:
+                for shown in outline(plans) if order.book else table(plans):
+                    self.line.clear()
+                    emit(shown)
+
+    def _order(self, reading: Reading, text: str | Book) -> Order:
+        from f5ctl.speech.many import Order
+
+        return Order(
+            reading, self.request, text, self.target.encoding, self.call.remove_silence, lasts=self.call.retry
+        )
 
     def _connected(self) -> Client:
         return connect(self.settings, self.line, start=True, timeout_s=self.request.timeout_s)
 
-    def _parts(self, reading: Reading) -> list[Part]:
-        return reading.parts(self.request, remove_silence=self.call.remove_silence, warn=self._warn)
+    def _again(self) -> Client:
+        return connect(self.settings, self.line, start=True)
 
     def _report(self, receipt: dict[str, Any]) -> None:
         """Tell what a receipt says."""

@@ -161,9 +161,8 @@ class Feed:
         if wanted := self._pauses.pop(name, 0):
             pause_s = self._gaps.of_s(wanted / SAMPLE_RATE_HZ)
         elif self._before is not None:
-            boundary = boundary_between(self._before, part.request)
-            if boundary != "speaker" and name in self._paragraphs:
-                boundary = "paragraph"
+            begins = name in self._paragraphs
+            boundary = boundary_between(self._before, part.request, begins_paragraph=begins)
             pause_s = self._gaps.between_s(boundary)
         if samples := round(pause_s * SAMPLE_RATE_HZ):
             self._sink.note(silence_tag(samples))

@@ -1,4 +1,4 @@
-"""Reading the comment in the metadata of an audio file: WAV, FLAC, Ogg (Vorbis, Opus) and MP3.
+"""Reading the comment in the metadata of an audio file: WAV and RF64, FLAC, Ogg (Vorbis, Opus) and MP3.
 
 Knows the containers; f5ctl/receipts.py what the comment says. Uses the standard library alone, and reads a
 bounded beginning of the file (of a WAV its chunks), never its audio, so that a large file costs nothing.
@@ -14,9 +14,10 @@ from itertools import islice
 from typing import IO, Any, Final
 
 from f5ctl.errors import BadRequestError
-from f5ctl.receipts import parse_tag
+from f5ctl.receipts import MAX_COMMENT_BYTES, parse_tag
+from f5ctl.speech.sinks import UNKNOWN_SIZE
 
-MAX_COMMENT_BYTES: Final = 8 * 2**20  # of a WAV that was spoken piece by piece; others have one receipt
+MAX_DS64_BYTES: Final = 28
 MAX_HEAD_BYTES: Final = 2**20  # where the comment of a compressed file must be over
 _FRAME_HEAD_BYTES: Final = 10
 
@@ -42,7 +43,7 @@ def read_tag(path: str) -> Tagged:
     try:
         with open(path, "rb") as file:
             head = file.read(12)
-            if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+            if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE":
                 return _read_wav(file)
             data = head + file.read(MAX_HEAD_BYTES)
     except OSError as error:
@@ -84,13 +85,19 @@ def _read_compressed(data: bytes, path: str) -> Tagged:
 
 
 def _read_wav(file: IO[bytes]) -> Tagged:
-    comment, samples = None, None
+    comment, samples, long_data = None, None, None
     size = os.fstat(file.fileno()).st_size
     while len(head := file.read(8)) == 8:
         name, length = struct.unpack("<4sI", head)
         start = file.tell()
+        if name == b"data" and length == UNKNOWN_SIZE and long_data is not None:
+            length = long_data
         length = min(length, size - start)  # a WAV from a pipe does not know its length
-        if name == b"data":
+        if name == b"ds64":
+            from f5ctl.speech.rf64 import read_data_size
+
+            long_data = read_data_size(file.read(min(length, MAX_DS64_BYTES)))
+        elif name == b"data":
             samples = (start, length)
         elif name == b"LIST" and length <= MAX_COMMENT_BYTES:
             comment = _info_comment(file.read(length)) or comment

@@ -7,6 +7,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
@@ -16,50 +17,75 @@ from f5ctl.protocol import MAX_REF_AUDIO_BYTES, MAX_TEXT_BYTES
 from f5ctl.speech.texts import checked_text, may_hold_cues, unreadable
 
 if TYPE_CHECKING:
+    from f5ctl.speech.book import Book
     from f5ctl.speech.markdown import Markdown
     from f5ctl.speech.pieces import Pieces
 
 STDIN: Final = 0
 READ_BYTES: Final = 65_536
 MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
+FAST_BYTES: Final = 4_096  # more than anybody or any model writes in a moment
 _START_BYTES: Final = 2000  # by which subtitles are known
 
 
-def read_text(
-    words: tuple[str, ...],
-    file: str | None,
-    *,
-    as_it_comes: bool = False,
-    markdown: bool | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> str | Pieces:
-    """Return the text to speak; with `as_it_comes`, text on stdin that has a beginning but no end yet.
-
-    With `markdown` its marks are read; None leaves that to the file's suffix. `tell` gets a line when its
-    encoding had to be guessed.
+def read_text(words: tuple[str, ...], file: str | None) -> str:
+    """Return a text that is to fit into one request.
 
     Raises:
         click.UsageError: there is none, or it comes from two places.
         BadRequestError: it cannot be read, is empty, too long or not UTF-8.
     """
-    if words and file is not None:
-        raise click.UsageError("the text comes from the arguments or from --file, not from both")
-    if "-" in words:
-        if len(words) > 1:
-            raise click.UsageError("- (the text on stdin) stands alone")
-        file = "-"
-    elif words:
-        return _whole(os.fsencode(" ".join(words)), markdown=bool(markdown))
+    words, file = _where(words, file)
     if file is None:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError("no text; give it as an argument, with -f FILE or on stdin")
-        file = "-"
+        return checked_text(os.fsencode(" ".join(words)))
+    data = read_start(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text")
+    return checked_text(data, name=file)
+
+
+def read_any_text(
+    words: tuple[str, ...],
+    file: str | None,
+    *,
+    as_it_comes: bool = False,
+    steady: bool = False,
+    markdown: bool | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> str | Pieces | Book:
+    """Return the text to speak: a book if it is longer than one request and no subtitles.
+
+    With `as_it_comes`, text on stdin that has a beginning but no end yet becomes pieces; with `steady` those
+    depend on the text alone. With `markdown` its marks are read; None leaves that to the file's suffix. `tell`
+    gets a line when its encoding had to be guessed.
+
+    Raises:
+        click.UsageError: there is none, or it comes from two places.
+        BadRequestError: it cannot be read, is empty or not UTF-8.
+    """
+    words, file = _where(words, file)
+    if file is None:
+        return _whole(os.fsencode(" ".join(words)), markdown=bool(markdown))
     if markdown is None:
         markdown = file.lower().endswith(MARKDOWN)
+    whole = partial(_whole, name=file, tell=tell, markdown=markdown)
     if file == "-" and as_it_comes:
-        return _read_stdin(tell, markdown=markdown)
-    data = read_start(0 if file == "-" else file, MAX_TEXT_BYTES + 1, "bad_text")
-    return _whole(data, name=file, tell=tell, markdown=markdown)
+        return _read_stdin(whole, steady=steady, markdown=markdown)
+    return _read_stream(0 if file == "-" else file, whole, markdown=markdown)
+
+
+def _read_stream(source: str | int, whole: Callable[[bytes], str], *, markdown: bool) -> str | Book:
+    head = b""
+    try:
+        stream = open(source, "rb", buffering=0, closefd=source != 0)  # noqa: SIM115 - the book's
+        while len(head) <= MAX_TEXT_BYTES and (new := stream.read(READ_BYTES)):
+            head += new
+        if len(head) <= MAX_TEXT_BYTES or _is_whole(head, _name(source) if source else None):
+            with stream:
+                return whole(head + (stream.readall() or b""))
+    except OSError as error:
+        raise unreadable(_name(source), error, "bad_text") from None
+    from f5ctl.speech.book import book_in
+
+    return book_in(stream, head, markdown=markdown)
 
 
 def _whole(
@@ -69,61 +95,92 @@ def _whole(
     name: str | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> str:
-    text = checked_text(data, name=name, tell=tell)
+    text = checked_text(data, None, name=name, tell=tell)
     if not markdown:
         return text
     from f5ctl.speech.markdown import plain
 
-    return checked_text(plain(text).encode())
+    return checked_text(plain(text).encode(), None)
 
 
-def _read_stdin(tell: Callable[[str], None] | None, *, markdown: bool) -> str | Pieces:
+def read_whole(source: str, code: Literal["bad_text", "bad_audio"]) -> bytes:
+    """Return all that is in a file (`-`: standard input); BadRequestError when it cannot be read."""
+    return read_start(0 if source == "-" else source, -1, code)
+
+
+def _where(words: tuple[str, ...], file: str | None) -> tuple[tuple[str, ...], str | None]:
+    """Return the words, or the file that has them."""
+    if words and file is not None:
+        raise click.UsageError("the text comes from the arguments or from --file, not from both")
+    if "-" in words:
+        if len(words) > 1:
+            raise click.UsageError("- (the text on stdin) stands alone")
+        return (), "-"
+    if not words and file is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise click.UsageError("no text; give it as an argument, with -f FILE or on stdin")
+        return (), "-"
+    return words, file
+
+
+def _read_stdin(whole: Callable[[bytes], str], *, steady: bool, markdown: bool) -> str | Pieces | Book:
     """Read what is there; whoever has not finished writing by now is listened to sentence by sentence."""
     data = b""
     try:
         while len(data) <= MAX_TEXT_BYTES and select.select([STDIN], [], [], 0)[0]:
-            new = os.read(STDIN, MAX_TEXT_BYTES + 1)
+            new = os.read(STDIN, READ_BYTES)
             if not new:
-                return _whole(data, tell=tell, markdown=markdown)
+                return whole(data)
             data += new
     except OSError as error:
         raise unreadable("standard input", error, "bad_text") from None
-    return _listen(data, tell, markdown=markdown)
+    return _listen(data, whole, steady=steady, markdown=markdown)
 
 
-def _listen(data: bytes, tell: Callable[[str], None] | None, *, markdown: bool) -> str | Pieces:
-    """Read on from `data`; return the whole text if it ends before a piece of it is due."""
-    from f5ctl.speech.pieces import Pieces
+def _listen(data: bytes, whole: Callable[[bytes], str], *, steady: bool, markdown: bool) -> str | Pieces | Book:
+    """Read on from `data` until the text has ended, is a book, or a piece of it is due.
 
-    pieces = Pieces(_markdown() if markdown else None)
+    Whoever writes `FAST_BYTES` at once is no person and no model, but copies a file: its end is waited for, as
+    long as it comes without a pause. That of subtitles is waited for however long it takes.
+    """
+    from f5ctl.speech.pieces import SILENCE_S, Pieces
+
+    pieces = Pieces(_markdown() if markdown else None, steady=steady)
     head = data
     while True:
         if _is_whole(head):
-            data = head + read_start(STDIN, MAX_TEXT_BYTES + 1, "bad_text")
-            return _whole(data, tell=tell, markdown=markdown)
+            return whole(head + read_whole("-", "bad_text"))
+        if len(head) > MAX_TEXT_BYTES:
+            break
         if data:
             pieces.add(data, time.monotonic())
-        left_s = None if pieces.due_at is None else pieces.due_at - time.monotonic()
+        due_at = pieces.due_at
+        if due_at is not None and len(head) >= FAST_BYTES:
+            due_at = max(due_at, pieces.heard_at + SILENCE_S)
+        left_s = None if due_at is None else due_at - time.monotonic()
         if left_s is not None and left_s <= 0:
             return pieces
         data = b""
         if select.select([STDIN], [], [], left_s)[0]:
             data = _read_some()
             if not data:
-                return _whole(head, tell=tell, markdown=markdown)
+                return whole(head)
             head += data
+    from f5ctl.speech.book import book_in
+
+    return book_in(open(STDIN, "rb", buffering=0, closefd=False), head, markdown=markdown)
 
 
-def _is_whole(head: bytes) -> bool:
+def _is_whole(head: bytes, name: str | None = None) -> bool:
     """Return True for the beginning of what nobody can speak before it has ended: subtitles, UTF-16."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     start = head[:_START_BYTES].decode("utf-8", "ignore").lstrip()
-    if not may_hold_cues(start, None):
+    if not may_hold_cues(start, name):
         return False
-    from f5ctl.speech.cue_detect import is_read_whole
+    from f5ctl.speech.cue_detect import is_named_cues, is_read_whole
 
-    return is_read_whole(start)
+    return is_read_whole(start) or is_named_cues(name)
 
 
 def _read_some() -> bytes:

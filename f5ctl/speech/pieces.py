@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from f5ctl.brackets import in_bracket
 from f5ctl.protocol import MAX_TEXT_BYTES
 from f5ctl.sentences import is_end
-from f5ctl.speech.texts import not_utf8, too_long
+from f5ctl.speech.texts import not_utf8
 
 if TYPE_CHECKING:
     from f5ctl.speech.markdown import Markdown
@@ -34,13 +34,18 @@ _MARK_CHARS: Final = 64  # a mark with its quotes, or a blank line, is looked fo
 
 
 class Pieces:
-    """Owns what was read and not yet taken. `ended` is True after the last byte; `markdown` reads its marks.
+    """Owns what was read and not yet taken. `ended` is True after the last byte, `heard_at` when that came.
 
     `begins_paragraph` is True when a blank line stood before the piece that was taken last.
+
+    `steady` pieces depend on the text alone, not on when it comes: each is a sentence, with the short ones
+    before it. `markdown` reads its marks.
     """
 
-    def __init__(self, markdown: Markdown | None = None) -> None:
+    def __init__(self, markdown: Markdown | None = None, *, steady: bool = False) -> None:
         self.ended = False
+        self.heard_at = 0.0
+        self._steady = steady
         self._markdown = markdown
         self.begins_paragraph = False
         self._space = ""  # after the piece that was taken last
@@ -49,14 +54,13 @@ class Pieces:
         self._size_bytes = 0
         self._seen_bytes = 0
         self._ends = _Ends()
-        self._heard_at = 0.0
         self._ready_at: float | None = None  # since when there is a piece of decent length
 
     def add(self, data: bytes, now: float) -> None:
         """Take what was read; no bytes mean the end of the text.
 
         Raises:
-            BadRequestError: it is not UTF-8, or a single sentence is longer than a text may be.
+            BadRequestError: it is not UTF-8.
         """
         held = len(self._decoder.getstate()[0])
         try:
@@ -69,9 +73,8 @@ class Pieces:
             new = self._markdown.add(new, final=self.ended)
         self._size_bytes += len(new.encode())
         self._text += new
-        self._heard_at = now
+        self.heard_at = now
         self._look_for_end(now)
-        self._complete()
 
     @property
     def is_full(self) -> bool:
@@ -89,25 +92,23 @@ class Pieces:
         if self.is_empty:
             return None
         if self.ended or self.is_full:
-            return self._heard_at
+            return self.heard_at
+        if self._steady:
+            return None if self._ready_at is None else self._ready_at + SETTLE_S
         silent_at = None
         if self._ends.last:
-            silent_at = self._heard_at + (SILENCE_S if self._ends.sure else DOUBT_S)
+            silent_at = self.heard_at + (SILENCE_S if self._ends.sure else DOUBT_S)
         if self._ready_at is None or silent_at is None:
             return silent_at
         return min(self._ready_at + SETTLE_S, silent_at)
 
     def take(self) -> str:
-        """Return what is complete, at most `MAX_TEXT_BYTES` of it; everything once the text has ended.
-
-        Raises:
-            BadRequestError: a single sentence is longer than that.
-        """
+        """Return what is complete, at most `MAX_TEXT_BYTES` of it; everything once the text has ended."""
         end = self._complete()
         piece, self._text = self._text[:end], self._text[end:]
         self._size_bytes -= len(piece.encode())
         self._ends, self._ready_at = _Ends(), None
-        self._look_for_end(self._heard_at)
+        self._look_for_end(self.heard_at)
         space = self._space + piece[: len(piece) - len(piece.lstrip())]
         self.begins_paragraph = space.count("\n") > 1
         self._space = piece[len(piece.rstrip()) :]
@@ -115,13 +116,12 @@ class Pieces:
 
     def _complete(self) -> int:
         """Return where the piece ends that may be taken."""
+        if self._steady and self._ready_at is not None:
+            return self._ends.enough
         if not self.is_full:
             return len(self._text) if self.ended else self._ends.last
-        ends = _Ends()
-        ends.look(self._text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore"))
-        if not ends.last:
-            raise too_long()
-        return ends.last
+        window = self._text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
+        return last_end(window) or len(window.rpartition(" ")[0]) or len(window)
 
     def _look_for_end(self, now: float) -> None:
         self._ends.look(self._text)
@@ -129,11 +129,19 @@ class Pieces:
             self._ready_at = now
 
 
+def last_end(text: str) -> int:
+    """Return where the last complete sentence of a text ends; 0: none does."""
+    ends = _Ends()
+    ends.look(text)
+    return ends.last
+
+
 class _Ends:
     """Where the last sentence of a growing text ends for `sure`, and where it may end; 0 is nowhere."""
 
     def __init__(self) -> None:
         self.sure = 0
+        self.enough = 0  # the first sure one behind `MIN_PIECE_CHARS`
         self._maybe = 0
         self._seen = 0  # what comes before is decided
 
@@ -157,4 +165,6 @@ class _Ends:
             self._seen, held = match.end(), len(text)
             if ends:
                 self.sure = match.end()
+                if not self.enough and len(text[: self.sure].strip()) >= MIN_PIECE_CHARS:
+                    self.enough = self.sure
         self._seen = max(self._seen, min(held, len(text) - _MARK_CHARS))

@@ -2,84 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+import select
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
 from f5ctl.client import Client
+from f5ctl.printing import duration
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Plan, Say
 from f5ctl.speech.fitting import faster, late, room_s
-from f5ctl.speech.speaker import Part, Silence, Slot
+from f5ctl.speech.joining import Joints
+from f5ctl.speech.parts import Part, Silence, Slot, Source
 
+SHOWN_PARTS: Final = 20  # of a book
+SHOWN_CHARS: Final = 80
 Answer = dict[str, Any]
 
 
-def ask(client: Client, parts: Sequence[Part], line: StatusLine) -> list[Answer | None]:
-    """Return the daemon's answer to `plan` for each part, None for a silence.
+def ask(
+    client: Client, source: Source, line: StatusLine, *, warn: Callable[[str], None]
+) -> Iterator[tuple[Part, Answer | None]]:
+    """Yield each part with the answer to its `plan`, None for a silence; `warn` gets the daemon's warnings.
 
     What is too long for its slot is asked for again, faster, as it would be spoken; among its warnings is then
     that it is late all the same.
     """
-    answers: list[Answer | None] = []
-    now_s = 0.0
-    for part in parts:
-        if isinstance(part, Silence):
-            answers.append(None)
-            now_s += part.duration_s
-            continue
-        found = _plan(client, part.request, line)
-        if isinstance(part, Slot):
-            found, now_s = _fit(client, part, found, now_s, line)
-        else:
-            now_s += found["duration_s"]
-        answers.append(found)
-    return answers
+    total = _Total()
+    while not source.is_over:
+        parts = source.take()
+        if not parts and source.waits_for is not None:
+            select.select([source.waits_for], [], [])
+        for part in parts:
+            found = None
+            if not isinstance(part, Silence):
+                found = _plan(client, part.request, line)
+                if isinstance(part, Slot):
+                    found = _fit(client, part, found, total.now_s, line)
+                for text in found["warnings"]:
+                    warn(text)
+            total.add(part, found)
+            yield part, found
 
 
 def _plan(client: Client, request: Say, line: StatusLine) -> Answer:
     return client.call(Plan(**asdict(request)), tell=line.report)
 
 
-def _fit(client: Client, slot: Slot, found: Answer, now_s: float, line: StatusLine) -> tuple[Answer, float]:
-    """Return the answer for what would be spoken in the slot, and when that would end."""
+def _fit(client: Client, slot: Slot, found: Answer, now_s: float, line: StatusLine) -> Answer:
+    """Return the answer for what would be spoken in the slot, where `now_s` of the audio is there already."""
     left_s, length_s = room_s(slot.cue, now_s), found["duration_s"]
     if length_s > left_s:
         again = _plan(client, faster(slot.request, length_s, left_s), line)
         found = again if again["duration_s"] < length_s else found
-    end_s = max(slot.cue.start_s, now_s) + found["duration_s"]
-    if told := late(slot.cue, end_s):
+    if told := late(slot.cue, max(slot.cue.start_s, now_s) + found["duration_s"]):
         found = {**found, "warnings": [*found["warnings"], told]}
-    return found, end_s
+    return found
 
 
-def warnings(answers: Sequence[Answer | None]) -> list[str]:
-    """Return what the daemon warns of, each line once."""
-    return list(dict.fromkeys(text for each in answers if each for text in each["warnings"]))
-
-
-def table(parts: Sequence[Part], answers: Sequence[Answer | None]) -> Iterator[str]:
+def table(plans: Iterable[tuple[Part, Answer | None]]) -> Iterator[str]:
     """Yield the lines for a person: who speaks, what is said when, what it costs."""
-    speaker, now_s, end_s = "", 0.0, 0.0
-    count, synthesis_s = 0, 0.0
-    for part, found in zip(parts, answers, strict=True):
+    speaker, total = "", _Total()
+    for part, found in plans:
+        start_s = total.add(part, found)
         if isinstance(part, Silence):
-            yield f"{now_s:7.1f}  (pause of {part.duration_s:g} s)"
-            now_s += part.duration_s
+            yield f"{start_s:7.1f}  (pause of {part.duration_s:g} s)"
         elif found is not None:
             if speaker != (speaker := _speaker(found)):
                 yield speaker
-            now_s = max(now_s, part.cue.start_s) if isinstance(part, Slot) else now_s
             for segment in found["segments"]:
-                yield f"{now_s + segment['start_s']:7.1f}  {segment['text']}"
-            now_s += found["duration_s"]
-            end_s = part.cue.end_s if isinstance(part, Slot) else 0.0  # silence fills the last slot
-            count += len(found["segments"])
-            synthesis_s += found["synthesis_s"]
-    wait_s = next((found["wait_s"] for found in answers if found), 0.0)
-    pieces = f"{count} segment{'s' if count != 1 else ''}"
-    wait = f", after {wait_s:.1f} s of work for others" if wait_s >= 0.05 else ""
-    yield f"{max(now_s, end_s):.1f} s in {pieces}; about {synthesis_s:.1f} s to make{wait}"
+                yield f"{start_s + segment['start_s']:7.1f}  {segment['text']}"
+    yield total.line()
+
+
+def outline(plans: Iterable[tuple[Part, Answer | None]]) -> Iterator[str]:
+    """Yield the lines for a book: how its first parts begin, and what it costs."""
+    speaker, total, left_out = "", _Total(), 0
+    for number, (part, found) in enumerate(plans):
+        start_s = total.add(part, found)
+        if found is None or not found["segments"]:
+            pass
+        elif number >= SHOWN_PARTS:
+            left_out += 1
+        else:
+            if speaker != (speaker := _speaker(found)):
+                yield speaker
+            text = str(found["segments"][0]["text"])
+            shown = text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
+            yield f"{start_s:9.1f}  {shown}"
+    if left_out:
+        yield f"({left_out} more parts)"
+    yield total.line()
+
+
+@dataclass(slots=True)
+class _Total:
+    """What the parts so far come to, with the pauses between them."""
+
+    now_s: float = 0.0
+    end_s: float = 0.0  # of the last slot, which silence fills
+    synthesis_s: float = 0.0
+    segments: int = 0
+    wait_s: float | None = None
+    joints: Joints = field(default_factory=Joints)
+
+    def add(self, part: Part, found: Answer | None) -> float:
+        """Count a part and return when it begins."""
+        start_s = self.now_s
+        if isinstance(part, Silence):
+            self.now_s += self.joints.of_s(part)
+        if isinstance(part, Silence) or found is None:
+            return start_s
+        if isinstance(part, Slot):
+            start_s = max(self.now_s, part.cue.start_s)
+            self.end_s = part.cue.end_s
+        else:
+            start_s += self.joints.before_s(part)
+            self.joints.spoke(part, found["parameters"])
+        self.now_s = start_s + found["duration_s"]
+        self.segments += len(found["segments"])
+        self.synthesis_s += found["synthesis_s"]
+        self.wait_s = found["wait_s"] if self.wait_s is None else self.wait_s
+        return start_s
+
+    def line(self) -> str:
+        """Return the length of it all, and what it takes."""
+        pieces = f"{self.segments} segment{'s' if self.segments != 1 else ''}"
+        wait = f", after {self.wait_s:.1f} s of work for others" if (self.wait_s or 0) >= 0.05 else ""
+        length_s = max(self.now_s, self.end_s)
+        length = f" ({duration(length_s)})" if length_s >= 60 else ""
+        return f"{length_s:.1f} s{length} in {pieces}; about {self.synthesis_s:.1f} s to make{wait}"
 
 
 def _speaker(found: Answer) -> str:

@@ -8,34 +8,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from f5ctl.client import Client
-from f5ctl.errors import F5Error, NoDaemonError, SynthesisError, TryAgainError
+from f5ctl.errors import SynthesisError, TryAgainError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Say
 from f5ctl.speech.conversation import Conversation
+from f5ctl.speech.lasting import CURABLE, Lasting
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.sinks import Sink
 
-PATIENCE_S: Final = 300.0  # since a daemon last answered
-WAIT_S: Final = 0.5
-CURABLE: Final = (NoDaemonError, TryAgainError)
-MAX_LOSSES: Final = 10  # daemons that went away under the request: it may be to blame
-
 
 class Retry:
-    """Owns one request until it has been answered for good; `reconnect` returns a new client."""
+    """Owns one request, and the connection, until it has been answered for good."""
 
-    def __init__(self, client: Client, request: Say, reconnect: Callable[[], Client]) -> None:
+    def __init__(self, connection: Lasting, request: Say) -> None:
         seed = int.from_bytes(os.urandom(4), "little") if request.seed is None else request.seed
         self._request = replace(request, seed=seed)
-        self._client = client
-        self._reconnect = reconnect
-        self._began_at = self._heard_at = time.monotonic()
-        self._losses = 0
+        self._connection = connection
+        self._began_at = time.monotonic()
 
     def speak(self, sink: Sink, line: StatusLine) -> dict[str, Any]:
         """Feed the audio to `sink` and return the receipt; what cannot be helped raises as without --retry."""
@@ -47,7 +39,7 @@ class Retry:
             sink.finish()
         finally:
             sink.abort()  # nothing, once it is finished
-            self._client.close()
+            self._connection.close()
         return receipt
 
     def _try(self, sink: Sink, line: StatusLine) -> dict[str, Any] | None:
@@ -56,16 +48,15 @@ class Retry:
             return self._once(sink, line)
         except CURABLE as error:
             line.show("trying again")
-            self._wait(error)
+            self._connection.again(error)
             return None
 
     def _once(self, sink: Sink, line: StatusLine) -> dict[str, Any]:
         skip = sink.audio_bytes
-        with Conversation(self._client, line.report) as talk, sink.silenced_by_errors(but=CURABLE):
+        with Conversation(self._connection.client, line.report) as talk, sink.silenced_by_errors(but=CURABLE):
             part = talk.ask(self._timely())
             while part.last is None:
                 talk.hear()
-                self._heard_at = time.monotonic()
                 if self._request.encoding != "pcm":
                     continue  # the bytes of a file may differ the next time: it is written when it is whole
                 for chunk in part.take():
@@ -89,20 +80,3 @@ class Retry:
             line = f"the job was not finished within timeout_s {self._request.timeout_s:g}"
             raise TryAgainError("deadline_exceeded", line)
         return replace(self._request, timeout_s=left_s)
-
-    def _wait(self, error: F5Error) -> None:
-        """Wait as long as the daemon asked for and connect again; raise `error` when that is hopeless."""
-        if error.code == "deadline_exceeded":
-            raise error
-        self._losses += isinstance(error, NoDaemonError)
-        self._client.close()
-        time.sleep(getattr(error, "retry_after_s", None) or WAIT_S)
-        while True:
-            if self._losses > MAX_LOSSES or time.monotonic() - self._heard_at > PATIENCE_S:
-                raise error
-            try:
-                self._client = self._reconnect()
-            except NoDaemonError:
-                time.sleep(WAIT_S)
-            else:
-                return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,15 +11,15 @@ import click
 
 from f5ctl.brackets import has_words
 from f5ctl.client import Client
-from f5ctl.errors import BadRequestError, OutputError
-from f5ctl.extras import require
-from f5ctl.protocol import SAMPLE_RATE_HZ, Say
-from f5ctl.receipts import MAX_TAG_BYTES, join_tags
+from f5ctl.errors import BadRequestError
+from f5ctl.protocol import Say
+from f5ctl.receipts import hash_of_texts
+from f5ctl.speech.book import Book
 from f5ctl.speech.cue_turns import cue_turns
 from f5ctl.speech.marks import MAIN, Marks, Words, pause_s
 from f5ctl.speech.marks import Part as Piece
-from f5ctl.speech.sinks import Sink, write_file
-from f5ctl.speech.speaker import Part, Silence, Slot, Speech
+from f5ctl.speech.parts import Part, Silence, Slot, Speech
+from f5ctl.speech.sinks import write_file
 from f5ctl.speech.srt import Cue, format_srt, format_vtt, short_cues
 from f5ctl.speech.story import Story, StoryVoice, read_story
 from f5ctl.speech.texts import nothing_to_speak
@@ -64,10 +62,8 @@ class Reading:
         Raises:
             BadRequestError: there is nothing to speak, or a mark or a cue is wrong.
         """
-        if self.story is not None:
-            request = _with_story(request, self.story, remove_silence=remove_silence)
-            for warning in self.story.warnings:
-                warn(warning)
+        self.tell_story(warn)
+        request = self.template(request, remove_silence=remove_silence)
         parts = self._slots(request, warn) if self.has_cues else self._marked(request)
         if all(isinstance(part, Silence) for part in parts):
             raise nothing_to_speak()
@@ -79,14 +75,18 @@ class Reading:
             pieces = [Words(MAIN, whole)]  # brackets alone, of which the engine says the words
         return list(self._numbered(request, pieces))
 
-    def _numbered(self, request: Say, pieces: Sequence[Piece]) -> Iterator[Part]:
-        spoken = 0
+    def _numbered(self, request: Say, pieces: Sequence[Piece], spoken: int = 0) -> Iterator[Part]:
         for piece in pieces:
             if isinstance(piece, Words):
                 yield Speech(self._request(request, piece, spoken))
                 spoken += 1
             else:
                 yield Silence(piece.duration_s)
+
+    def piece(self, request: Say, spoken: int) -> list[Part]:
+        """Return the parts of the next piece of a book, of which `spoken` texts were parts before."""
+        pieces = self.marks.more_parts(request.text, paragraph_pause_s=self.paragraph_pause_s)
+        return list(self._numbered(request, pieces, spoken))
 
     def _slots(self, request: Say, warn: Callable[[str], None]) -> list[Part]:
         from f5ctl.speech.cue_file import read_cue_file
@@ -124,12 +124,25 @@ class Reading:
             for part in parts
         ]
 
+    def tell_story(self, warn: Callable[[str], None]) -> None:
+        """Tell what the story says that is not done as it is said."""
+        for warning in self.story.warnings if self.story else ():
+            warn(warning)
+
+    def template(self, request: Say, *, remove_silence: bool | None) -> Say:
+        """Return `request` with what the story says and the call does not."""
+        return (
+            request if self.story is None else _with_story(request, self.story, remove_silence=remove_silence)
+        )
+
     def check_voices(self, client: Client, parts: Sequence[Part]) -> None:
         """Refuse a voice that there is not (BadRequestError), before anything is spoken."""
+        if any(part.request.voice for part in parts if not isinstance(part, Silence)):
+            self.refuse_unknown(parts, voices_of(client))
+
+    def refuse_unknown(self, parts: Sequence[Part], served: Sequence[str]) -> None:
+        """Refuse a part whose voice is none of those that are served (BadRequestError)."""
         wanted = [part.request.voice for part in parts if not isinstance(part, Silence) and part.request.voice]
-        if not wanted:
-            return
-        served = [str(voice.get("name")) for voice in client.status().get("voices", [])]
         known = ", ".join(dict.fromkeys([MAIN, *(self.story.voices if self.story else ()), *served]))
         for name in wanted:
             if name not in served:
@@ -173,34 +186,76 @@ def with_cues(reading: Reading, programme_start: str | None) -> Reading:
     return replace(reading, has_cues=True, programme_start_s=start_s)
 
 
-class Encoded:
-    """Keeps samples until the end and hands the sink a file of them."""
+def voices_of(client: Client) -> list[str]:
+    """Return the voices that the daemon has."""
+    return [str(voice.get("name")) for voice in client.status().get("voices", [])]
 
-    def __init__(self, sink: Sink, encoding: str) -> None:
-        require("engine", f"joining several pieces into {encoding}")
-        self._sink = sink
-        self._encoding = encoding
-        self._pcm: list[bytes] = []
-        self._tags: list[str] = []
 
-    def add(self, data: bytes, rate_hz: int) -> None:  # noqa: ARG002 - as a sink has it
-        """Take the next samples."""
-        self._pcm.append(data)
+class Chapters:
+    """The parts of a book, made of its pieces as they are wanted; a voice goes on until the next tag.
 
-    def note(self, tag: str) -> None:
-        """Take the receipt of the samples since the last one."""
-        self._tags.append(tag)
+    `check` refuses the parts of a piece, whose voices may be unknown.
+    """
 
-    def finish(self) -> None:
-        """Encode, and complete the sink."""
-        tag = join_tags(self._tags, MAX_TAG_BYTES).encode()
-        command = [sys.executable, "-m", "f5d.helpers.encode", self._encoding, str(len(tag))]
-        done = subprocess.run(command, input=tag + b"".join(self._pcm), capture_output=True, check=False)
-        if done.returncode != 0:
-            last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise OutputError(f"cannot encode {self._encoding}: {last}", while_writing=True)
-        self._sink.add(done.stdout, SAMPLE_RATE_HZ)
-        self._sink.finish()
+    def __init__(
+        self,
+        reading: Reading,
+        book: Book,
+        request: Say,
+        check: Callable[[Sequence[Part]], None] = lambda _parts: None,
+    ) -> None:
+        self._reading = reading
+        self._book = book
+        self._request = request
+        self._check = check
+        self._spoken = 0
+        reading.marks.voice = MAIN
+        self._pauses = False  # a paragraph has ended
+
+    @property
+    def is_over(self) -> bool:
+        """True when every part was taken.
+
+        Raises:
+            BadRequestError: there was nothing to speak.
+        """
+        if self._book.is_over and not self._spoken:
+            raise nothing_to_speak()
+        return self._book.is_over
+
+    @property
+    def waits_for(self) -> int | None:
+        """The descriptor that has to be readable before there is more text."""
+        return self._book.waits_for
+
+    def text_hash(self) -> str:
+        """Take every part of a book that is all there, and return the hash of the texts."""
+        texts: Iterator[str] = (
+            part.request.text
+            for _ in iter(lambda: self.is_over, True)
+            for part in self.take()
+            if isinstance(part, Speech)
+        )
+        return hash_of_texts(texts)
+
+    def take(self) -> list[Part]:
+        """Return the parts of the next piece."""
+        piece = self._book.take()
+        if piece is None or not piece.text:
+            return []
+        parts = self._reading.piece(replace(self._request, text=piece.text), self._spoken)
+        spoken = sum(isinstance(part, Speech) for part in parts)
+        if not spoken:
+            return parts
+        self._check(parts)
+        pause_s = self._reading.paragraph_pause_s
+        if self._pauses and pause_s:
+            parts = [Silence(pause_s), *parts]
+        elif self._pauses and isinstance(parts[0], Speech):
+            parts[0] = replace(parts[0], begins_paragraph=True)
+        self._spoken += spoken
+        self._pauses = piece.ends_paragraph
+        return parts
 
 
 def write_subtitles(path: str, cues: Sequence[Cue], *, split: bool) -> None:

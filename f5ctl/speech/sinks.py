@@ -3,7 +3,8 @@
 A sink is opened before the daemon is asked, so that an output that cannot be created costs no
 synthesis. It gets the chunks as they come and ends in `finish` or `abort`. With `wav`, chunks are
 raw samples and the header is written here: at once with unknown sizes, so that a reader in a
-pipe can begin, and again with the true ones where the output can be rewound.
+pipe can begin, and again with the true ones where the output can be rewound. Beyond 4 GiB the true
+sizes do not fit: such a file becomes RF64 (f5ctl/speech/rf64.py), and in a pipe they stay unknown.
 """
 
 from __future__ import annotations
@@ -32,15 +33,21 @@ class ReaderGoneError(Exception):
 def wav_header(rate_hz: int, data_bytes: int | None = None, tail_bytes: int = 0) -> bytes:
     """Return the 44 bytes before mono 16-bit samples; None for a length that is not known yet.
 
-    `tail_bytes` of further chunks follow the samples.
+    `tail_bytes` of further chunks follow the samples. What is too long for the header has an unknown length
+    too.
     """
-    if data_bytes is None:
+    if data_bytes is None or not fits_riff(data_bytes + tail_bytes):
         riff_size = data_size = UNKNOWN_SIZE
     else:
         riff_size, data_size = 36 + data_bytes + tail_bytes, data_bytes
     form = struct.pack("<4sI4s", b"RIFF", riff_size, b"WAVE")
     layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, rate_hz * SAMPLE_BYTES, SAMPLE_BYTES, 16)
     return form + layout + struct.pack("<4sI", b"data", data_size)
+
+
+def fits_riff(after_header_bytes: int) -> bool:
+    """Return True when a WAV file with so much behind its header has sizes of 32 bits."""
+    return 36 + after_header_bytes < UNKNOWN_SIZE
 
 
 def wav_comment(text: str) -> bytes:
@@ -92,16 +99,32 @@ class Sink(ABC):
 
     def finish(self) -> None:
         """Complete the output; raises as `add` does."""
-        tail = b""
-        if (
-            self._wav and self._tags and self._start is not None
-        ):  # after unknown sizes it would pass for samples
-            from f5ctl.receipts import join_tags
-
-            tail = wav_comment(join_tags(self._tags))
-            self._put(tail)
-        self._complete(wav_header(self._rate_hz, self.audio_bytes, len(tail)) if self._wav else b"")
+        self._complete(self._tailed_head() if self._wav else b"")
         self._settled = True
+
+    def _tailed_head(self) -> bytes:
+        """Return the final header, once the receipts are behind the samples.
+
+        Where the header cannot be written again its sizes are unknown, and what came behind would pass for
+        samples.
+        """
+        if self._start is None:
+            return b""
+        from f5ctl.receipts import join_comment
+
+        tail = wav_comment(join_comment(self._tags)) if self._tags else b""
+        if fits_riff(self.audio_bytes + len(tail)):
+            self._put(tail)
+            return wav_header(self._rate_hz, self.audio_bytes, len(tail))
+        from f5ctl.speech.rf64 import make_room, rf64_header
+
+        plain = wav_header(self._rate_hz)
+
+        with writing(self.name):
+            if not make_room(self._fd, self._start, len(plain), self.audio_bytes):
+                return b""
+        self._put(tail)
+        return rf64_header(plain, self.audio_bytes, len(tail))
 
     @contextlib.contextmanager
     def silenced_by_errors(self, *, but: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
@@ -119,6 +142,11 @@ class Sink(ABC):
         if not self._settled:
             self._discard()
             self._settled = True
+
+    @property
+    def folder(self) -> str | None:
+        """Where the output lies; None where that is no folder."""
+        return None
 
     def fileno(self) -> int:
         """Return the descriptor that is written to, for waiting until it takes more."""
@@ -160,6 +188,16 @@ class FileSink(Sink):
         except OSError as error:
             self._discard()
             raise OutputError(f"cannot create {path}: {error.strerror}") from None
+
+    @property
+    def folder(self) -> str | None:
+        """Where the file will lie."""
+        return os.path.dirname(self._target)
+
+    @property
+    def target(self) -> str:
+        """The file, behind links."""
+        return self._target
 
     def _open(self) -> int:
         """Return a new file without a name, which no kill leaves behind; with one where there is no such."""

@@ -1,66 +1,38 @@
-"""Speaking the parts of a script: one request for each, all their audio in one sink, in order.
+"""Speaking the parts of a script: one request for each, all their audio in one output, in order.
 
 At most `IN_FLIGHT` requests are unfinished at a time, so that the engine batches them; audio that
-comes before its turn waits in memory. Where every part begins is known in the end: the script's cues.
+comes before its turn waits in memory, and no more than `AHEAD` parts are on their way. Where every part
+begins is known in the end: the script's cues.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from dataclasses import astuple, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from f5ctl.client import Client
-from f5ctl.pauses import Gaps, boundary_between
-from f5ctl.progress import StatusLine
-from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
+import zmq
+
+from f5ctl.client import new_id
+from f5ctl.errors import SynthesisError
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Reply, Say
 from f5ctl.receipts import silence_tag
 from f5ctl.speech import conversation
 from f5ctl.speech.conversation import Conversation
 from f5ctl.speech.fitting import faster, late, room_s
+from f5ctl.speech.joining import Joints
+from f5ctl.speech.lasting import CURABLE, Lasting
 from f5ctl.speech.output import file_tag
+from f5ctl.speech.parts import Listener, Part, Silence, Slot, Source, Speech, Taker
 from f5ctl.speech.srt import Cue
 
+if TYPE_CHECKING:
+    from f5ctl.speech.journal import Journal, Kept
+
 IN_FLIGHT: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """A request whose audio follows what comes before it."""
-
-    request: Say
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """So many seconds without a sound."""
-
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A request whose audio belongs between two times; `cue` is what subtitles say of it.
-
-    It is spoken at its own tempo when that fits, else faster, up to the fastest that there is.
-    """
-
-    request: Say
-    cue: Cue
-
-
-Part: TypeAlias = Speech | Silence | Slot
-
-
-class Taker(Protocol):
-    """What takes the audio: a sink, or what is encoded later."""
-
-    def add(self, data: bytes, rate_hz: int) -> None:
-        """Take the next samples."""
-
-    def note(self, tag: str) -> None:
-        """Take the receipt of the samples since the last one."""
+AHEAD: Final = 8
+MAX_TRIES: Final = 3  # of a part that the engine dies under, with --retry
+ENGINE_CODES: Final = frozenset({"engine_error", "internal_error"})
 
 
 @dataclass(slots=True, eq=False)
@@ -68,93 +40,164 @@ class _Take:
     """A part of the script on its way; `first_try` is what a slot was too short for."""
 
     part: Part
+    request: Say | None
+    kept: Kept | None = None  # it was made by an f5ctl before
     asked: conversation.Part | None = None
     first_try: tuple[bytes, dict[str, Any]] | None = None
-    begun: bool = False
+    is_last: bool = False  # nothing comes after it
+    begun: bool = False  # the pause before its audio was written
+    written_bytes: int = 0
+    skip_bytes: int = 0  # of what comes, which was written before the connection was lost
+    tries: int = 0
 
 
 class Speaker:
-    """Speaks `parts`; `cues` holds what was said when, as far as it was spoken.
+    """Speaks the parts of `source`; `cues` holds what was said when, as far as it was spoken.
 
-    `report` gets the receipt of each request when its audio has been written, `warn` a line for the user.
+    With `lasting` it goes on when the daemon dies or is full. With `journal`, which is also what it writes to,
+    it leaves out what is made already.
     """
 
     def __init__(
         self,
-        client: Client,
-        parts: Sequence[Part],
+        connection: Lasting,
+        source: Source,
         out: Taker,
+        listener: Listener,
         *,
-        line: StatusLine,
-        report: Callable[[dict[str, Any]], None],
-        warn: Callable[[str], None],
+        lasts: bool = False,
+        journal: Journal | None = None,
     ) -> None:
         self.cues: list[Cue] = []
-        self._talk = Conversation(client, line.report)
-        self._todo = deque(parts)
+        self._connection = connection
+        self._lasts = lasts
+        self._source = source
+        self._todo: deque[Part] = deque()
         self._takes: deque[_Take] = deque()
         self._out = out
-        self._report = report
-        self._warn = warn
+        self._journal = journal
+        self._listener = listener
         self._samples = 0  # written
         self._end_s = 0.0  # where the last slot ends
-        self._gaps = Gaps()
-        self._before: Say | None = None  # what was spoken, if nothing came after it
+        self._joints = Joints()
+        self._said_bytes = 0  # of text
+        self._notes: list[str] = []  # of the part that is being written
+        self._began_samples = 0
+        self._part_cues: list[Cue] = []
 
     def speak(self) -> None:
         """Write every part; a fault leaves no request behind.
 
         Raises:
             F5Error: what the daemon answered, or that it is gone.
+            ChangedError: what the journal holds cannot be gone on from.
         """
-        with self._talk:
-            while self._todo or self._takes:
+        while True:
+            try:
+                with Conversation(self._connection.client, self._tell) as self._talk:
+                    for take in self._takes:
+                        self._request(take)
+                    self._go_on()
+                    break
+            except CURABLE as error:
+                if not self._lasts:
+                    raise
+                self._connection.again(error)
+        self._put_silence(self._end_s - self._now_s)
+
+    def _go_on(self) -> None:
+        while self._ask() or self._takes or not self._source.is_over:
+            while self._takes and self._write(self._takes[0]):
+                self._takes.popleft()
                 self._ask()
-                while self._takes and self._write(self._takes[0]):
-                    self._takes.popleft()
-                    self._ask()
-                if self._takes:
-                    self._talk.hear()
-            self._put_silence(self._end_s - self._now_s)
+            waits_for = self._source.waits_for if self._wants_more else None
+            if self._takes or waits_for is not None:
+                self._talk.hear(None, [] if waits_for is None else [(waits_for, zmq.POLLIN)])
 
     @property
     def _now_s(self) -> float:
         return self._samples / SAMPLE_RATE_HZ
 
-    def _ask(self) -> None:
-        while self._todo and self._talk.unfinished < IN_FLIGHT:
+    @property
+    def _wants_more(self) -> bool:
+        return self._talk.unfinished < IN_FLIGHT and len(self._takes) < AHEAD
+
+    def _ask(self) -> bool:
+        """Ask for what comes next, as far as it may be on its way; return whether anything was left over."""
+        while self._wants_more:
+            if not self._todo:
+                self._todo.extend(self._source.take())
+            if not self._todo:
+                break
             part = self._todo.popleft()
-            asked = None if isinstance(part, Silence) else self._talk.ask(part.request)
-            self._takes.append(_Take(part, asked))
+            request = None if isinstance(part, Silence) else part.request
+            last = not self._todo and self._source.is_over
+            take = _Take(part, request, self._kept(part, last=last), is_last=last)
+            self._request(take)
+            self._takes.append(take)
+        return bool(self._todo)
+
+    def _request(self, take: _Take, *, first: bool = False) -> None:
+        if take.request is not None and take.kept is None:
+            take.asked = self._talk.ask(take.request, first=first)
+            take.skip_bytes = take.written_bytes
 
     def _write(self, take: _Take) -> bool:
         """Write what there is of the first part; return whether that is all of it."""
-        if isinstance(take.part, Silence) or take.asked is None:
-            wanted_s = take.part.duration_s if isinstance(take.part, Silence) else 0.0
-            self._put_silence(self._gaps.of_s(wanted_s, last=not self._todo and take is self._takes[-1]))
-            self._before = None
-            return True
-        asked = take.asked
-        if isinstance(take.part, Speech):
+        if take.kept is not None:
+            self._go_over(take, take.kept)
+        elif isinstance(take.part, Silence):
+            self._put_silence(self._joints.of_s(take.part, last=take.is_last))
+        elif take.asked is None or not self._write_speech(take, take.part, take.asked):
+            return False
+        if take.request is not None:
+            self._said_bytes += len(take.request.text.encode())
+        if take.kept is None:
+            self._keep(take)
+        self._listener.show(self._said_bytes, self._now_s)
+        return True
+
+    def _write_speech(self, take: _Take, part: Speech | Slot, asked: conversation.Part) -> bool:
+        if isinstance(part, Speech):
             if asked.has_audio and not take.begun:
                 take.begun = True
-                if self._before is not None:
-                    self._put_silence(self._gaps.between_s(boundary_between(self._before, asked.request)))
+                self._put_silence(self._joints.before_s(part))
             for chunk in asked.take():
-                self._put(chunk)
+                new = chunk[take.skip_bytes :]
+                take.skip_bytes = max(0, take.skip_bytes - len(chunk))
+                take.written_bytes += len(new)
+                self._put(new)
         if asked.last is None:
             return False
-        receipt = asked.receipt()
-        self._talk.drop(asked)
-        if isinstance(take.part, Slot):
-            return self._fit(take, take.part, asked, receipt)
+        receipt = self._receipt(take, asked)
+        if receipt is None:
+            return False
+        if isinstance(part, Slot):
+            return self._fit(take, part, asked, receipt)
+        if take.written_bytes != asked.came_bytes:
+            other = "another try gave other audio: has the daemon other settings now? Begin anew"
+            raise SynthesisError("internal_error", other)
         began_s = self._now_s - asked.came_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
-        self.cues.extend(_cues(receipt, asked.request.text, began_s, self._now_s))
-        self._out.note(file_tag(receipt, asked.request))
-        self._gaps.spoke(receipt)
-        self._before = asked.request
-        self._report(receipt)
+        self._conclude(asked, receipt, _cues(receipt, asked.request.text, began_s, self._now_s))
+        self._joints.spoke(part, receipt.get("parameters"))
         return True
+
+    def _receipt(self, take: _Take, asked: conversation.Part) -> dict[str, Any] | None:
+        """Return the receipt of a part that has ended; None when it is asked for again."""
+        self._talk.drop(asked)
+        try:
+            receipt = asked.receipt()
+        except SynthesisError as error:
+            take.tries += 1
+            if not self._lasts or error.code not in ENGINE_CODES or take.tries >= MAX_TRIES:
+                raise
+            take.request = replace(asked.request, id=new_id())
+            self._request(take, first=True)
+            return None
+        self._connection.succeeded()
+        if self._journal:
+            self._journal.check(receipt)
+        return receipt
 
     def _fit(self, take: _Take, slot: Slot, asked: conversation.Part, receipt: dict[str, Any]) -> bool:
         """Write the slot's audio when it fits or cannot be made to; else ask for a faster one."""
@@ -165,18 +208,59 @@ class Speaker:
             audio, receipt = take.first_try  # a text so short that its tempo is fixed
         elif length_s > left_s and not take.first_try:
             take.first_try = (audio, receipt)
-            take.asked = self._talk.ask(faster(asked.request, length_s, left_s), first=True)
+            take.request = faster(asked.request, length_s, left_s)
+            self._request(take, first=True)
             return False
         self._put_silence(slot.cue.start_s - self._now_s)
         began_s = self._now_s
         self._put(audio)
-        self._out.note(file_tag(receipt, asked.request))
         self._end_s = max(self._end_s, slot.cue.end_s)
         if line := late(slot.cue, self._now_s):
-            self._warn(line)
-        self.cues.append(Cue(began_s, max(self._now_s, slot.cue.end_s), slot.cue.text))
-        self._report(receipt)
+            self._listener.warn(line)
+        self._conclude(asked, receipt, [Cue(began_s, max(self._now_s, slot.cue.end_s), slot.cue.text)])
         return True
+
+    def _conclude(self, asked: conversation.Part, receipt: dict[str, Any], cues: list[Cue]) -> None:
+        self._note(file_tag(receipt, asked.request))
+        self._part_cues = cues
+        self.cues.extend(cues)
+        self._listener.report(receipt)
+
+    def _tell(self, reply: Reply) -> None:
+        self._listener.tell(reply)
+
+    # What is kept for another f5ctl.
+
+    def _kept(self, part: Part, *, last: bool) -> Kept | None:
+        return self._journal.kept(_key(part, last=last)) if self._journal else None
+
+    def _go_over(self, take: _Take, kept: Kept) -> None:
+        """Go on behind a part that is made already; the next pause is the one that would follow it."""
+        if isinstance(take.part, Silence):
+            self._joints.of_s(take.part, last=take.is_last)
+        elif isinstance(take.part, Speech):
+            self._joints.spoke(take.part, kept.edges)
+        self._samples += kept.size_bytes // SAMPLE_BYTES
+        self._began_samples = self._samples
+        self._end_s = max(self._end_s, kept.end_s)
+        self.cues.extend(kept.cues)
+
+    def _keep(self, take: _Take) -> None:
+        if self._journal:
+            from f5ctl.speech.journal import Kept
+
+            size = (self._samples - self._began_samples) * SAMPLE_BYTES
+            cues = tuple(self._part_cues)
+            key = _key(take.part, last=take.is_last)
+            kept = Kept(key, size, tuple(self._notes), cues, self._end_s, self._joints.edges)
+            self._journal.keep(kept)
+        self._began_samples = self._samples
+        self._notes.clear()
+        self._part_cues = []
+
+    def _note(self, tag: str) -> None:
+        self._out.note(tag)
+        self._notes.append(tag)
 
     def _put(self, audio: bytes) -> None:
         self._out.add(audio, SAMPLE_RATE_HZ)
@@ -185,11 +269,19 @@ class Speaker:
     def _put_silence(self, duration_s: float) -> None:
         left = round(duration_s * SAMPLE_RATE_HZ)
         if left > 0:
-            self._out.note(silence_tag(left))
+            self._note(silence_tag(left))
         while left > 0:
             count = min(left, SAMPLE_RATE_HZ)
             self._put(bytes(count * SAMPLE_BYTES))
             left -= count
+
+
+def _key(part: Part, *, last: bool) -> str:
+    from f5ctl.speech.journal import key_of
+
+    if isinstance(part, Silence):
+        return key_of(part.duration_s, last)
+    return key_of(part.request, astuple(part.cue) if isinstance(part, Slot) else part.begins_paragraph)
 
 
 def _cues(receipt: dict[str, Any], text: str, began_s: float, ended_s: float) -> list[Cue]:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import MAX_TEXT_BYTES
 
-_ARROWS: Final = ">→⟶⇒⟹➔➜➡＞"
+_ARROWS: Final = (*">→⟶⇒⟹➔➜➡＞", "&gt;")
 # Two times with a comma, a tab, a dash or "to" between them; the header of a table.
 _TIMES: Final = re.compile(
     r"""\d:\s?\d\d[.,:;]\s?\d+["'*]{0,2}\s?(?:[,;\t–—-]|to)\s?["'*]{0,2}\d{1,3}:|\d[.,]\d+\t-?\d"""
@@ -33,13 +33,20 @@ def may_hold_cues(text: str, name: str | None) -> bool:
     )
 
 
-def checked_text(data: bytes, *, name: str | None = None, tell: Callable[[str], None] | None = None) -> str:
+def checked_text(
+    data: bytes,
+    most_bytes: int | None = MAX_TEXT_BYTES,
+    *,
+    name: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> str:
     """Return the text that `data` holds, or raise BadRequestError.
 
-    It is UTF-8 or has a byte order mark; in subtitles, which the file's `name` or their times show to be such,
-    other encodings are guessed, and `tell` gets a line that says how they were read.
+    With `most_bytes` None it may be of any length. It is UTF-8 or has a byte order mark; in subtitles, which
+    the file's `name` or their times show to be such, other encodings are guessed, and `tell` gets a line that
+    says how they were read.
     """
-    if len(data) > MAX_TEXT_BYTES:
+    if most_bytes is not None and len(data) > most_bytes:
         raise too_long()
     text = _decoded(data, name, tell).removeprefix("\ufeff").strip()
     if not text:

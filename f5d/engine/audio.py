@@ -6,7 +6,8 @@ Waves are mono float32 arrays in -1..1. Knows nothing of models; imports no torc
 from __future__ import annotations
 
 import io
-from typing import Final
+from collections.abc import Iterable
+from typing import IO, Final
 
 import numpy as np
 import soundfile as sf
@@ -103,16 +104,26 @@ def encode_file(pcm: bytes, encoding: str, tag: str = "") -> bytes:
     Raises:
         BadRequestError: `bad_parameter` for an encoding that this libsndfile cannot write.
     """
+    buffer = io.BytesIO()
+    write_file(buffer, [pcm], encoding, tag)
+    return buffer.getvalue()
+
+
+def write_file(file: IO[bytes] | io.RawIOBase, pcm: Iterable[bytes], encoding: str, tag: str = "") -> None:
+    """Write the file that `encode_file` returns into one that can be rewound, block by block of whole samples.
+
+    Raises:
+        BadRequestError: as `encode_file`.
+    """
     container, codec = _FORMATS[encoding]
     if not sf.check_format(container, codec):
         raise BadRequestError("bad_parameter", f"libsndfile here cannot write {encoding}; use wav or flac")
-    samples = np.frombuffer(pcm, "<i2")
-    buffer = io.BytesIO()
     with sf.SoundFile(
-        buffer, "w", samplerate=SAMPLE_RATE_HZ, channels=1, format=container, subtype=codec
-    ) as file:
+        file, "w", samplerate=SAMPLE_RATE_HZ, channels=1, format=container, subtype=codec
+    ) as made:
         if tag:
-            file.comment = tag  # before the first sample, or it is lost
-        for start in range(0, len(samples), _WRITE_SAMPLES):
-            file.write(samples[start : start + _WRITE_SAMPLES])
-    return buffer.getvalue()
+            made.comment = tag  # before the first sample, or it is lost
+        for block in pcm:
+            samples = np.frombuffer(block, "<i2")
+            for start in range(0, len(samples), _WRITE_SAMPLES):
+                made.write(samples[start : start + _WRITE_SAMPLES])

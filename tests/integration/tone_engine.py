@@ -11,7 +11,9 @@ Run as `tone_engine.py FOLDER PULSE_S SOCKET`. A job's text says how it behaves,
 
 FOLDER holds `log.jsonl` (what the engine was told) and, written by a test, `loading.json`:
 {"delay": S, "fail": [CODE, MESSAGE], "die": N (the first N incarnations die while loading)}.
-Segment i is SEGMENT_SAMPLES samples of value i + 1; its carry is b"after i".
+Segment i is SEGMENT_SAMPLES samples of value i + 1; its carry is b"after i". With a file FOLDER/of_text that
+holds a number N, its samples are of a value that text and seed decide, N for each character; FOLDER/slow is a
+`delay`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import signal
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +115,8 @@ class ToneEngine:
             text = message.reference.text or "transcribed"
             texts = tuple(f"part {index}" for index in range(segments))
             self.send(types.Planned(message.job, segments, text, "voice-hash", ("a warning",), texts))
+        elif isinstance(message, types.Predict):
+            self.send(types.Predicted(message.job, "ref", "voice-hash", (message.text,), (1.0,), 0.1, 0.0))
         elif isinstance(message, types.Encode):
             self.note("encode", job=message.job, encoding=message.encoding, size=len(message.pcm))
             if (self.folder / "die-encode").exists() and self.once("died-encode"):
@@ -125,7 +130,8 @@ class ToneEngine:
     def step(self, name: str) -> None:
         """Make one segment of a job."""
         message, orders, index = self.jobs[name]
-        time.sleep(float(orders.get("delay", 0)))
+        slow = self.folder / "slow"  # as a text's `delay`, of every text
+        time.sleep(float(orders.get("delay", 0) or (slow.exists() and slow.read_text()) or 0))
         if orders.get("die") == str(index) or (
             orders.get("die_once") == str(index) and self.once(f"died-{name}")
         ):
@@ -134,7 +140,11 @@ class ToneEngine:
             os.kill(os.getpid(), signal.SIGSTOP)
         if "die_if_joined" in orders and len(self.jobs) > 1 and self.once("died-joined"):
             self.die()
-        pcm = ((index + 1) % 2**16).to_bytes(2, "little") * int(orders.get("samples", SEGMENT_SAMPLES))
+        value, count = index + 1, int(orders.get("samples", SEGMENT_SAMPLES))
+        if (rate := self.folder / "of_text").exists():
+            value = zlib.crc32(f"{message.text} {message.parameters.seed}".encode())
+            count = int(rate.read_text()) * len(message.text)
+        pcm = (value % 2**16).to_bytes(2, "little") * count
         self.send(types.Segment(name, index, pcm, f"after {index}".encode(), 0.01))
         self.jobs[name] = (message, orders, index + 1)
         if index + 1 >= int(orders.get("segments", 1)):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from f5ctl.errors import OutputError
-from f5ctl.speech.sinks import ReaderGoneError, StreamSink, open_file, wav_header
+from f5ctl.speech.file_tags import read_tag
+from f5ctl.speech.sinks import ReaderGoneError, StreamSink, open_file, wav_comment, wav_header
 
 RATE_HZ = 24_000
 SECOND = b"\x00\x01" * RATE_HZ
@@ -122,3 +123,65 @@ def test_a_pipe_that_does_not_block() -> None:
     os.close(write_end)
     reader.join()
     assert heard == [SECOND * 20]
+
+
+def sparse(path: Path, blocks: int, block_bytes: int = 2**26) -> None:
+    """Write a long WAV file whose first and last samples alone are on the disk."""
+    with open_file(str(path), wav=True) as sink:
+        sink.add(b"\x01\x00" * 500, RATE_HZ)
+        os.lseek(sink.fileno(), blocks * block_bytes, os.SEEK_CUR)
+        sink.audio_bytes += blocks * block_bytes
+        sink.add(b"\x02\x00" * 500, RATE_HZ)
+        sink.note('{"f5d_receipt": 1, "silence": 1}')
+        sink.finish()
+
+
+def test_a_wav_beyond_4_gib_is_rf64(tmp_path: Path) -> None:
+    """25 hours and more become RF64, which other readers measure right, with the receipt behind the samples."""
+    import soundfile as sf
+
+    path = tmp_path / "long.wav"
+    sparse(path, 65)
+    frames = 65 * 2**25 + 1_000
+    found = sf.info(str(path))
+    assert (found.format, found.subtype, found.frames) == ("RF64", "PCM_16", frames)
+    with sf.SoundFile(path) as file:
+        assert file.read(501, "int16").tolist() == [1] * 500 + [0]
+        file.seek(frames - 501)
+        assert file.read(dtype="int16").tolist() == [0] + [2] * 500
+    tagged = read_tag(str(path))
+    assert (tagged.container, tagged.samples) == ("wav", (80, 2 * frames))
+    assert tagged.comment == '{"f5d_receipt": 1, "silence": 1}'
+    assert path.stat().st_blocks * 512 < 2**26
+
+
+def test_a_wav_just_below_4_gib_is_none(tmp_path: Path) -> None:
+    """Whatever fits into a plain WAV's sizes stays one, to the last byte."""
+    import soundfile as sf
+
+    path = tmp_path / "a.wav"
+    room = 2**32 - 1 - 36 - 2_000
+    tail = len(wav_comment('{"f5d_receipt": 1, "silence": 1}'))
+    sparse(path, 1, room - tail - 1)
+    assert sf.info(str(path)).format == "WAV"
+    sparse(path, 1, room - tail + 1)
+    assert sf.info(str(path)).format == "RF64"
+
+
+def test_a_long_wav_in_a_redirection(tmp_path: Path) -> None:
+    """A long file on standard output becomes RF64 too, where its beginning can be written again."""
+    import soundfile as sf
+
+    path = tmp_path / "a.wav"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    sink = StreamSink("out", descriptor, wav=True, close=True)
+    sink.add(b"\x01\x00" * 500, RATE_HZ)
+    os.lseek(descriptor, 2**32, os.SEEK_CUR)
+    sink.audio_bytes += 2**32
+    sink.finish()
+    assert (sf.info(str(path)).format, sf.info(str(path)).frames) == ("RF64", 2**31 + 500)
+
+
+def test_a_long_wav_in_a_pipe_keeps_its_unknown_length() -> None:
+    """In a pipe the header stays that of a stream, whatever comes behind it."""
+    assert wav_header(RATE_HZ, 2**32) == wav_header(RATE_HZ)

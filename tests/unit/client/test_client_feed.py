@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
+from f5ctl.speech.book import book_of
 from f5ctl.speech.texts import not_utf8
 
 if TYPE_CHECKING:
@@ -323,15 +324,14 @@ def test_no_text_asks_no_daemon(cli: Cli, daemon: FakeDaemon) -> None:
 
 
 def test_a_text_beyond_one_request(cli: Cli, daemon: FakeDaemon) -> None:
-    """A pipe may carry more text than one request; each is as large as a request may be."""
+    """A pipe may carry more text than one request: it is cut as a file is, into the same pieces."""
     text = "\n".join([FIRST] * 6_000)
     daemon.speaks = lambda text: b"\0\0" * len(text)
     pipe = Pipe(cli, "--output-raw")
     out, _err = pipe.process.communicate(text.encode(), timeout=30)
     assert pipe.process.returncode == 0
     assert "\n".join(texts(daemon)) == text
-    assert len(texts(daemon)) <= 6
-    assert max(len(text.encode()) for text in texts(daemon)) <= 65_536
+    assert texts(daemon) == [piece.text for piece in book_of(text)]
     assert len(out) == 2 * sum(map(len, texts(daemon)))
 
 

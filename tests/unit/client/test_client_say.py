@@ -151,7 +151,6 @@ def test_a_double_dash_ends_the_options(here: Here, daemon: FakeDaemon) -> None:
         (b"ab\xff", not_utf8(2).message),
         (b" \n", "the text is empty"),
         (b"", "the text is empty"),
-        (b"x" * 65_537, "the text is longer than the limit of 65536 bytes"),
     ],
 )
 def test_unusable_text(cli: Cli, daemon: FakeDaemon, text: bytes, message: str) -> None:

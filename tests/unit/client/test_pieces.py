@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f5ctl.errors import BadRequestError
 from f5ctl.speech.markdown import Markdown
 from f5ctl.speech.pieces import DOUBT_S, SETTLE_S, SILENCE_S, Pieces
 
@@ -86,10 +85,37 @@ def test_the_end_makes_the_rest_due() -> None:
 
 
 def test_a_sentence_beyond_the_limit() -> None:
-    """A single sentence that is longer than a request may be is refused with the limit."""
-    pieces = heard("word " * 13_000)
-    with pytest.raises(BadRequestError, match="longer than the limit of 65536 bytes"):
-        pieces.add(b"word " * 1_000, 0.0)
+    """A single sentence that is longer than a request may be is cut between two words."""
+    pieces = heard("word " * 14_000)
+    piece = pieces.take()
+    assert 65_500 < len(piece) <= 65_536
+    assert piece.endswith(" word")
+    pieces.add(b"", 0.0)
+    assert len(pieces.take().split()) + len(piece.split()) == 14_000
+
+
+@given(cuts=st.lists(st.integers(1, 60), min_size=1), taken=st.sets(st.integers(0, 60)))
+def test_steady_pieces_depend_on_the_text_alone(cuts: list[int], taken: set[int]) -> None:
+    """With a seed, however the bytes come and whenever pieces are taken, they are the same."""
+    data = f"Oh. {LONG} No. Yes! {LONG}\n\nAnd {LONG} So. It was. End".encode()
+    whole, dripped = Pieces(steady=True), Pieces(steady=True)
+    said: list[str] = []
+    whole.add(data, 0.0)
+    whole.add(b"", 0.0)
+    for step in range(len(data)):
+        size = cuts[step % len(cuts)]
+        if data:
+            dripped.add(data[:size], float(step))
+            data = data[size:]
+            if step in taken and dripped.due_at is not None:
+                said.append(dripped.take())
+    dripped.add(b"", 99.0)
+    while not dripped.is_empty:
+        said.append(dripped.take())
+    once = []
+    while not whole.is_empty:
+        once.append(whole.take())
+    assert said == once == [f"Oh. {LONG}", f"No. Yes! {LONG}", f"And {LONG}", "So. It was. End"]
 
 
 @given(

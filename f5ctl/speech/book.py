@@ -1,0 +1,207 @@
+"""A text that is longer than one request, cut by itself alone: bytes in, pieces out.
+
+Where a piece ends depends on nothing but the text, so a file, a pipe, a batch's line and a second run of the
+same command ask for the same requests, and get the same audio. At most two reads and a piece of the text are
+held.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import re
+import select
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from f5ctl.speech.pieces import last_end
+from f5ctl.speech.texts import not_utf8, unreadable
+
+if TYPE_CHECKING:
+    from f5ctl.speech.markdown import Markdown
+
+# About four minutes of speech: what a kill costs at most is not long, and a receipt for each is not much.
+PIECE_BYTES: Final = 4_096
+READ_BYTES: Final = 65_536
+_LOOK_AHEAD_CHARS: Final = 16  # a blank line behind the last sentence
+_LOOK_AHEAD_BYTES: Final = 4 * _LOOK_AHEAD_CHARS
+_BLANK_LINE: Final = re.compile(r"\n[^\S\n]*\n\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next text of a book, `size_bytes` long with the white space around it."""
+
+    text: str
+    size_bytes: int
+    ends_paragraph: bool
+
+
+class Book:
+    """Owns what was read of a text and not yet taken; `head` was read before.
+
+    `size_bytes` is the whole text's where it is known. `stream` is not buffered; one that can be rewound goes
+    on at `start`.
+    """
+
+    def __init__(
+        self,
+        stream: io.RawIOBase | io.BytesIO,
+        head: bytes = b"",
+        *,
+        size_bytes: int | None = None,
+        start: int | None = None,
+        markdown: bool = False,
+    ) -> None:
+        self.size_bytes = size_bytes
+        self._stream = stream
+        self._head = head
+        self._is_markdown = markdown
+        self._markdown = _markdown() if markdown else None
+        self._start = start
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._seen_bytes = 0
+        self._text = ""
+        self._text_bytes = 0
+        self._ended = False
+        self._add(head)
+
+    @property
+    def is_over(self) -> bool:
+        """True when every piece was taken."""
+        return self._ended and not self._text
+
+    @property
+    def waits_for(self) -> int | None:
+        """The descriptor that has to be readable before there is another piece; None when there is one."""
+        if self._ended or self._is_full or isinstance(self._stream, io.BytesIO):
+            return None
+        return self._stream.fileno()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._text_bytes >= PIECE_BYTES + _LOOK_AHEAD_BYTES
+
+    def take(self) -> Piece | None:
+        """Return the next piece; None when the text that is there does not make one, or is over.
+
+        Raises:
+            BadRequestError: it cannot be read, or is not UTF-8.
+        """
+        while not (self._ended or self._is_full):
+            waits_for = self.waits_for
+            if waits_for is not None and not select.select([waits_for], [], [], 0)[0]:
+                return None
+            self._read()
+        if not self._text:
+            return None
+        end, ends_paragraph = _end_of_piece(self._text, ended=self._ended)
+        taken, self._text = self._text[:end], self._text[end:]
+        size = len(taken.encode())
+        self._text_bytes -= size
+        return Piece(taken.strip(), size, ends_paragraph)
+
+    def __iter__(self) -> Iterator[Piece]:
+        """Yield the pieces to the end, waiting for text that is still to come."""
+        while not self.is_over:
+            if piece := self.take():
+                yield piece
+            elif (waits_for := self.waits_for) is not None:
+                select.select([waits_for], [], [])
+
+    def again(self) -> Book | None:
+        """Return the book from its beginning, None when its text is gone; this one is not used after that."""
+        if self._start is None:
+            return None
+        self._stream.seek(self._start)
+        return Book(
+            self._stream,
+            self._head,
+            size_bytes=self.size_bytes,
+            start=self._start,
+            markdown=self._is_markdown,
+        )
+
+    def _read(self) -> None:
+        try:
+            data = self._stream.read(READ_BYTES)
+        except OSError as error:
+            raise unreadable("the text", error, "bad_text") from None
+        if not data:
+            self._ended = True
+        self._add(data or b"")
+
+    def _add(self, data: bytes) -> None:
+        held = len(self._decoder.getstate()[0])
+        try:
+            new = self._decoder.decode(data, final=self._ended)
+        except UnicodeDecodeError as error:
+            raise not_utf8(self._seen_bytes - held + error.start) from None
+        if not self._seen_bytes:
+            new = new.removeprefix("\ufeff")
+        self._seen_bytes += len(data)
+        if self._markdown:
+            new = self._markdown.add(new, final=self._ended)
+        self._text += new
+        self._text_bytes += len(new.encode())
+
+
+def _markdown() -> Markdown:
+    from f5ctl.speech.markdown import Markdown
+
+    return Markdown()
+
+
+def book_of(text: str) -> Book:
+    """Return a book of a text that is in memory."""
+    data = text.encode()
+    return Book(io.BytesIO(data), size_bytes=len(data), start=0)
+
+
+def book_in(stream: io.RawIOBase, head: bytes, *, markdown: bool = False) -> Book:
+    """Return the book that an open file or pipe holds; what is in a file is looked through first.
+
+    Raises:
+        BadRequestError: a file is not UTF-8.
+    """
+    found = os.fstat(stream.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        return Book(stream, head, markdown=markdown)
+    begin = stream.seek(0, os.SEEK_CUR)
+    check = codecs.getincrementaldecoder("utf-8")()
+    seen, data = 0, head
+    while True:
+        held = len(check.getstate()[0])
+        try:
+            check.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            raise not_utf8(seen - held + error.start) from None
+        if not data:
+            break
+        seen += len(data)
+        data = stream.read(READ_BYTES)
+    stream.seek(begin)
+    return Book(stream, head, size_bytes=seen, start=begin, markdown=markdown)
+
+
+def _end_of_piece(text: str, *, ended: bool) -> tuple[int, bool]:
+    """Return where the first piece of `text` ends, and whether a paragraph does there.
+
+    That is the last blank line of the second half of what a piece may hold, else the last end of a sentence,
+    else the last white space, else the last character.
+    """
+    window = text.encode()[:PIECE_BYTES].decode(errors="ignore")
+    if ended and len(window) == len(text):
+        return len(text), True
+    blank = 0
+    for match in _BLANK_LINE.finditer(window):
+        blank = match.end()
+    if blank > len(window) // 2:
+        return blank, True
+    if end := last_end(window):
+        return end, window[:end].endswith("\n") or bool(_BLANK_LINE.match(text[end : end + _LOOK_AHEAD_CHARS]))
+    space = max(window.rfind(char) for char in " \n\t")
+    return space + 1 or len(window), False
