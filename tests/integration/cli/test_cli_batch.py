@@ -64,12 +64,15 @@ def test_upstream_s_story_is_rendered(cli: Cli, tmp_path: Path) -> None:
     arguments = ("-m", "starter", *steps, "--json", "-o", str(out), "--subtitles", str(subtitles))
     process = cli.start("say", "-c", str(story), *arguments)
     stdout, err = process.communicate(timeout=5 * PATIENCE_S)
-    assert (process.returncode, err) == (0, b"")
+    assert process.returncode == 0, err
+    (warning,) = err.splitlines()  # its recordings are a person's
+    assert b"model starter does not clone voices" in warning
     receipts = [json.loads(line) for line in stdout.splitlines()]
     assert len(receipts) == 6
     assert len({receipt["voice_hash"] for receipt in receipts}) == 3
     assert [receipt["parameters"]["speed"] for receipt in receipts] == [1.0, 0.8, 1.0, 1.0, 1.0, 1.0]
-    assert len(samples(out)) == sum(receipt["samples"] for receipt in receipts)
+    pauses_s = (len(samples(out)) - sum(receipt["samples"] for receipt in receipts)) / 24_000
+    assert 5 * 0.1 < pauses_s < 5 * 0.4  # between speakers; a part's own silence counts
     written = [line for line in subtitles.read_text(encoding="utf-8").splitlines() if "-->" not in line]
     words = " ".join(line for line in written if not line.isdigit()).split()
     spoken = story.with_suffix(".txt").read_text(encoding="utf-8")
@@ -86,8 +89,10 @@ def test_a_script_with_a_pause(cli: Cli, tmp_path: Path) -> None:
     one, two = (json.loads(line) for line in done.stdout.splitlines())
     audio = samples(out)
     assert (one["voice"], two["voice"]) == ("rms", "slt")
-    assert len(audio) == one["samples"] + 24_000 + two["samples"]
-    pause = audio[one["samples"] : one["samples"] + 24_000]
+    pause = audio[one["samples"] : -two["samples"]]
+    assert (
+        0.8 * 24_000 < len(pause) < 24_000
+    )  # with the silence at the ends of both parts it is heard for a second
     assert not pause.any()
     assert audio[: one["samples"]].any()
     assert audio[-two["samples"] :].any()

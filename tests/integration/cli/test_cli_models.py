@@ -204,7 +204,7 @@ def test_what_the_hub_lacks_is_one_line(fresh: Cli, hub: Hub) -> None:
         (["models", "pull", "E2TTS_Base"], 70, "the hub has no such file"),
         (["models", "pull", "nonsense"], 65, "unknown model 'nonsense'"),
         (["models", "rm", "starter"], 65, "part of f5d"),
-        (["info", "--checkpoint", "/nonexistent.safetensors"], 70, "does not exist"),
+        (["info", "--checkpoint", "/nonexistent.safetensors"], 65, "does not exist"),
         (["info", "--checkpoint", __file__, "--vocab", "/nonexistent"], 65, "/nonexistent does not exist"),
     ):
         done = fresh.run(*args)

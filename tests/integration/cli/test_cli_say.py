@@ -67,7 +67,8 @@ def test_a_text_that_is_still_being_written(cli: Cli) -> None:
     receipts = [json.loads(line) for line in err.splitlines()]
     assert (process.returncode, head[:4]) == (0, b"RIFF")
     assert [receipt["seed"] for receipt in receipts] == [1, 1001]
-    assert len(out) + 2 == 2 * sum(receipt["samples"] for receipt in receipts)
+    pause_s = (len(out) + 2) / 48_000 - sum(receipt["samples"] for receipt in receipts) / 24_000
+    assert 0.05 < pause_s < 0.3  # what is missing of 300 ms between the two sentences
 
 
 def test_own_recording(cli: Cli, tmp_path: Path) -> None:
