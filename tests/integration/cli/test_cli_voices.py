@@ -227,8 +227,8 @@ def test_a_file_of_several_requests_is_made_again(cli: Cli, anna: Path, tmp_path
         assert cli.run("say", *FAST, "-o", str(out), text).returncode == 0
         made = json.loads(cli.run("inspect", "--json", str(out)).stdout)
         assert len(made) == parts
-        assert made[1] == {"f5d_receipt": 1, "silence": 4_800}
-        assert made[3]["voice"] == "anna"
+        assert 0 < made[1]["silence"] < 4_800  # heard for 200 ms with what is quiet before and after it
+        assert made[4]["voice"] == "anna"
         again = tmp_path / "again.wav"
         done = cli.run("replay", str(out), "-o", str(again))
         assert (done.returncode, done.stdout.decode()) == (0, f"{out}: identical\n")
