@@ -240,6 +240,7 @@ def test_a_client_that_goes_away_loses_its_job() -> None:
         wait_until(lambda: daemon.told("cancel"), "the engine was told")
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_slowly_gets_everything() -> None:
     """What a client cannot take yet waits for it, in order, and others are served meanwhile."""
     with Daemon() as daemon:

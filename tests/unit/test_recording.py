@@ -222,6 +222,7 @@ def test_telephone_frames_are_read() -> None:
 
 
 @needs_ffmpeg
+@pytest.mark.slow
 def test_a_long_film_is_refused_early(tmp_path: Path) -> None:
     """Two hours in a few kilobytes are decoded for a minute, as with any other format."""
     path = tmp_path / "long.m4a"
@@ -297,6 +298,7 @@ def test_a_program_in_the_working_folder_is_not_run(tmp_path: Path, monkeypatch:
     assert ffmpeg.find_ffmpeg() == str(tmp_path / "ffmpeg")
 
 
+@pytest.mark.slow
 def test_a_program_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder that hangs costs its time, no more, and is named; one that floods is cut off."""
     program = tmp_path / "ffmpeg"

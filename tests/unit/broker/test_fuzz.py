@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgpack
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def test_any_bytes(frame: bytes) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(TYPES, st.dictionaries(FIELDS, VALUES, max_size=6), st.integers(0, 40))
+@pytest.mark.slow
 def test_any_fields(name: str, body: dict[str, object], cut: int) -> None:
     """Requests with any values in any fields, whole or cut, are a request or one refusal."""
     frame = msgpack.packb({"v": 1, "id": "x", "type": name, **body})

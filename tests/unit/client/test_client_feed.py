@@ -297,6 +297,7 @@ def test_what_needs_the_whole_text_waits_for_it(
     assert texts(daemon) == [f"{FIRST}\n{SECOND}"]
 
 
+@pytest.mark.slow
 def test_marks_alone_are_left_out(cli: Cli, daemon: FakeDaemon) -> None:
     """A line without a letter or digit is not spoken; a text of nothing else ends with 65."""
     pipe = Pipe(cli, "--output-raw")

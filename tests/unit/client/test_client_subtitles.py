@@ -66,6 +66,7 @@ def test_cues_on_stdin(cli: Cli, daemon: FakeDaemon) -> None:
     assert {body["text"] for body in says(daemon)} == {"One.", "Two."}
 
 
+@pytest.mark.slow
 def test_cues_that_are_still_being_written(cli: Cli, daemon: FakeDaemon) -> None:
     """Subtitles that come slowly are read to their end first: their last cue may be spoken first."""
     process = cli.start("say", "--output-raw", stdin=-1)
@@ -80,6 +81,7 @@ def test_cues_that_are_still_being_written(cli: Cli, daemon: FakeDaemon) -> None
 
 
 @pytest.mark.parametrize("header", ["start,end,text\n", "\n\nStart\tEnd\tText\n"])
+@pytest.mark.slow
 def test_tables_that_are_still_being_written(cli: Cli, daemon: FakeDaemon, header: str) -> None:
     """A table of cues is known by its header, and read to its end first."""
     mark = "\t" if "\t" in header else ","
@@ -94,6 +96,7 @@ def test_tables_that_are_still_being_written(cli: Cli, daemon: FakeDaemon, heade
     assert {body["text"] for body in says(daemon)} == {"Some words. More.", "Two."}
 
 
+@pytest.mark.slow
 def test_other_formats_that_are_still_being_written(cli: Cli, daemon: FakeDaemon) -> None:
     """Subtitles that are refused are refused from a slow pipe too, before a word of them is spoken."""
     process = cli.start("say", "--output-raw", stdin=-1)

@@ -326,6 +326,7 @@ CODECS = ["utf-8", "utf-8-sig", "utf-16", "utf-32"]
     extra=st.integers(0, 2),
     data=st.data(),
 )
+@pytest.mark.slow
 def test_what_was_written_is_read(  # noqa: PLR0917
     texts: list[str],
     columns: int,
@@ -394,6 +395,7 @@ PIECES = st.sampled_from(
     suffix=st.sampled_from(["txt", "csv", "jsonl", "json", "tsv"]),
     style=st.none() | st.sampled_from(STYLES),
 )
+@pytest.mark.slow
 def test_whatever_is_in_it(data: bytes, suffix: str, style: Style | None) -> None:
     """Any bytes are a manifest or refused in one line; what is bad in it can be written down again."""
     with tempfile.TemporaryDirectory() as folder:

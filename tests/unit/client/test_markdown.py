@@ -110,6 +110,7 @@ _WORDS = [
 
 @settings(deadline=None, max_examples=400)
 @given(st.lists(st.sampled_from(_MARKS + _WORDS), max_size=30).map("".join), st.data())
+@pytest.mark.slow
 def test_the_same_words_come_however_the_text_is_cut(text: str, data: st.DataObject) -> None:
     """A text that comes in parts is said as the whole text is."""
     cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)))

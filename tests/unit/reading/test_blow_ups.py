@@ -75,6 +75,7 @@ def slow_ones(size: int, limit_s: float, *, mixtures: int) -> Iterator[str]:
             yield f"{name} in {language}: {took_s:.2f} s, {len(read)} characters"
 
 
+@pytest.mark.slow
 def test_no_text_holds_the_engine() -> None:
     """Runs and mixtures of digits, marks, spaces and words are read in time that grows with their length."""
     assert list(slow_ones(4_096, SHORT_LIMIT_S, mixtures=1)) == []
