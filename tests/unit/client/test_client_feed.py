@@ -175,11 +175,11 @@ def test_characters_may_come_in_pieces(cli: Cli, daemon: FakeDaemon) -> None:
     said = ["Grüße aus dem schönen Köln…", "这是第一句话，它足够长，可以单独朗读出来了吧。", "第二句"]
     pipe = Pipe(cli, "--output-raw")
     time.sleep(0.3)
-    for (
-        byte
-    ) in "\ufeffGrüße aus dem schönen Köln… 这是第一句话，它足够长，可以单独朗读出来了吧。第二句".encode():
+    for byte in f"\ufeff{said[0]} {said[1]}{said[2][0]}".encode():
         pipe.write(bytes([byte]))
         time.sleep(0.01)
+    wait_for_says(daemon, 2)
+    pipe.write(said[2][1:])
     assert pipe.end() == (0, b"".join(map(sound, said)), [])
     assert texts(daemon) == said
 
