@@ -136,3 +136,9 @@ class Conversation:
     def cancel(self) -> None:
         """Cancel what has not ended."""
         self._client.cancel(*self._parts)
+
+
+def other_audio() -> SynthesisError:
+    """Return the error for a request that was tried again, of which the tries do not fit together."""
+    line = "another try gave other audio: has the daemon other settings now? Begin anew"
+    return SynthesisError("internal_error", line)

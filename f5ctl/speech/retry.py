@@ -11,10 +11,10 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from f5ctl.errors import SynthesisError, TryAgainError
+from f5ctl.errors import TryAgainError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Say
-from f5ctl.speech.conversation import Conversation
+from f5ctl.speech.conversation import Conversation, other_audio
 from f5ctl.speech.lasting import CURABLE, Lasting
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.sinks import Sink
@@ -67,8 +67,7 @@ class Retry:
             for chunk in part.take():
                 sink.add(chunk, part.rate_hz)
             if self._request.encoding == "pcm" and sink.audio_bytes != part.came_bytes:
-                other = "another try gave other audio: has the daemon other settings now? Begin anew"
-                raise SynthesisError("internal_error", other)
+                raise other_audio()
         return receipt
 
     def _timely(self) -> Say:

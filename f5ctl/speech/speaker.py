@@ -18,7 +18,7 @@ from f5ctl.errors import SynthesisError
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Reply, Say
 from f5ctl.receipts import silence_tag
 from f5ctl.speech import conversation
-from f5ctl.speech.conversation import Conversation
+from f5ctl.speech.conversation import Conversation, other_audio
 from f5ctl.speech.fitting import faster, late, room_s
 from f5ctl.speech.joining import Joints
 from f5ctl.speech.lasting import CURABLE, Lasting
@@ -175,8 +175,7 @@ class Speaker:
         if isinstance(part, Slot):
             return self._fit(take, part, asked, receipt)
         if take.written_bytes != asked.came_bytes:
-            other = "another try gave other audio: has the daemon other settings now? Begin anew"
-            raise SynthesisError("internal_error", other)
+            raise other_audio()
         began_s = self._now_s - asked.came_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
         self._conclude(asked, receipt, _cues(receipt, asked.request.text, began_s, self._now_s))
         self._joints.spoke(part, receipt.get("parameters"))

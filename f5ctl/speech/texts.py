@@ -28,7 +28,6 @@ def may_hold_cues(text: str, name: str | None) -> bool:
     return (
         (begins or suffixed or start[3:6] == "STL")
         or any(arrow in text for arrow in _ARROWS)
-        or "&gt;" in text
         or bool(_TIMES.search(text))
     )
 
