@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh machine; they need only python3 (3.10 or newer) with venv.
 #   make demo    speech in hello.wav
 #   make check   for every edit: lint, types, and the tests that are quick
-#   make test    every check but two:
+#   make test    every check but three:
+#   make test-starter    how the bundled model was made, and whether a recogniser understands it
 #   make test-install    the core and the engine, each in an environment of its own (in a temporary folder)
 #   make test-systemd    the units, on a machine with a real systemd (as root; Debian or Ubuntu)
 #   make man     the manual pages in man/
@@ -19,7 +20,7 @@ install = { command -v uv >/dev/null && { uv pip install --quiet --python $(BIN)
 	-c constraints.txt --editable '.[$(1)]' || { echo "uv could not; pip does it" >&2; false; }; }; } || \
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[$(1)]'
 
-.PHONY: demo check test test-install test-systemd lint man pages clean
+.PHONY: demo check test test-starter test-install test-systemd lint man pages clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
@@ -35,7 +36,11 @@ check: $(VENV)/installed-test lint
 	-m "not slow" --ignore=tests/docs/test_python_page.py -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install --ignore=tests/starter -n 3 --dist loadfile \
+	--no-loadscope-reorder
+
+test-starter: $(VENV)/installed-test
+	$(BIN)/python -m pytest tests/starter -n 2 --dist load
 
 test-install: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/install

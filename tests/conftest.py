@@ -11,11 +11,12 @@ from typing import Final
 
 import pytest
 
-LONGEST: Final = ("test_starter_voices.py", "test_lifecycle.py", "test_service.py")  # a file is one worker's
+# a file is one worker's
+LONGEST: Final = ("test_batch_invariance.py", "test_real_engine.py", "test_lifecycle.py", "test_service.py")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the engine process; spinning threads crawl on a busy machine
-os.environ["OMP_NUM_THREADS"] = "1"  # two workers share two cores; tests about more threads set their number
+os.environ["OMP_NUM_THREADS"] = "1"  # workers share the cores; tests about more threads set their number
 for name in [name for name in os.environ if name.startswith(("F5D_", "F5CTL_"))]:
     del os.environ[name]
 _home = tempfile.mkdtemp(prefix="f5h")  # of this process; removed with it
