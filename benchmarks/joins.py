@@ -1,11 +1,11 @@
 """Forty sentences in one text against the same sentences alone: what a recogniser hears, the pauses, the level.
 
-    python benchmarks/joins.py [--whisper FOLDER] [--cross-fade 0.15] [--raw] [VOICE]...
+    python benchmarks/joins.py [--whisper FOLDER] [--takes N] [--cross-fade 0.15] [--raw] [VOICE]...
 
 The bundled model speaks in this process, with its defaults. A text is heard in pieces that begin where its
 segments do, so that the recogniser has as much context as with a sentence alone. It is pocketsphinx, or with
---whisper the Whisper model in FOLDER (in CTranslate2's format; `pip install faster-whisper`). --cross-fade and
---raw measure what upstream does.
+--whisper the Whisper model in FOLDER (in CTranslate2's format; `pip install faster-whisper`). One take's errors are chance
+as much as anything: --takes sums those of several seeds. --cross-fade and --raw measure what upstream does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from f5d.engine.types import Parameters
 from f5d.model.load import load_model
 
 RATE_HZ = 24_000
-SEED = 1
+FIRST_SEED = 1
+SEEDS_APART = 1_000  # of takes; a text's segments have seeds one apart
 QUIET_DB = -45.0  # what is counted as a pause
 VOICES = ("rms", "slt", "awb")
 SENTENCES = (
@@ -175,51 +176,59 @@ def level(wave: Wave) -> float:
     return loudness_lufs(wave[found.start : found.end])
 
 
-def measure(synthesizer: Synthesizer, name: str, parameters: Parameters, hear: Hear) -> tuple[object, ...]:
+def measure(
+    synthesizer: Synthesizer, name: str, parameters: Parameters, hear: Hear, takes: int
+) -> tuple[object, ...]:
     """Return the row of a voice."""
     reference = VoiceTable()[name].reference()
-    lone = [  # with the seeds that they have in the text, or nearly so
-        spoken(synthesizer, synthesizer.plan(text, reference, replace(parameters, seed=SEED + index)))[0]
-        for index, text in enumerate(SENTENCES)
-    ]
-    plan = synthesizer.plan(" ".join(SENTENCES), reference, parameters)
-    wave, starts = spoken(synthesizer, plan)
-    texts = [segment.text for segment in plan.segments]
-    alone, alone_first = errors(list(SENTENCES), lone, hear)
-    whole, whole_first = errors(texts, np.split(wave, starts[1:]), hear)
-    wanted = [pause_s(one, float(PARAMETERS["sentence_pause"].default or 0)) for one in plan.between]
-    off = [abs(got - want) / want for got, want in zip(pauses_s(wave, starts), wanted, strict=True)]
-    levels = [level(one) for one in lone]
+    alone, whole, off, levels, peak = np.zeros(2, int), np.zeros(2, int), [], [], 0.0
+    for take in range(takes):
+        seed = FIRST_SEED + take * SEEDS_APART
+        lone = [  # with the seeds that they have in the text, or nearly so
+            spoken(synthesizer, synthesizer.plan(text, reference, replace(parameters, seed=seed + index)))[0]
+            for index, text in enumerate(SENTENCES)
+        ]
+        plan = synthesizer.plan(" ".join(SENTENCES), reference, replace(parameters, seed=seed))
+        wave, starts = spoken(synthesizer, plan)
+        alone += errors(list(SENTENCES), lone, hear)
+        whole += errors([segment.text for segment in plan.segments], np.split(wave, starts[1:]), hear)
+        wanted = [pause_s(one, float(PARAMETERS["sentence_pause"].default or 0)) for one in plan.between]
+        off += [abs(got - want) / want for got, want in zip(pauses_s(wave, starts), wanted, strict=True)]
+        levels += [level(one) for one in lone]
+        peak = max(peak, true_peaks(wave).max())
     return (
         name,
-        f"{alone} ({alone_first})",
-        f"{whole} ({whole_first})",
-        f"{whole / alone:.2f}",
+        f"{alone[0]} ({alone[1]})",
+        f"{whole[0]} ({whole[1]})",
+        f"{whole[0] / alone[0]:.2f}",
         f"{sum(one <= 0.2 for one in off)} of {len(off)}",
         f"{np.mean(levels):.1f} ± {np.std(levels):.1f}",
-        f"{20 * np.log10(true_peaks(wave).max()):.1f}",
+        f"{20 * np.log10(peak):.1f}",
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--whisper", metavar="FOLDER")
+    parser.add_argument("--takes", type=int, default=3, metavar="N")
     parser.add_argument("--cross-fade", type=float, metavar="S")
     parser.add_argument("--raw", action="store_true")
     parser.add_argument("voices", nargs="*", default=VOICES)
     given = parser.parse_args()
     hear = whisper(given.whisper) if given.whisper else sphinx()
     spec = catalog()["starter"]
-    settings: dict[str, Any] = {"nfe_step": spec.nfe_step, "seed": SEED, "language": spec.language}
+    settings: dict[str, Any] = {"nfe_step": spec.nfe_step, "language": spec.language}
     if given.cross_fade is not None:
         settings |= {"cross_fade_duration": given.cross_fade, "sentence_pause": None}
     parameters = Parameters(**settings, loudness=not given.raw)
     print(head(), flush=True)
     synthesizer = Synthesizer(load_model(fetch(spec), device="cpu", dtype="auto"), Transcriber("", "cpu"))
     count = sum(len(words_of(text)) for text in SENTENCES)
-    print(f"{len(SENTENCES)} sentences of {count} words; in brackets: first words that were not heard\n")
+    told = "in brackets: first words that were not heard"
+    print(f"{len(SENTENCES)} sentences of {count} words, {given.takes} takes; {told}\n")
+    rows = [measure(synthesizer, name, parameters, hear, given.takes) for name in given.voices]
     columns = ["voice", "errors alone", "in one text", "ratio", "pauses within 20 %", "LUFS", "dBTP"]
-    print(table(columns, [measure(synthesizer, name, parameters, hear) for name in given.voices]))
+    print(table(columns, rows))
 
 
 if __name__ == "__main__":
