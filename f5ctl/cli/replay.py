@@ -188,12 +188,13 @@ def _speak_book(
     target: Output | None,
 ) -> str:
     """Speak a book again and return the line that a file would carry."""
-    from f5ctl.speech.many import Order, speak_many
+    from f5ctl.speech.many import Order, shown_on, speak_many
 
     order = Order(_reading(settings, receipt), request, book, "pcm" if target is None else target.encoding)
     again = partial(connect, settings, line, start=True)
     with open_file(os.devnull, wav=False) if target is None else target.open() as sink:
-        spoken = speak_many(order, sink, again(), again, line, report=lambda _: None, warn=lambda _: None)
+        listener = shown_on(line, order, report=lambda _: None, warn=lambda _: None)
+        spoken = speak_many(order, sink, again(), again, line, listener=listener)
     return str(spoken.book_tag)
 
 

@@ -17,11 +17,11 @@ from f5ctl.client import Client, new_id
 from f5ctl.parameters import PRIORITIES
 from f5ctl.printing import emit, emit_json, warn
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import MAX_TEXT_BYTES, Say
+from f5ctl.protocol import Say
 from f5ctl.speech.inputs import read_any_text, read_recording
 from f5ctl.speech.output import FORMATS, Format, Output, choose_output
 from f5ctl.speech.say import speak
-from f5ctl.speech.texts import may_hold_cues
+from f5ctl.speech.texts import is_long, may_hold_cues
 
 if TYPE_CHECKING:
     from f5ctl.speech.book import Book
@@ -251,9 +251,7 @@ def _speak(settings: Settings, call: Call, fields: dict[str, Any], line: StatusL
 
 def _bound(text: str | Pieces | Book, reading: Reading | None) -> str | Pieces | Book:
     """Return a text that is longer than one request as a book; the times of subtitles are read all at once."""
-    if not isinstance(text, str) or (reading and reading.has_cues):
-        return text
-    if len(text) <= MAX_TEXT_BYTES >= len(text.encode()):
+    if not isinstance(text, str) or (reading and reading.has_cues) or not is_long(text):
         return text
     from f5ctl.speech.book import book_of
 
@@ -310,7 +308,7 @@ class _Performance(NamedTuple):
     def speak_parts(self, reading: Reading, text: str | Book) -> None:
         """Speak a text of several requests, then write its subtitles."""
         from f5ctl.speech.journal import ChangedError
-        from f5ctl.speech.many import speak_many
+        from f5ctl.speech.many import shown_on, speak_many
         from f5ctl.speech.script import write_subtitles
         from f5ctl.speech.sinks import make_folder
 
@@ -320,15 +318,9 @@ class _Performance(NamedTuple):
         with self.target.open() as sink:
             while True:
                 try:
-                    spoken = speak_many(
-                        order,
-                        sink,
-                        self._connected(),
-                        self._again,
-                        self.line,
-                        report=self._report,
-                        warn=self._warn,
-                    )
+                    listener = shown_on(self.line, order, report=self._report, warn=self._warn)
+                    client = self._connected()
+                    spoken = speak_many(order, sink, client, self._again, self.line, listener=listener)
                     break
                 except ChangedError as error:
                     self._warn(f"{error}; {sink.name} is made from its beginning")
@@ -356,9 +348,9 @@ class _Performance(NamedTuple):
     def _order(self, reading: Reading, text: str | Book) -> Order:
         from f5ctl.speech.many import Order
 
-        return Order(
-            reading, self.request, text, self.target.encoding, self.call.remove_silence, lasts=self.call.retry
-        )
+        retry = self.call.retry
+        encoding, remove_silence = self.target.encoding, self.call.remove_silence
+        return Order(reading, self.request, text, encoding, remove_silence, lasts=retry, keeps=retry)
 
     def _connected(self) -> Client:
         return connect(self.settings, self.line, start=True, timeout_s=self.request.timeout_s)

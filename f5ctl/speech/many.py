@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from f5ctl.client import Client
-from f5ctl.errors import BadRequestError, OutputError
+from f5ctl.errors import OutputError
 from f5ctl.printing import duration
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Progress, Reply, Say
@@ -28,6 +28,7 @@ from f5ctl.speech.sinks import FileSink, Sink
 from f5ctl.speech.speaker import Speaker
 from f5ctl.speech.spool import Joined, Spool, temporary
 from f5ctl.speech.srt import Cue
+from f5ctl.speech.texts import no_length
 
 
 class Output(Taker, Protocol):
@@ -41,15 +42,20 @@ class Output(Taker, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What was said when, and a book's receipt as a line."""
+    """What was said when, the receipts of a book and of the first part that speaks, the length of all."""
 
     cues: Sequence[Cue]
     book_tag: str | None
+    first_tag: str
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be spoken: `request` has what is the same for all parts, `text` a book instead of its text."""
+    """What is to be spoken: `request` has what is the same for all parts, `text` a book instead of its text.
+
+    An order that `lasts` outlives its daemon. One that `keeps` leaves what is made of a file to the next try.
+    """
 
     reading: Reading
     request: Say
@@ -57,6 +63,7 @@ class Order:
     encoding: str
     remove_silence: bool | None = None
     lasts: bool = False
+    keeps: bool = False
 
     @property
     def book(self) -> Book | None:
@@ -83,8 +90,7 @@ class Order:
             self.reading.check_voices(client, parts)
             return Listed(parts)
         if request.fix_duration is not None:
-            line = "fix_duration is for a text of one request; this one is longer"
-            raise BadRequestError("bad_parameter", line)
+            raise no_length()
         self.reading.tell_story(warn)
         request = self.reading.template(replace(request, encoding="pcm"), remove_silence=self.remove_silence)
         served = voices_of(client)  # now: later the connection has other things to say
@@ -100,13 +106,12 @@ def speak_many(
     reconnect: Callable[[], Client],
     line: StatusLine,
     *,
-    report: Callable[[dict[str, Any]], None],
-    warn: Callable[[str], None],
+    listener: Listener,
 ) -> Spoken:
-    """Speak the parts and finish the sink; return what came of it.
+    """Speak the parts and finish the sink; return what came of it. The connection is closed then.
 
     Raises:
-        F5Error: what the daemon answered, or that it is gone; without `lasts` nothing is left behind.
+        F5Error: what the daemon answered, or that it is gone; unless the order `keeps` nothing is left behind.
         ChangedError: the run before was made by another model or voice; what it made is gone.
     """
     connection = Lasting(client, reconnect)
@@ -114,15 +119,21 @@ def speak_many(
         stack.callback(connection.close)
         stack.enter_context(sink.silenced_by_errors(but=(ChangedError,)))
         journal, out, seed = _output(order, sink, line, stack)
-        source = order.source(connection.client, seed, warn)
-        listener = Listener(report, warn, line.report)
-        if order.book is not None:
-            listener = Listener(report, warn, _unless_spoken(line), _Pace(order.book.size_bytes, line).show)
+        source = order.source(connection.client, seed, listener.warn)
         speaker = Speaker(connection, source, out, listener, lasts=order.lasts, journal=journal)
         speaker.speak()
         line.show("playing")
         out.finish()
-    return Spoken(speaker.cues, out.book_tag)
+    return Spoken(speaker.cues, out.book_tag, speaker.first_tag, speaker.samples)
+
+
+def shown_on(
+    line: StatusLine, order: Order, *, report: Callable[[dict[str, Any]], None], warn: Callable[[str], None]
+) -> Listener:
+    """Return who is told, and shows on `line` how it goes."""
+    if order.book is None:
+        return Listener(report, warn, line.report)
+    return Listener(report, warn, _unless_spoken(line), _Pace(order.book.size_bytes, line).show)
 
 
 def _output(
@@ -133,7 +144,7 @@ def _output(
     extra = {"paragraph_pause_s": pause_s} if pause_s else {}
     book = None if order.book is None else BookReceipt(**extra)
     seed = order.request.seed
-    if order.lasts and isinstance(sink, FileSink):
+    if order.keeps and isinstance(sink, FileSink):
         journal = Journal(sink, order.encoding, seed, book=book, tell=line.show)
         stack.enter_context(journal)
         return journal, journal, journal.seed
@@ -153,17 +164,17 @@ class _Pace:
         self._line = line
         self._began: tuple[int, float] | None = None
 
-    def show(self, said_bytes: int, audio_s: float) -> None:
+    def show(self, said_bytes: int, audio_s: float, made: bool) -> None:  # noqa: FBT001 - a Listener's
         """Show the state after a part; the time left comes from those that were made in this run."""
         now = time.monotonic()
         said = f"{duration(audio_s)} of speech"
-        if self._began is None:
+        if self._began is None or not made:
             self._began = (said_bytes, now)
-        made, took_s = said_bytes - self._began[0], now - self._began[1]
+        new_bytes, took_s = said_bytes - self._began[0], now - self._began[1]
         if self._size_bytes:
             said = f"{min(100, 100 * said_bytes // self._size_bytes)} %, {said}"
-            if made:
-                left_s = took_s / made * max(0, self._size_bytes - said_bytes)
+            if new_bytes:
+                left_s = took_s / new_bytes * max(0, self._size_bytes - said_bytes)
                 said += f", {duration(left_s)} left"
         self._line.show(f"speaking: {said}")
 

@@ -87,10 +87,11 @@ class Listed:
 class Listener:
     """Who is told: `report` of each receipt, `warn` of a line for the user, `tell` of the daemon's words.
 
-    `show` gets how many bytes of text were spoken, and how many seconds that took.
+    `show` gets after each part how many bytes of text were spoken, how many seconds that took, and whether
+    this call has made the part: an f5ctl before it may have.
     """
 
     report: Callable[[dict[str, Any]], None]
     warn: Callable[[str], None]
     tell: Callable[[Reply], None]
-    show: Callable[[int, float], None] = lambda _bytes, _seconds: None
+    show: Callable[[int, float, bool], None] = lambda _bytes, _seconds, _made: None

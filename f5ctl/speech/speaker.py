@@ -54,6 +54,8 @@ class _Take:
 class Speaker:
     """Speaks the parts of `source`; `cues` holds what was said when, as far as it was spoken.
 
+    `samples` counts what was written, `first_tag` is the receipt of the first part that speaks.
+
     With `lasting` it goes on when the daemon dies or is full. With `journal`, which is also what it writes to,
     it leaves out what is made already.
     """
@@ -69,6 +71,8 @@ class Speaker:
         journal: Journal | None = None,
     ) -> None:
         self.cues: list[Cue] = []
+        self.samples = 0
+        self.first_tag = ""
         self._connection = connection
         self._lasts = lasts
         self._source = source
@@ -77,7 +81,6 @@ class Speaker:
         self._out = out
         self._journal = journal
         self._listener = listener
-        self._samples = 0  # written
         self._end_s = 0.0  # where the last slot ends
         self._joints = Joints()
         self._said_bytes = 0  # of text
@@ -116,7 +119,7 @@ class Speaker:
 
     @property
     def _now_s(self) -> float:
-        return self._samples / SAMPLE_RATE_HZ
+        return self.samples / SAMPLE_RATE_HZ
 
     @property
     def _wants_more(self) -> bool:
@@ -152,9 +155,10 @@ class Speaker:
             return False
         if take.request is not None:
             self._said_bytes += len(take.request.text.encode())
+            self.first_tag = self.first_tag or (take.kept.notes if take.kept else self._notes)[-1]
         if take.kept is None:
             self._keep(take)
-        self._listener.show(self._said_bytes, self._now_s)
+        self._listener.show(self._said_bytes, self._now_s, take.kept is None)
         return True
 
     def _write_speech(self, take: _Take, part: Speech | Slot, asked: conversation.Part) -> bool:
@@ -239,8 +243,8 @@ class Speaker:
             self._joints.of_s(take.part, last=take.is_last)
         elif isinstance(take.part, Speech):
             self._joints.spoke(take.part, kept.edges)
-        self._samples += kept.size_bytes // SAMPLE_BYTES
-        self._began_samples = self._samples
+        self.samples += kept.size_bytes // SAMPLE_BYTES
+        self._began_samples = self.samples
         self._end_s = max(self._end_s, kept.end_s)
         self.cues.extend(kept.cues)
 
@@ -248,12 +252,12 @@ class Speaker:
         if self._journal:
             from f5ctl.speech.journal import Kept
 
-            size = (self._samples - self._began_samples) * SAMPLE_BYTES
+            size = (self.samples - self._began_samples) * SAMPLE_BYTES
             cues = tuple(self._part_cues)
             key = _key(take.part, last=take.is_last)
             kept = Kept(key, size, tuple(self._notes), cues, self._end_s, self._joints.edges)
             self._journal.keep(kept)
-        self._began_samples = self._samples
+        self._began_samples = self.samples
         self._notes.clear()
         self._part_cues = []
 
@@ -263,7 +267,7 @@ class Speaker:
 
     def _put(self, audio: bytes) -> None:
         self._out.add(audio, SAMPLE_RATE_HZ)
-        self._samples += len(audio) // SAMPLE_BYTES
+        self.samples += len(audio) // SAMPLE_BYTES
 
     def _put_silence(self, duration_s: float) -> None:
         left = round(duration_s * SAMPLE_RATE_HZ)

@@ -71,9 +71,20 @@ def _decoded(data: bytes, name: str | None, tell: Callable[[str], None] | None) 
     return found.text
 
 
+def is_long(text: str) -> bool:
+    """Return True for a text that does not fit into one request."""
+    return len(text) > MAX_TEXT_BYTES or len(text.encode()) > MAX_TEXT_BYTES
+
+
 def too_long() -> BadRequestError:
     """Return the error for a text that is too long for one request."""
     return BadRequestError("bad_text", f"the text is longer than the limit of {MAX_TEXT_BYTES} bytes")
+
+
+def no_length() -> BadRequestError:
+    """Return the error for a length that is asked of a text of several requests."""
+    line = "fix_duration is for a text of one request; this one is longer"
+    return BadRequestError("bad_parameter", line)
 
 
 def not_utf8(at: int) -> BadRequestError:

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import Say
+from f5ctl.speech.book import book_of
+from f5ctl.speech.many import Order, shown_on
+from f5ctl.speech.marks import Marks, Tags
+from f5ctl.speech.script import Reading
+
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
@@ -387,6 +394,29 @@ def test_a_signal_cancels_every_part(cli: Cli, daemon: FakeDaemon, tmp_path: Pat
     process.communicate()
     assert len([body for body in daemon.seen if body["type"] == "cancel"]) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+class Shown(StatusLine):
+    """Remembers what is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.lines: list[str] = []
+
+    def show(self, line: str) -> None:
+        """Note a line."""
+        self.lines.append(line)
+
+
+def test_the_time_left_of_a_book() -> None:
+    """What an f5ctl before has made of it took no time of this one, and says nothing of the time left."""
+    line = Shown()
+    order = Order(Reading(Marks(Tags())), Say("a", ""), book_of("x" * 1_000), "pcm")
+    listener = shown_on(line, order, report=lambda _: None, warn=lambda _: None)
+    for said_bytes, made in ((300, False), (600, False), (700, True)):
+        listener.show(said_bytes, 60.0, made)
+    assert [" left" in shown for shown in line.lines] == [False, False, True]
+    assert line.lines[0] == "speaking: 30 %, 1 min of speech"
 
 
 def test_plain_texts_import_nothing_of_it(cli: Cli) -> None:
