@@ -90,6 +90,7 @@ def manifest() -> Iterator[str]:
         "seed": "drawn from the line's words and voice, and `--seed`",
     }
     files = {
+        "text": "what to say, of any length",
         "ref_audio": "a recording of the voice: a path, from the manifest's folder",
         "voice": "a name of `f5ctl voices`",
         "model": "a name of `f5ctl models`",

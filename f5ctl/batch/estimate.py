@@ -54,7 +54,14 @@ class Estimate:
     def __exit__(self, *_error: object) -> None:
         self._bar.__exit__()
 
-    def made(self, line: Line, audio: bytes, made: dict[str, Any]) -> None:  # noqa: ARG002
+    def part(self, line: Line, said_bytes: int, audio_s: float, made: bool) -> None:  # noqa: FBT001
+        """Nothing is spoken here."""
+
+    def warns(self, line: Line, text: str) -> None:  # noqa: ARG002
+        """Count a warning."""
+        self._warnings[text] = self._warnings.get(text, 0) + 1
+
+    def made(self, line: Line, audio: bytes | None, made: dict[str, Any]) -> None:  # noqa: ARG002
         """Count the plan of `line`."""
         self.speech_s += made["duration_s"]
         self.synthesis_s += made["synthesis_s"]
@@ -63,7 +70,7 @@ class Estimate:
         in_file = made["duration_s"] * BYTES_PER_S[line.format] + FILE_BYTES
         self.bytes[line.format] = self.bytes.get(line.format, 0) + in_file
         for warning in made.get("warnings") or []:
-            self._warnings[warning] = self._warnings.get(warning, 0) + 1
+            self.warns(line, warning)
         self._show()
 
     def failed(self, line: Line, error: F5Error) -> None:

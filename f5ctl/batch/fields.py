@@ -29,6 +29,7 @@ BATCH_ONLY: Final[Mapping[str, Parameter]] = {
 }
 FIELDS: Final[Mapping[str, Rule]] = {
     **{name: PARAMETERS[name] for name in named("manifest")},
+    "text": Rule(),  # of any length here
     "ref_audio": Rule(),  # a path here
     **BATCH_ONLY,
 }

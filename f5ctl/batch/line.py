@@ -22,7 +22,8 @@ class Line:
 
     `parameters` holds the protocol's fields but text, voice, recording, seed and priority. `ref_audio` is a
     path, `ref_hash` the SHA-256 of what was in it, or in the file of the user's own voice. `own_seed` is True
-    when the manifest or the call named it. `own` are the columns that are the user's, not ours.
+    when the manifest or the call named it. `own` are the columns that are the user's, not ours. `parts` is the
+    hash of what the tags make of a text of several requests, None for a text of one.
     """
 
     number: int  # of the record, from 1
@@ -39,13 +40,13 @@ class Line:
     priority: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     own: Mapping[str, Any] = field(default_factory=dict)
+    parts: str | None = None
 
     @property
     def key(self) -> str:
         """The content's address: SHA-256 of everything that decides the bytes of the output."""
-        return _digest(
-            [self.text, self.voice, self.ref_hash, self.ref_text, self.parameters, self.seed, self.format]
-        )
+        said = [self.text, self.voice, self.ref_hash, self.ref_text, self.parameters, self.seed, self.format]
+        return digest(said if self.parts is None else [*said, self.parts])
 
     def record(self) -> dict[str, Any]:
         """Return the line as a manifest would have it, with its output and seed written out."""
@@ -90,8 +91,9 @@ class Bad:
 def derived_seed(line: Line, root: int | None) -> int:
     """Return a seed that the line's words and voice decide, so that a rerun makes the same audio."""
     content = [root, line.text, line.voice, line.ref_hash, line.ref_text, line.parameters.get("model")]
-    return int.from_bytes(bytes.fromhex(_digest(content))[:_SEED_BYTES], "big")
+    return int.from_bytes(bytes.fromhex(digest(content))[:_SEED_BYTES], "big")
 
 
-def _digest(content: Any) -> str:
+def digest(content: Any) -> str:
+    """Return the SHA-256 of what JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

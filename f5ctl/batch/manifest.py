@@ -12,13 +12,13 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Final
 
 import click
 
 from f5ctl.batch.fields import FIELDS, RESULTS, check_whole, meant, value_of
-from f5ctl.batch.line import Bad, Line, derived_seed
+from f5ctl.batch.line import Bad, Line, derived_seed, digest
 from f5ctl.batch.outputs import Outputs, with_format
 from f5ctl.batch.records import Record, records
 from f5ctl.batch.shapes import Style, style_of
@@ -26,8 +26,9 @@ from f5ctl.batch.source import decoded
 from f5ctl.errors import BadRequestCode, BadRequestError
 from f5ctl.parameters import PRIORITIES, QUALITIES
 from f5ctl.speech.inputs import read_file, read_recording
-from f5ctl.speech.marks import MAIN, Marks, Tags
+from f5ctl.speech.marks import MAIN, Marks, Tags, Words
 from f5ctl.speech.output import Format
+from f5ctl.speech.texts import is_long, no_length
 from f5ctl.voicebox import pack, private_store
 
 MAX_MANIFEST_BYTES: Final = 256 * 2**20
@@ -41,6 +42,7 @@ class Manifest:
     """What was read: the lines, the bad lines, the user's own columns, and what the user should know."""
 
     name: str
+    defaults: Defaults
     lines: list[Line]
     bad: list[Bad]
     own: list[str]
@@ -77,7 +79,7 @@ def read_manifest(path: str, style: Style | None, defaults: Defaults) -> Manifes
         reader.add(record)
     if not (reader.lines or reader.bad):
         raise BadRequestError("bad_text", f"{name} has no lines to speak")
-    return Manifest(name, reader.lines, reader.bad, reader.own, warnings)
+    return Manifest(name, defaults, reader.lines, reader.bad, reader.own, warnings)
 
 
 class _Reader:
@@ -132,9 +134,11 @@ class _Reader:
             check_whole(f"column {name!r:.40}", name)
             check_whole(f"column {name!r:.40}", value if isinstance(value, str) else _json(value))
         written = _written(record.fields)
-        if "[" in written["text"]:
-            self._take_tag(written, record)
+        long = is_long(written["text"])
+        parts = self._take_tags(written, record, long=long) if long or "[" in written["text"] else None
         fields = self._with_defaults(written)
+        if long and "fix_duration" in fields:
+            raise no_length()
         priority, form, seed = (fields.pop(name, None) for name in ("priority", "format", "seed"))
         output = fields.pop("output", f"{number:04d}.{form or self._defaults.format}")
         output, format_ = with_format(output, form, self._defaults.format)
@@ -152,6 +156,7 @@ class _Reader:
             priority=None if priority is None else PRIORITIES[priority],
             parameters=dict(sorted(fields.items())),
             own=own,
+            parts=parts,
         )
         self._outputs.take(output, record.place)
         if _FILE_NAME.fullmatch(text) and not self._told_of_name:
@@ -159,16 +164,24 @@ class _Reader:
             self._warnings.append(f"{line.where} says {text!r:.60}, which is a file's name")
         return line if line.own_seed else replace(line, seed=derived_seed(line, self._defaults.seed))
 
-    def _take_tag(self, written: dict[str, Any], record: Record) -> None:
-        """Leave of the text what is said; a tag at its beginning takes the place of the line's voice."""
+    def _take_tags(self, written: dict[str, Any], record: Record, *, long: bool) -> str | None:
+        """Return the hash of the parts of a text of several requests.
+
+        Of any other text leave what is said; a tag at its beginning takes the place of the line's voice.
+        """
         marks = self._defaults.marks
         marks.where = self._where(record)
-        words = marks.one_voice(written["text"])
+        words = None if long else marks.one_voice(written["text"])
+        if words is None:
+            parts = marks.parts(written["text"])
+            voices = {part.voice: _private_hash(part.voice) for part in parts if isinstance(part, Words)}
+            return digest([voices, *map(astuple, parts)])
         written["text"] = words.text
         if words.voice != MAIN:
             for name in _OWN_VOICE:
                 written.pop(name, None)
             written["voice"] = words.voice
+        return None
 
     def _voice(self, fields: dict[str, Any], *, is_own: bool) -> dict[str, Any]:
         """Take the fields of the voice out of `fields` and return them, with the recording's hash."""

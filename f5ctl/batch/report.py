@@ -31,6 +31,8 @@ class Tally:
         self._began = now
         self._left_bytes = sum(len(line.text.encode()) for line in lines)
         self._made_bytes = 0
+        self._part_bytes = 0  # of the line of several requests that is being made
+        self._part_s = 0.0
 
     @property
     def ended(self) -> int:
@@ -39,14 +41,19 @@ class Tally:
 
     def count(self, line: Line, audio_s: float | None) -> None:
         """Note the end of a line; `audio_s` is None for a failure."""
-        size = len(line.text.encode())
-        self._left_bytes -= size
-        if audio_s is None:
-            self.failed += 1
-        else:
-            self.made += 1
-            self.audio_s += audio_s
-            self._made_bytes += size
+        self.failed += audio_s is None
+        self.made += audio_s is not None
+        self.part(len(line.text.encode()), audio_s or self._part_s, made=audio_s is not None)
+        self._part_bytes, self._part_s = 0, 0.0
+
+    def part(self, said_bytes: int, audio_s: float, *, made: bool) -> None:
+        """Note how much of a line is spoken, and whether this run has `made` what is new of it."""
+        new_bytes, new_s = said_bytes - self._part_bytes, audio_s - self._part_s
+        self._part_bytes, self._part_s = said_bytes, audio_s
+        self._left_bytes -= new_bytes
+        if made:
+            self._made_bytes += new_bytes
+            self.audio_s += new_s
 
     def pace(self, now: float) -> float:
         """Seconds of audio made in a second."""
@@ -54,7 +61,7 @@ class Tally:
 
     def left_s(self, now: float) -> float | None:
         """Seconds until the end, by the bytes of text; None before anything was made."""
-        if not self._made_bytes:
+        if self._made_bytes <= 0:
             return None
         return (now - self._began) * self._left_bytes / self._made_bytes
 
@@ -67,7 +74,7 @@ class Tally:
         parts = [f"{self.ended} of {self.total}"]
         if self.failed:
             parts.append(f"{self.failed} failed")
-        if self.made:
+        if self.audio_s > 0:
             parts.append(f"{self.pace(now):.1f} s of audio a second")
         left_s = self.left_s(now)
         if left_s is not None and self.ended < self.total:
@@ -110,12 +117,21 @@ class BatchReport:
         self.tally.skipped += 1
         self._answer(line, "skipped", **_facts(receipt))
 
-    def made(self, line: Line, audio: bytes, made: dict[str, Any]) -> None:
+    def part(self, line: Line, said_bytes: int, audio_s: float, made: bool) -> None:  # noqa: ARG002, FBT001
+        """So much of `line` is spoken; the last part of it was `made` in this run."""
+        self.tally.part(said_bytes, audio_s, made=made)
+        self._show()
+
+    def warns(self, line: Line, text: str) -> None:
+        """Something is to be known of `line`."""
+        warn(f"{line.where}: {text}", quiet=self._quiet, tell=self._bar.print)
+
+    def made(self, line: Line, audio: bytes | None, made: dict[str, Any]) -> None:
         """Keep the audio of `line`; raises OutputError."""
         receipt = self._store.keep(line, audio, made)
         self.tally.count(line, receipt.get("samples", 0) / receipt.get("sample_rate_hz", 1))
         for warning in made.get("warnings") or []:
-            warn(f"{line.where}: {warning}", quiet=self._quiet, tell=self._bar.print)
+            self.warns(line, warning)
         self._answer(line, "done", **_facts(receipt))
         self._show()
 

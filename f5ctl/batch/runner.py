@@ -43,8 +43,14 @@ class Policy(NamedTuple):
 class Listener(Protocol):
     """Who is told how it goes, and takes what is made."""
 
-    def made(self, line: Line, audio: bytes, made: dict[str, Any]) -> None:
-        """`line` is done; `made` is the daemon's result."""
+    def made(self, line: Line, audio: bytes | None, made: dict[str, Any]) -> None:
+        """`line` is done; `made` is the daemon's result. Without `audio` the output is written already."""
+
+    def part(self, line: Line, said_bytes: int, audio_s: float, made: bool) -> None:  # noqa: FBT001
+        """So much of `line` is spoken; the last part of it was `made` in this run."""
+
+    def warns(self, line: Line, text: str) -> None:
+        """Something is to be known of `line`."""
 
     def failed(self, line: Line, error: F5Error) -> None:
         """`line` will not be made."""
@@ -54,7 +60,7 @@ class Listener(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Task:
+class Task:
     """A line that is not made yet."""
 
     line: Line
@@ -77,8 +83,8 @@ class Runner:
         listener: Listener,
         kind: type[Say] = Say,
     ) -> None:
-        self._todo = deque(_Task(line) for line in lines)
-        self._live: dict[str, _Task] = {}  # on the way, by the id of the request
+        self._todo = deque(Task(line) for line in lines)
+        self._live: dict[str, Task] = {}  # on the way, by the id of the request
         self._policy = policy
         self._connect = connect
         self._listener = listener
@@ -167,7 +173,7 @@ class Runner:
             self._live[request.id] = task
             talk.ask(request)
 
-    def _request(self, task: _Task) -> Say:
+    def _request(self, task: Task) -> Say:
         line = task.line
         encoding: Encoding = "pcm" if line.format in ("wav", "pcm") else line.format
         request = self._kind(
@@ -183,7 +189,7 @@ class Runner:
         )
         return with_private_voice(request)
 
-    def _conclude(self, task: _Task, part: Part) -> None:
+    def _conclude(self, task: Task, part: Part) -> None:
         try:
             made = part.receipt()
         except F5Error as error:
@@ -194,7 +200,7 @@ class Runner:
         self._losses = 0
         self._window = min(self._window + 1, self._policy.jobs)
 
-    def _retry(self, task: _Task, error: F5Error) -> None:
+    def _retry(self, task: Task, error: F5Error) -> None:
         """Queue the line again where another try may help, else give it up."""
         if isinstance(error, TryAgainError) and error.code == "overloaded":
             # others fill the queue: no failure of the line, and no reason to stand in the way
@@ -214,7 +220,7 @@ class Runner:
             task.doubted += 1
         self._todo.appendleft(task)
 
-    def _give_up(self, task: _Task, error: F5Error) -> None:
+    def _give_up(self, task: Task, error: F5Error) -> None:
         self._listener.failed(task.line, error)
         self._stopped = self._stopped or not self._policy.keep_going
 

@@ -74,27 +74,28 @@ class Store:
         """Return where an output lies."""
         return os.path.join(self.folder, output)
 
-    def keep(self, line: Line, audio: bytes, made: Mapping[str, Any]) -> dict[str, Any]:
+    def keep(self, line: Line, audio: bytes | None, made: Mapping[str, Any]) -> dict[str, Any]:
         """Write an output and then its receipt, and return the receipt.
 
-        `audio` is a whole file, or samples for WAV and PCM; `made` is the daemon's receipt.
+        `audio` is a whole file, or samples for WAV and PCM, or None where the output is written already; `made`
+        is the daemon's receipt.
 
         Raises:
             OutputError: one of them could not be written; the output of before is still there, or the new one.
         """
         path = self.path(line.output)
-        make_folder(path)
-        write_file(path, audio, wav=line.format == "wav", tag=tag_of(made, line.text))
+        if audio is not None:
+            make_folder(path)
+            write_file(path, audio, wav=line.format == "wav", tag=tag_of(made, line.text))
         try:
-            with open(path, "rb") as file:
-                whole = file.read()
+            size_bytes, sha256 = os.path.getsize(path), _sha256(path)
         except OSError as error:
             raise OutputError(f"cannot read {path} again: {error.strerror}", while_writing=True) from None
         receipt = {
             "output": line.output,
             "key": line.key,
-            "bytes": len(whole),
-            "sha256": hashlib.sha256(whole).hexdigest(),
+            "bytes": size_bytes,
+            "sha256": sha256,
             "text_sha256": hashlib.sha256(line.text.encode()).hexdigest(),
             **{name: made[name] for name in KEPT if name in made},
         }
@@ -125,20 +126,24 @@ class Store:
 
 def receipt_of(folder: str, line: Line) -> dict[str, Any] | None:
     """Return the receipt of a line whose output in `folder` is complete and unchanged, None for any other."""
+    path = os.path.join(folder, line.output)
     try:
         with open(_receipt_path(folder, line), "rb") as file:
             receipt = json.load(file)
         if not isinstance(receipt, dict) or receipt.get("key") != line.key:
             return None
-        with open(os.path.join(folder, line.output), "rb") as file:
-            if os.fstat(file.fileno()).st_size != receipt.get("bytes"):
-                return None
-            digest = hashlib.sha256()
-            while block := file.read(2**20):
-                digest.update(block)
+        same = os.path.getsize(path) == receipt.get("bytes") and _sha256(path) == receipt.get("sha256")
     except (OSError, ValueError):
         return None
-    return receipt if digest.hexdigest() == receipt.get("sha256") else None
+    return receipt if same else None
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _receipt_path(folder: str, line: Line) -> str:

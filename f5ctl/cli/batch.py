@@ -12,8 +12,9 @@ import click
 from f5ctl.batch.estimate import MOST_SHOWN, Estimate, answer, told
 from f5ctl.batch.line import Line
 from f5ctl.batch.manifest import Defaults, Manifest, read_manifest
+from f5ctl.batch.many import ManyRunner
 from f5ctl.batch.report import BatchReport
-from f5ctl.batch.runner import Policy, Runner
+from f5ctl.batch.runner import Policy
 from f5ctl.batch.shapes import STYLES, Style
 from f5ctl.batch.store import Store, receipt_of
 from f5ctl.cli.base.connecting import connect
@@ -145,7 +146,8 @@ def _work(settings: Settings, store: Store, manifest: Manifest, policy: Policy, 
             report.skipped(line, receipt)
 
         try:
-            Runner(missing, policy, partial(connect, settings, start=True), report).run()
+            again = partial(connect, settings, start=True)
+            ManyRunner(missing, policy, again, report, defaults=manifest.defaults).run()
         finally:
             failed_path = None
             with contextlib.suppress(OutputError):  # a full disk; what stopped the batch is being told already
@@ -162,7 +164,8 @@ def _estimate(settings: Settings, folder: str, manifest: Manifest, policy: Polic
     missing = [line for line in manifest.lines if line not in made]
     all_of_them = policy._replace(keep_going=True)
     with Estimate(len(missing), quiet=settings.quiet) as estimate:
-        Runner(missing, all_of_them, partial(connect, settings, start=True), estimate, Plan).run()
+        again = partial(connect, settings, start=True)
+        ManyRunner(missing, all_of_them, again, estimate, Plan, defaults=manifest.defaults).run()
     for warning in estimate.warnings:
         warn(warning, quiet=settings.quiet)
     found = answer(estimate, manifest, skipped=len(made), folder=folder)

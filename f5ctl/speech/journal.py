@@ -1,9 +1,9 @@
-"""What a killed `say --retry -o FILE` has made of a text of many requests, for the next one to go on from.
+"""What a killed f5ctl has made of a text of many requests, for the next one to go on from.
 
 Beside FILE lies the folder `.FILE.f5ctl` until FILE is complete: `samples`, and `parts`, a line of JSON for
 each part whose samples are there. A part is known by its key, the hash of everything that decides its audio, so
-another text or another option costs the parts behind the first difference and no more. Imported with --retry
-only.
+another text or another option costs the parts behind the first difference and no more. Imported by
+`say --retry` and `batch` only.
 """
 
 from __future__ import annotations

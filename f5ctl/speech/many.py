@@ -1,7 +1,7 @@
 """A text of many requests, spoken into one output: its parts, where they go, and what is told meanwhile.
 
-Here the pieces come together: a script's parts or a book's chapters, the speaker, and the journal that --retry
-keeps beside a file. Imported for such texts only.
+Here the pieces come together: a script's parts or a book's chapters, the speaker, and the journal that
+`say --retry` and `batch` keep beside a file. Imported for such texts only.
 """
 
 from __future__ import annotations

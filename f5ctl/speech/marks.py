@@ -142,22 +142,20 @@ class Marks:
             return None
         return pieces[0].text.strip()
 
-    def one_voice(self, text: str) -> Words:
-        """Return a text that is for one voice, which a tag at its beginning may name.
+    def one_voice(self, text: str) -> Words | None:
+        """Return a text of one part, whose voice a tag at its beginning may name; None for one of several.
 
         Raises:
-            BadRequestError: as `parts` does; there is nothing to say, or there are more tags.
+            BadRequestError: as `parts` does; there is nothing to say.
         """
         said = self.whole(text)
         if said is not None:
             return Words(MAIN, said)
         parts = self.parts(text)
-        if not parts:
+        words = next((part for part in parts if isinstance(part, Words)), None)
+        if words is None:
             raise nothing_to_speak()
-        if len(parts) > 1 or not isinstance(parts[0], Words):
-            line = "a tag or a pause stands in the middle of the text; one tag at its beginning names its voice"
-            raise BadRequestError("bad_text", line)
-        return parts[0]
+        return words if len(parts) == 1 else None
 
     def _pieces(self, text: str) -> Iterator[Part]:
         """Yield the text from tag to tag, with the brackets that are none."""

@@ -95,6 +95,16 @@ def outline(plans: Iterable[tuple[Part, Answer | None]]) -> Iterator[str]:
     yield total.line()
 
 
+def in_all(plans: Iterable[tuple[Part, Answer | None]]) -> Answer:
+    """Return what the plans of one text come to, as one request's plan has it."""
+    total, device = _Total(), ""
+    for part, found in plans:
+        total.add(part, found)
+        device = found["device"] if found else device
+    facts = {"synthesis_s": total.synthesis_s, "wait_s": total.wait_s, "device": device}
+    return {"duration_s": total.length_s, **facts}
+
+
 @dataclass(slots=True)
 class _Total:
     """What the parts so far come to, with the pauses between them."""
@@ -125,13 +135,17 @@ class _Total:
         self.wait_s = found["wait_s"] if self.wait_s is None else self.wait_s
         return start_s
 
+    @property
+    def length_s(self) -> float:
+        """The length of it all."""
+        return max(self.now_s, self.end_s)
+
     def line(self) -> str:
         """Return the length of it all, and what it takes."""
         pieces = f"{self.segments} segment{'s' if self.segments != 1 else ''}"
         wait = f", after {self.wait_s:.1f} s of work for others" if (self.wait_s or 0) >= 0.05 else ""
-        length_s = max(self.now_s, self.end_s)
-        length = f" ({duration(length_s)})" if length_s >= 60 else ""
-        return f"{length_s:.1f} s{length} in {pieces}; about {self.synthesis_s:.1f} s to make{wait}"
+        length = f" ({duration(self.length_s)})" if self.length_s >= 60 else ""
+        return f"{self.length_s:.1f} s{length} in {pieces}; about {self.synthesis_s:.1f} s to make{wait}"
 
 
 def _speaker(found: Answer) -> str:

@@ -51,6 +51,7 @@ class FakeDaemon:
     status: dict[str, Any] = field(default_factory=lambda: {"version": "9.9", "pid": NOBODY})
     warnings: list[str] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)  # of its receipts
+    facts: dict[str, Any] = field(default_factory=dict)  # further ones of its receipts
     claimed_samples: int | None = None
     skip_seq: int | None = None
     silent_after: int | None = None
@@ -147,7 +148,8 @@ class FakeDaemon:
             if taken and taken["type"] == "cancel":
                 return
         samples = sum(map(len, chunks)) // 2 if self.claimed_samples is None else self.claimed_samples
-        self._send(peer, Done(request, receipt(samples, warnings=self.warnings, parameters=self.parameters)))
+        facts = {"warnings": self.warnings, "parameters": self.parameters, **self.facts}
+        self._send(peer, Done(request, receipt(samples, **facts)))
 
     def _send(self, peer: bytes, *replies: Reply) -> None:
         for reply in replies:

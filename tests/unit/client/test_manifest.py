@@ -14,6 +14,7 @@ from f5ctl.batch.manifest import Defaults, Manifest, read_manifest
 from f5ctl.errors import BadRequestError
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.speech.marks import Marks, Tags
+from f5ctl.voicebox import StoredVoice, private_store
 
 
 def whole(path: Path, data: str | bytes, **defaults: object) -> Manifest:
@@ -373,12 +374,27 @@ def test_brackets_in_a_line(tmp_path: Path) -> None:
     ]
 
 
-def test_a_line_has_one_voice(tmp_path: Path) -> None:
-    """A second tag, or a pause, is told with its line before anything is spoken."""
+def test_a_line_of_several_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line keeps its tags and its voice; its key is also what its tags mean and who their voices are."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     marks = Marks(Tags(served=lambda: ["rms", "slt"]))
-    for text in ("Hi. [slt] Ho.", "[slt] Hi. [pause 1s] Ho."):
-        (bad,) = whole(tmp_path / "a.txt", text, marks=marks).bad
-        assert f"line 1 of {tmp_path / 'a.txt'}: a tag or a pause stands in the middle" in bad.told
+    text = "[slt] Hi. [pause 1s] Ho."
+    (line,) = read(tmp_path / "a.txt", text, marks=marks, fields={"voice": "awb"})
+    assert (line.text, line.voice, line.parts is None) == (text, "awb", False)
+    long = f"{'Hi there. ' * 7_000}[pause 1s] [rms] Ho."
+    keys = set()
+    for treatment in ("lenient", "none"):
+        (line,) = read(tmp_path / "a.txt", long, marks=Marks(Tags(served=lambda: ["rms"], treatment=treatment)))
+        keys.add(line.key)
+    for recording in (b"RIFF one", b"RIFF two", b"RIFF two"):
+        private_store().write("rms", StoredVoice(recording, "I am."), force=True)
+        (line,) = read(tmp_path / "a.txt", long, marks=Marks(Tags(served=lambda: ["rms"])))
+        keys.add(line.key)
+    assert len(keys) == 4
+    (bad,) = whole(tmp_path / "a.jsonl", json.dumps({"text": long, "fix_duration": 9})).bad
+    assert bad.told.endswith(": fix_duration is for a text of one request; this one is longer")
+    (bad,) = whole(tmp_path / "a.txt", "[slt] [pause 1s]", marks=marks).bad
+    assert bad.told.endswith(": the text has no letter or digit; there is nothing to speak")
 
 
 def test_a_tag_takes_the_place_of_the_line_s_voice(tmp_path: Path) -> None:
