@@ -4,15 +4,16 @@
 
 The bundled model speaks in this process, with its defaults. A text is heard in pieces that begin where its
 segments do, so that the recogniser has as much context as with a sentence alone. It is pocketsphinx, or with
---whisper the Whisper model in FOLDER (in CTranslate2's format; `pip install faster-whisper`). One take's errors are chance
-as much as anything: --takes sums those of several seeds. --cross-fade and --raw measure what upstream does.
+--whisper the Whisper model in FOLDER (in CTranslate2's format; `pip install faster-whisper`). A sentence
+alone gets the seed that it has in the text. One take's errors are chance as much as anything: --takes sums
+those of several seeds. --cross-fade and --raw measure what upstream does.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,13 @@ def pauses_s(wave: Wave, starts: list[int]) -> list[float]:
     return found
 
 
+def segments_of(sentences: Sequence[str], segments: Sequence[str]) -> list[int]:
+    """Return for each sentence the segment that it begins in: with that one's seed it is the same take."""
+    begins = np.cumsum([0, *(len("".join(text.split())) for text in segments)])
+    at = np.cumsum([0, *(len("".join(text.split())) for text in sentences)])[:-1]
+    return [int(index) for index in np.searchsorted(begins, at, side="right") - 1]
+
+
 def level(wave: Wave) -> float:
     found = find_speech(wave, RATE_HZ)
     return loudness_lufs(wave[found.start : found.end])
@@ -184,14 +192,15 @@ def measure(
     alone, whole, off, levels, peak = np.zeros(2, int), np.zeros(2, int), [], [], 0.0
     for take in range(takes):
         seed = FIRST_SEED + take * SEEDS_APART
-        lone = [  # with the seeds that they have in the text, or nearly so
-            spoken(synthesizer, synthesizer.plan(text, reference, replace(parameters, seed=seed + index)))[0]
-            for index, text in enumerate(SENTENCES)
-        ]
         plan = synthesizer.plan(" ".join(SENTENCES), reference, replace(parameters, seed=seed))
+        texts = [segment.text for segment in plan.segments]
         wave, starts = spoken(synthesizer, plan)
+        lone = [
+            spoken(synthesizer, synthesizer.plan(text, reference, replace(parameters, seed=seed + index)))[0]
+            for text, index in zip(SENTENCES, segments_of(SENTENCES, texts), strict=True)
+        ]
         alone += errors(list(SENTENCES), lone, hear)
-        whole += errors([segment.text for segment in plan.segments], np.split(wave, starts[1:]), hear)
+        whole += errors(texts, np.split(wave, starts[1:]), hear)
         wanted = [pause_s(one, float(PARAMETERS["sentence_pause"].default or 0)) for one in plan.between]
         off += [abs(got - want) / want for got, want in zip(pauses_s(wave, starts), wanted, strict=True)]
         levels += [level(one) for one in lone]
