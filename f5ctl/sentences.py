@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+BLANK_LINE: Final = r"\n[^\S\n]*\n"
+PARAGRAPH_END: Final = re.compile(rf"{BLANK_LINE}\s*")
+
 
 def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
@@ -46,7 +49,6 @@ _WORD_CHARS: Final = 24  # no abbreviation is longer
 _BEFORE: Final = re.compile(r"[\w.]*\Z")
 _INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _AFTER: Final = re.compile(r"""["'”’»)\]*_]*(\s+)["'“‘«(\[¿¡*_]*(\w+|[^\w\s]?)(\.?)""")
-_PARAGRAPH: Final = re.compile(r"\n[^\S\n]*\n")
 _NUMBER: Final = re.compile(r"\d{1,3}")
 
 
@@ -74,7 +76,7 @@ def is_end(text: str, at: int, *, more: bool = False) -> bool | None:
     after = _AFTER.match(text, at + 1)
     if after is None:
         return True  # nothing but white space is left
-    if _PARAGRAPH.search(after[1]):
+    if PARAGRAPH_END.search(after[1]):
         return True
     following = _Next(after[2], bool(after[3]), not (more and after.end() == len(text)))
     if text[at] == "…" or text[at - 1 : at] == ".":

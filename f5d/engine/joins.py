@@ -8,16 +8,18 @@ is given it goes on exactly where the old one stopped. Knows nothing of models; 
 
 from __future__ import annotations
 
-import re
 import struct
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 
 from f5ctl.pauses import END_S, START_S, TRIMMED_S, Boundary, boundary_after, pause_s
 from f5ctl.protocol import SAMPLE_RATE_HZ
+from f5ctl.sentences import PARAGRAPH_END
 from f5d.engine.silence import STEP_S, Wave, find_speech, quiet_spans
 from f5d.engine.types import Parameters
 
@@ -26,7 +28,6 @@ CLICK_FADE_S: Final = 0.003  # where speech begins or ends without any
 USUAL_QUIET_S: Final = 0.07  # at either end of a segment before it is cut
 MOST_LEFT_S: Final = 1.0  # of a pause, where silence is removed
 
-_PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n")
 _STEP: Final = int(STEP_S * SAMPLE_RATE_HZ)
 
 
@@ -36,13 +37,14 @@ def boundaries(text: str, segments: Sequence[str]) -> tuple[Boundary, ...]:
     Marks say it, and blank lines, for which each segment is looked up in the text.
     """
     bare = "".join(text.split())
-    ends = [len("".join(text[: match.start()].split())) for match in _PARAGRAPH_END.finditer(text)]
+    sizes = (len("".join(paragraph.split())) for paragraph in PARAGRAPH_END.split(text))
+    ends = list(accumulate(sizes))  # of paragraphs, in `bare`
     found: list[Boundary] = []
     position, before = 0, -1  # `before` ends the segment before, -1 where that was not found
     for segment in segments:
         wanted = "".join(segment.split())
         place = bare.find(wanted, position)
-        if found and 0 <= before <= place and any(before <= end <= place for end in ends):
+        if found and 0 <= before <= place and ends[bisect_left(ends, before)] <= place:
             found[-1] = "paragraph"
         before = place + len(wanted) if place >= 0 else -1
         position = max(position, before)

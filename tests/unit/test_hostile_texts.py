@@ -8,11 +8,14 @@ from typing import Final
 
 import pytest
 
+from f5ctl.brackets import spoken, without_cues
 from f5ctl.speech import markdown
 from f5ctl.speech.pieces import Pieces
 from f5d.engine.characters import clean
 from f5d.engine.folding import Folding
+from f5d.engine.joins import boundaries
 from f5d.engine.markup import without_marks
+from f5d.engine.reading import read_out
 from f5d.engine.text import split_segments
 
 SMALL, LARGE = 2**13, 2**15  # characters; a quadratic stage takes 16 times as long for four times the text
@@ -24,7 +27,7 @@ UNITS = [
     "ﷺ", "🙂", "你", "你。", ".", ". ", "... ", ".\u201d ", '."', "'", '" ', ")", "(", "[", "]", "[a]",
     "\\[", "[a](", "](", "[a][", "![", "[^1]", "*", "**a", "* ", "_", "a_", "~~", "~", "`", "`` ` ``` ",
     "#", "# ", "> ", "- ", "1. ", "|", "| ", "a|", "<", "<a ", "<!--", "&", "&a", "&amp;", "\\", "U.S. ",
-    "Dr. ", "a.m. ", "A.", "A. ", "etc. ", "1.\n", "\n\n", ", ", ",", "—", "= ", "+ ",
+    "Dr. ", "a.m. ", "A.", "A. ", "etc. ", "1.\n", "\n\n", ", ", ",", "—", "= ", "+ ", "a\n\n",
 ]  # fmt: skip
 ENGLISH = Folding(frozenset("abcdefghijklmnopqrstuvwxyz .,").__contains__)
 
@@ -40,9 +43,14 @@ def piece_by_piece(text: str) -> None:
 STAGES: Mapping[str, Callable[[str], object]] = {
     "characters": clean,
     "marks": without_marks,
+    "brackets": spoken,
+    "cues": without_cues,
+    "English": lambda text: read_out(text, "en"),
+    "Portuguese": lambda text: read_out(text, "pt"),
     "letters": lambda text: ENGLISH.fold(text, {}),
     "segments": lambda text: split_segments(text, 70, short_start=True),
     "long segments": lambda text: split_segments(text, 400),
+    "pauses": lambda text: boundaries(text, split_segments(text, 24)),
     "markdown": markdown.plain,
     "stream": piece_by_piece,
 }
