@@ -9,21 +9,26 @@ whole document, as for a link whose address comes later, the label is read.
 from __future__ import annotations
 
 import re
+from re import Pattern
 from typing import Final
 
 from f5ctl.speech.markdown_inline import Inline, read_line
 
-_BULLET: Final = re.compile(r"[-*+](?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
-_ORDERED: Final = re.compile(r"(\d{1,9})[.)](?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
-_RULE: Final = re.compile(r"([-*_])(?:[ \t]*\1){2,}|=+|-+")  # a line across the page, or under a heading
+_QUOTE: Final = re.compile(r"[ \t]*>")
+_ITEM: Final = re.compile(r"[ \t]*(?:[-*+]|(\d{1,9})[.)])(?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
+# A line across the page, or under a heading.
+_RULE: Final = re.compile(r"[ \t]*(?:([-*_])(?:[ \t]*\1){2,}|=+|-+)[ \t]*")
 _FENCE: Final = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 _HEADING: Final = re.compile(r"#{1,6}(?:[ \t]+|$)")
-_DELIMITER_ROW: Final = re.compile(r"[ \t|:-]*-[ \t|:-]*")
 _DEFINITION: Final = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:[ \t]*\S")
 _FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,99}\]:[ \t]*")
 _KEY: Final = re.compile(r"[\w-]+:(?:\s|$)|#")
-_HIDDEN: Final = re.compile(r"<(script|style|!--)", re.IGNORECASE)  # where it begins a line
-_HIDDEN_ENDS: Final = {"!--": "-->", "script": "</script>", "style": "</style>"}
+_HIDDEN: Final = re.compile(r"[ \t]*<(script|style|!--)", re.IGNORECASE)  # where it begins a line
+_HIDDEN_ENDS: Final = {
+    "!--": re.compile("-->"),
+    "script": re.compile("</script>", re.IGNORECASE),
+    "style": re.compile("</style>", re.IGNORECASE),
+}
 # The beginning of a line that is a paragraph's, whatever comes after it.
 _FLOWS: Final = re.compile(r"[^\s>#*+\-_`~|\d<\[=!&\\:]|\*\*?[^\s*]|__?[^\s_]|`[^`]|\d+[^\d.)\s]")
 _OUTER: Final = re.compile(  # quotes and lists before it
@@ -50,7 +55,7 @@ class Markdown:
         self._last = ""  # what was said last in this block, but for spaces
         self._in_item = False
         self._fence = ""
-        self._hidden = ""  # what ends a comment or a script
+        self._hidden: Pattern[str] | None = None  # what ends a comment or a script
         self._front: list[str] | None = None  # lines of what may be the head of the file
         self._begun = False
 
@@ -91,7 +96,7 @@ class Markdown:
             self._text(line)
         elif not is_apart and (outer := _OUTER.match(line)) and _FLOWS.match(line, outer.end()):
             self._begun = self._flows = True
-            self._text(self._inner(line))
+            self._text(line[self._inner(line) :].lstrip(" \t"))
         else:
             self._held = line + self._held
 
@@ -101,49 +106,55 @@ class Markdown:
         if self._fence:
             self._code(line)
             return
-        if self._hidden:
-            _, end, line = line.partition(self._hidden)
-            if not end:
-                return
-            self._hidden = ""
-        line = self._inner(line)
-        bare = line.rstrip(" \t")
+        shown = self._shown(line)
+        if shown is None:
+            return
+        bare = shown.rstrip(" \t")
         if not bare or _RULE.fullmatch(bare):
             self._end_block()
         elif fence := _FENCE.fullmatch(bare):
             self._end_block()
             self._fence = fence[1] or fence[2]
-        elif hidden := _HIDDEN.match(line):
-            self._hidden = _HIDDEN_ENDS[hidden[1].lower()]
-            self._block(line[hidden.end() :])
         else:
-            self._leaf(line)
+            self._leaf(shown)
 
-    def _inner(self, line: str) -> str:
-        """Return a line without the marks of quotes and lists before it; an item of a list begins."""
+    def _shown(self, line: str) -> str | None:
+        """Return a line without the outer marks and hidden parts before it; None where such a part goes on."""
+        at = 0
+        while True:
+            if self._hidden:
+                end = self._hidden.search(line, at)
+                if end is None:
+                    return None
+                at, self._hidden = end.end(), None
+            at = self._inner(line, at)
+            hidden = _HIDDEN.match(line, at)
+            if hidden is None:
+                return line[at:].lstrip(" \t")
+            at, self._hidden = hidden.end(), _HIDDEN_ENDS[hidden[1].lower()]
+
+    def _inner(self, line: str, at: int = 0) -> int:
+        """Return where the marks of quotes and lists at `at` end; an item of a list begins."""
         for _ in range(_MOST_NESTED):
-            line = line.lstrip(" \t")
-            if line.startswith(">"):
-                line = line[1:]
-            elif not _RULE.fullmatch(line.rstrip(" \t")) and (
-                item := _BULLET.match(line) or _ORDERED.match(line)
-            ):
+            if quote := _QUOTE.match(line, at):
+                at = quote.end()
+            elif not _RULE.fullmatch(line, at) and (item := _ITEM.match(line, at)):
                 self._end_item()
                 self._in_item = True
-                if item.re is _ORDERED:
+                if item[1]:
                     self._say(f"{item[1]}. ")
-                line = line[item.end() :]
+                at = item.end()
             else:
                 break
-        return line.lstrip(" \t")
+        return at
 
     def _leaf(self, line: str) -> None:
         if heading := _HEADING.match(line):
             self._end_block()
             self._text(line[heading.end() :].rstrip("# \t"))
             self._end_block()
-        elif "|" in line and _DELIMITER_ROW.fullmatch(line):
-            return
+        elif "|" in line and "-" in line and not line.strip(" \t|:-"):
+            return  # between a table's head and its rows
         elif line.startswith("|"):
             cells = (cell.replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip("| \t")))
             self._end_item()
