@@ -70,6 +70,7 @@ class Markdown:
             self._line(line)
         if not final:
             self._beginning(rest)
+            self._say(self._inline.drain(final=False))
         else:
             if rest or self._flows:
                 self._line(rest)
@@ -84,7 +85,7 @@ class Markdown:
         """Read a line, or the rest of one that has begun."""
         if self._flows:
             self._flows = False
-            self._text(line)
+            self._inline.add(line)
             self._inline.end_line()
         else:
             self._block(line)
@@ -93,10 +94,10 @@ class Markdown:
         """Read the beginning of a line, or keep it until there is more."""
         is_apart = self._fence or self._hidden or self._front is not None
         if self._flows:
-            self._text(line)
+            self._inline.add(line)
         elif not is_apart and (outer := _OUTER.match(line)) and _FLOWS.match(line, outer.end()):
             self._begun = self._flows = True
-            self._text(line[self._inner(line) :].lstrip(" \t"))
+            self._inline.add(line[self._inner(line) :].lstrip(" \t"))
         else:
             self._held = line + self._held
 
@@ -151,7 +152,7 @@ class Markdown:
     def _leaf(self, line: str) -> None:
         if heading := _HEADING.match(line):
             self._end_block()
-            self._text(line[heading.end() :].rstrip("# \t"))
+            self._inline.add(line[heading.end() :].rstrip("# \t"))
             self._end_block()
         elif "|" in line and "-" in line and not line.strip(" \t|:-"):
             return  # between a table's head and its rows
@@ -162,7 +163,7 @@ class Markdown:
             self._inline.end_line()
         elif not _DEFINITION.match(line):
             note = _FOOTNOTE.match(line)
-            self._text(line[note.end() :] if note else line)
+            self._inline.add(line[note.end() :] if note else line)
             self._inline.end_line()
 
     def _code(self, line: str) -> None:
@@ -193,10 +194,6 @@ class Markdown:
     def _take_front(self) -> list[str]:
         kept, self._front = self._front or [], None
         return kept
-
-    def _text(self, text: str) -> None:
-        self._inline.add(text)
-        self._say(self._inline.drain(final=False))
 
     def _end_item(self) -> None:
         """End what is spoken by itself; an item of a list gets a full stop where it has no mark."""

@@ -41,13 +41,13 @@ class Inline:
     """Owns the text of a paragraph that is not decided yet."""
 
     def __init__(self) -> None:
-        self._text = ""
+        self._parts: list[str] = []
         self._before = " "  # the last character that was
         self._line_ended = False
 
     def add(self, text: str) -> None:
         """Take more of the paragraph."""
-        self._text += "\n" * self._line_ended + text
+        self._parts += ["\n" * self._line_ended, text]
         self._line_ended = False
 
     def end_line(self) -> None:
@@ -57,10 +57,10 @@ class Inline:
     def drain(self, *, final: bool) -> str:
         """Return the words that are decided; all of them when the paragraph has ended."""
         said = ""
-        if self._text:
-            scan = _Scan(self._before + self._text, final=final)
+        if text := "".join(self._parts):
+            scan = _Scan(self._before + text, final=final)
             said = scan.run()
-            self._before, self._text = scan.text[scan.end - 1], scan.text[scan.end :]
+            self._before, self._parts = scan.text[scan.end - 1], [scan.text[scan.end :]]
         if final:
             self._before, self._line_ended = " ", False
         return said
@@ -180,8 +180,7 @@ class _Scan:
             self._out.append("]")
             return at + 1
         end = self._target(at + 1, opened)
-        said = self._out[opened.place + 1 :]
-        is_note = "".join(said).startswith("^")
+        is_note = self.text.startswith(("[^", "![^"), opened.at)
         if end is None and not is_note:
             self._out.append("]")
             return at + 1
