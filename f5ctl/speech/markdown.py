@@ -12,7 +12,7 @@ import re
 from re import Pattern
 from typing import Final
 
-from f5ctl.speech.markdown_inline import Inline, read_line
+from f5ctl.speech.markdown_inline import Inline, as_it_stands, read_line
 
 _QUOTE: Final = re.compile(r"[ \t]*>")
 _ITEM: Final = re.compile(r"[ \t]*(?:[-*+]|(\d{1,9})[.)])(?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
@@ -172,7 +172,7 @@ class Markdown:
             self._fence = ""
             self._end_block()
         else:
-            self._say(line + "\n")
+            self._say(as_it_stands(line) + "\n")
 
     def _head(self, line: str) -> bool:
         """Take a line of the file's head, which stands between two lines of three dashes."""

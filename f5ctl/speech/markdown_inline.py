@@ -73,6 +73,11 @@ def read_line(text: str) -> str:
     return inline.drain(final=True)
 
 
+def as_it_stands(text: str) -> str:
+    """Return a text whose brackets are no tags and no notes, but brackets."""
+    return re.sub(r"[\[\]]", r"\\\g<0>", text)
+
+
 class _Hold(Exception):
     """The mark at `at` cannot be decided before there is more text."""
 
@@ -149,7 +154,8 @@ class _Scan:
         if closing is None:
             return begin
         code = self.text[begin : closing.start()].replace("\n", " ")
-        self._out.append(code[1:-1] if code[:1] == code[-1:] == " " and code.strip() else code)
+        is_spaced = code[:1] == code[-1:] == " " and code.strip()
+        self._out.append(as_it_stands(code[1:-1] if is_spaced else code))
         return closing.end()
 
     def _emphasis(self, at: int, mark: str) -> int:
@@ -219,7 +225,7 @@ class _Scan:
 
     def _html(self, at: int, _mark: str) -> int:
         if link := _AUTOLINK.match(self.text, at):
-            self._out.append(link[1].removeprefix("mailto:"))
+            self._out.append(as_it_stands(link[1].removeprefix("mailto:")))
             return link.end()
         if self.text.startswith("<!--", at):
             end = self.text.find("-->", at + 4, at + MOST_HELD)
@@ -238,7 +244,7 @@ class _Scan:
         from html import unescape
 
         if entity := _ENTITY.match(self.text, at):
-            self._out.append(re.sub(r"[\[\]]", r"\\\g<0>", unescape(entity[0])))
+            self._out.append(as_it_stands(unescape(entity[0])))
             return entity.end()
         if _ENTITY_BEGIN.match(self.text, at, at + 34):
             self._need(at, at)

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from f5ctl.brackets import spoken
 from f5ctl.speech.markdown import Markdown, plain
+from f5ctl.speech.marks import Marks, Tags, Words
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,17 @@ def test_markdown_is_said_without_its_marks(written: str, said: str) -> None:
 def test_tags_stay_tags(kept: str) -> None:
     """Voices, pauses and brackets after a backslash mean what they mean in plain text."""
     assert plain(kept).strip() == kept
+
+
+@pytest.mark.parametrize(
+    "code", ["[pause 1s]", "f(x)[12]", "a[i]", "x = y[3]", "[town]", r"re.sub(r'\[x\]', s)"]
+)
+def test_code_is_read_as_it_stands(code: str) -> None:
+    """What is in brackets in code is said, and nothing there is a tag or a note."""
+    for written in (f"`{code}`", f"```\n{code}\n```", f"| `{code}` |"):
+        (part,) = Marks(Tags(known=frozenset({"town"}))).parts(plain(written))
+        assert isinstance(part, Words)
+        assert spoken(part.text).strip(" .\n") == code
 
 
 @pytest.mark.parametrize(
