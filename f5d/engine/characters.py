@@ -2,7 +2,7 @@
 
 Pure, and linear in the length of a text. `clean` undoes what is of the page, the terminal or the encoding and
 not of the language: control sequences, ligatures, wide forms, line-end hyphens, odd spaces. It is no NFKC:
-`1ª`, `m²`, `½` and the full stop of Chinese stay.
+`1ª`, `m²`, `½`, `Ⅳ`, `①` and the full stop of Chinese stay.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from itertools import pairwise
 from re import Match
 from typing import Final
 
@@ -45,8 +44,6 @@ _COMPOSED: Final = re.compile(r"[^\u0300-\u036f\u3099\u309a\n][\u0300-\u036f\u30
 _MOST_MARKS: Final = 31  # on one letter, as the stream-safe format of Unicode has it
 _REMEMBERED: Final = 4096
 _HALF_WIDTH: Final = re.compile(r"[\uff65-\uffdc]+")
-_ROMAN: Final = re.compile(r"[\u2160-\u217f]+")
-_ROMAN_DIGITS: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 # Marks of Chinese and Japanese, which are tokens of their own; a bracket would become one of ours.
 _WIDE_MARKS: Final = frozenset("，．：；！？（）［］｛｝＼～")
 _MARK_IN_NUMBER: Final = re.compile(r"(?<=\d)[，．：](?=\d)")
@@ -95,7 +92,6 @@ def _plain_forms(text: str) -> str:
     text = _HALF_WIDTH.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
     text = "".join(map(_plain_form, text.translate(_UNITS)))
     text = _MARK_IN_NUMBER.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
-    text = _ROMAN.sub(_roman_number, text)
     return _COMPOSED.sub(_composed, text)
 
 
@@ -112,16 +108,6 @@ def _plain_form(character: str) -> str:
     plain = unicodedata.normalize("NFKC", character)
     if kind in _FORMS and character not in _WIDE_MARKS:
         return character if any(mark in plain for mark in "[]\\ ") else plain
-    if "\u2460" <= character <= "\u24ff":  # ①, ⑵, ⒊, ⓐ number what follows
-        return f"{plain} "
     if kind == "<square>" or character in _LIGATURES or character in _SINGLE:
         return plain
     return character
-
-
-def _roman_number(match: Match[str]) -> str:
-    """Return Roman numeral characters, of which each is surely one, in digits."""
-    letters = unicodedata.normalize("NFKC", match[0]).upper()
-    values = [_ROMAN_DIGITS.get(letter, 0) for letter in letters]
-    total = sum(-value if value < later else value for value, later in pairwise([*values, 0]))
-    return str(total)

@@ -22,9 +22,7 @@ from f5d.engine.text import tokenize
         ("ｶﾞｷﾞ ﾊﾟﾝ", "ガギ パン"),
         ("\u212a and \u212b", "K and Å"),
         ("𝐇𝐞𝐥𝐥𝐨 𝟒𝟐 ℝ", "Hello 42 R"),
-        ("Act Ⅳ, Scene Ⅸ, ⅩⅤ ⅻ", "Act 4, Scene 9, 15 12"),
         ("20 ㎡, 5 ㎢, 3 ㎏, 20℃", "20 m², 5 km², 3 kg, 20°C"),
-        ("① one ②two ⒊three ⓐ four", "1 one 2 two 3. three a four"),
         ("ﻢﺣﻤﺩ", "محمد"),
     ],
 )
@@ -34,10 +32,10 @@ def test_letters_come_in_the_form_that_models_learned(written: str, plain: str) 
 
 
 @pytest.mark.parametrize(
-    "kept", ["1ª vez, 2º", "20 m², H₂O", "½ cup, ⅓", "你好，世界！（是）", "[a] \\[b]", "№ 5 ™"]
+    "kept", ["1ª vez, 2º", "20 m², H₂O", "½ cup, ⅓", "Act Ⅳ, ①", "你好，世界！（是）", "[a] \\[b]", "№ 5 ™"]
 )
 def test_what_is_read_by_rule_stays(kept: str) -> None:
-    """Ordinals, powers, fractions and the marks of Chinese are not flattened to letters and digits."""
+    """Ordinals, powers, fractions, numerals and the marks of Chinese are not made letters and digits."""
     assert clean(kept) == kept
 
 

@@ -8,7 +8,7 @@ from re import Match
 from typing import Final
 
 _FRACTION: Final = re.compile("(\\d ?)?([\u00bc-\u00be\u2150-\u215e\u2189])")
-_CIRCLED: Final = re.compile("[\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]{1,64}")
+_CIRCLED: Final = re.compile("[\u2460-\u24ff\u2776-\u2793]{1,64}")  # letters too
 _SUBSCRIPTS: Final = range(0x2080, 0x208A)
 
 
@@ -40,5 +40,10 @@ def _fraction(match: Match[str]) -> str:
 def _circled(match: Match[str]) -> str:
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     after = match.string[match.end() : match.end() + 1]
-    numbers = " ".join(f"{unicodedata.numeric(character):g}" for character in match[0])
-    return f"{' ' if before.isalnum() else ''}{numbers}{' ' if after.isalnum() else ''}"
+    said = " ".join(map(_in_circle, match[0]))
+    return f"{' ' if before.isalnum() else ''}{said}{' ' if after.isalnum() else ''}"
+
+
+def _in_circle(character: str) -> str:
+    plain = unicodedata.normalize("NFKC", character).strip("()")
+    return f"{unicodedata.numeric(character):g}" if plain == character else plain

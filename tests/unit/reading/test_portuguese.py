@@ -5,6 +5,7 @@ from num2words import num2words
 
 from f5d.engine.languages import LANGUAGES
 from f5d.engine.reading import read_out
+from f5d.engine.text import clean_text
 
 MONEY = {
     "O valor é R$ 2.468,87, ou R$1.000.000,00.": (
@@ -108,6 +109,7 @@ WORDS = {
     "Arroz, feijão, etc. Depois saiu.": "Arroz, feijão, et cetera. Depois saiu.",
     "século XX, séc. XXI, século V": "século vinte, século vinte e um, século quinto",
     "Dom Pedro II, Luís XIV, Maria II": "Dom Pedro segundo, Luís catorze, Maria segunda",
+    "século ⅩⅩ, Dom Pedro Ⅱ, ①, ⑵": "século vinte, Dom Pedro segundo, um, dois",
     "Eu vi o CD. MI. A vida é VI dela.": "Eu vi o CD. MI. A vida é VI dela.",
     "Escreva a joao@exemplo.com.br ou veja https://exemplo.com/a?b=1": (
         "Escreva a joao arroba exemplo ponto com ponto br ou veja exemplo ponto com barra a"
@@ -119,7 +121,7 @@ TABLE = MONEY | TIMES | CODES | NUMBERS | WORDS
 @pytest.mark.parametrize(("written", "read"), TABLE.items())
 def test_portuguese_is_read_out(written: str, read: str) -> None:
     """What is written without words becomes what a Brazilian reader says, in the gender of its noun."""
-    assert read_out(written, "pt-BR") == read
+    assert read_out(clean_text(written), "pt-BR") == read
 
 
 def test_what_was_read_reads_as_itself() -> None:
