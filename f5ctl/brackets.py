@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Final
 
 from f5ctl.bracket_words import LABELS, NO_CUE_BEGINS, NOTES, SOUNDS
+from f5ctl.sentences import MARKS, WIDE_MARKS
 
 MAX_DEPTH: Final = 8  # brackets in brackets; deeper ones are dropped as marks, and their words read
 MAX_OPEN_CHARS: Final = 120  # a bracket that is not closed within so many is none
@@ -59,7 +60,8 @@ _LIST_MARK: Final = re.compile(r"\s*(?:(?:[-*+•]|\d{1,4}[.)])\s+)?")
 _JOINER: Final = re.compile(r"\s?[,;–—-]\s?")
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
-_ENDS: Final = frozenset('.!?…:;。！？>-–—♪*#"”»)]\n' + _GONE)  # what stands before the beginning of a sentence
+# What stands before the beginning of a sentence.
+_ENDS: Final = frozenset(f'{MARKS}{WIDE_MARKS}:;>-–—♪*#"”»)]\n{_GONE}')
 _CLOSING: Final = frozenset(".,;:!?…)”’»\n" + _SHUT)
 _OPENING: Final = frozenset("([{“‘«\"'/-–—¿¡" + _OPEN)
 _MOST_MORPHEME_CHARS: Final = 4  # [T]he, walk[ing]

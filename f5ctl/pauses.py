@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from f5ctl.brackets import spoken
 from f5ctl.protocol import Say
+from f5ctl.sentences import MARKS, WIDE_MARKS
 
 Boundary = Literal["clause", "sentence", "speaker", "paragraph"]
 
@@ -23,7 +24,7 @@ TRIMMED_S: Final = 0.03  # at either end with `remove_silence`
 
 _EDGES: Final = ("sentence_pause", "fix_duration", "remove_silence")
 
-_SENTENCE_ENDS: Final = frozenset(".!?…‥。．｡！？‼⁇⁈⁉।॥؟۔։።፧")
+_SENTENCE_ENDS: Final = frozenset(MARKS + WIDE_MARKS)
 _CLOSING: Final = frozenset("\"'*_~`")  # and brackets and quotes by category
 
 

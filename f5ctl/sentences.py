@@ -1,8 +1,9 @@
 """Where a sentence ends, and where a point ends none: abbreviations, initials, ellipses, numbers of a list.
 
-Pure. The one place that knows it: streams are cut here (f5ctl/speech/pieces.py), and segments are not cut after
-a point that ends nothing (f5d/engine/text.py). A text is in one of several languages and nobody says which, so
-the words of all stand together; where two readings are possible a text is rather not cut.
+Pure. The one place that knows it: streams are cut here (f5ctl/speech/pieces.py), and segments are not cut
+after a point that ends nothing (f5d/engine/text.py). An abbreviation that is read out keeps its full stop by
+the words beside it (f5d/engine/reading/words.py). A text is in one of several languages and nobody says
+which, so the words of all stand together; where two readings are possible a text is rather not cut.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+MARKS: Final = ".!?…‥．‼⁇⁈⁉।॥؟۔։።፧"  # that end a sentence before white space
+WIDE_MARKS: Final = "。｡！？"  # that end one before anything
 BLANK_LINE: Final = r"\n[^\S\n]*\n"
 PARAGRAPH_END: Final = re.compile(rf"{BLANK_LINE}\s*")
 

@@ -12,6 +12,7 @@ import re
 from re import Pattern
 from typing import Final
 
+from f5ctl.sentences import MARKS, WIDE_MARKS
 from f5ctl.speech.markdown_inline import Inline, as_it_stands, read_line
 
 _QUOTE: Final = re.compile(r"[ \t]*>")
@@ -36,7 +37,7 @@ _OUTER: Final = re.compile(  # quotes and lists before it
 )
 _MOST_FRONT_LINES: Final = 200
 _MOST_NESTED: Final = 16  # quotes and lists in each other
-_ENDED: Final = frozenset(".!?…:;,。！？")
+_ENDED: Final = frozenset(f"{MARKS}{WIDE_MARKS}:;,")
 
 
 def plain(text: str) -> str:

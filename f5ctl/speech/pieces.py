@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from f5ctl.brackets import in_bracket
 from f5ctl.protocol import MAX_TEXT_BYTES
-from f5ctl.sentences import is_end
+from f5ctl.sentences import BLANK_LINE, MARKS, WIDE_MARKS, is_end
 from f5ctl.speech.texts import not_utf8
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ DOUBT_S: Final = 1.0  # after this long without a word a point that may end a se
 
 # A sentence: its mark, closing quotes, then white space; full-width marks need none. Or a blank line.
 _END: Final = re.compile(
-    r"""[.!?:;…]["'”’»)\]]*(?:\[[^\[\]\s]{1,20}\]){0,9}(?=\s)|[。！？]["'”’」』）]*(?=[^"'”’」』）])|\n[^\S\n]*\n"""
+    rf"""[{MARKS}:;]["'”’»)\]]*(?:\[[^\[\]\s]{{1,20}}\]){{0,9}}(?=\s)"""
+    rf"""|[{WIDE_MARKS}]["'”’」』）]*(?=[^"'”’」』）])|{BLANK_LINE}"""
 )
 _MARK_CHARS: Final = 64  # a mark with its quotes, or a blank line, is looked for again over so many characters
 

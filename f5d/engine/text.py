@@ -20,7 +20,7 @@ from pypinyin import Style, lazy_pinyin
 
 from f5ctl import brackets
 from f5ctl.errors import BadRequestError
-from f5ctl.sentences import is_end
+from f5ctl.sentences import MARKS, PARAGRAPH_END, WIDE_MARKS, is_end
 from f5d.catalog.spec import FRAMES_PER_SECOND
 from f5d.engine.characters import clean
 from f5d.engine.markup import has_words, without_marks
@@ -41,8 +41,7 @@ SHORT_TEXT_BYTES: Final = 10
 _QUOTES: Final = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})
 _NO_SPACE_AFTER: Final = frozenset(" :'\"")
 _PLACE: Final = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|\n")
-_SENTENCE_END: Final = re.compile(r"""[.!?…]["'”’»)\]]*(?=\s|\Z)|[。！？]["'”’」』）]*""")
-_PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n\s*")
+_SENTENCE_END: Final = re.compile(rf"""[{MARKS}]["'”’»)\]]*(?=\s|\Z)|[{WIDE_MARKS}]["'”’」』）]*""")
 
 
 def clean_text(text: str) -> str:
@@ -112,7 +111,7 @@ def split_segments(text: str, max_bytes: int, *, short_start: bool = False) -> l
     `FIRST_SEGMENT_BYTES`, so that a listener hears something early.
     """
     segments: list[str] = []
-    for paragraph in filter(has_words, _PARAGRAPH_END.split(text)):
+    for paragraph in filter(has_words, PARAGRAPH_END.split(text)):
         begin = 0
         if short_start and not segments:
             begin = _first_sentence(paragraph, min(max_bytes, MAX_FIRST_SEGMENT_BYTES))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from re import Match
 from typing import Final
 
 from f5d.engine.languages.language import Language, Time
 from f5d.engine.reading.numbers import Numbers
-from f5d.engine.reading.rules import Rule
+from f5d.engine.reading.rules import Rule, ends_sentence
 
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _HALF: Final = r"(?:\s?(?P<half>[AaPp])(?:[Mm]\b|\.[Mm]\.))"
@@ -17,7 +16,6 @@ _HOUR: Final = r"(?P<hour>2[0-4]|[01]?\d)"
 _MINUTE: Final = r"(?P<minute>[0-5]\d)"
 _SECOND: Final = r"(?P<second>[0-5]\d)"
 _START: Final = r"(?<![\w:.,/])"
-_SENTENCE_ENDS: Final = re.compile(r"\s*(?:\Z|\n|\s[\"'\u201c]?[^\W\d_a-z\u00df-\u00ff])")
 _MONTH_BEGINS: Final = r"[^\W\d_]{3,9}\.?\s?(?=\d)"
 _THIS_CENTURY: Final = range(70)  # years of two digits below this are of the 2000s
 
@@ -128,5 +126,4 @@ def _time(match: Match[str]) -> Time:
 
 def _full_stop(match: Match[str]) -> str:
     """Return the full stop of a sentence that ends in "p.m."."""
-    ends = match[0].endswith(".") and _SENTENCE_ENDS.match(match.string, match.end())
-    return "." if ends else ""
+    return "." if match[0].endswith(".") and ends_sentence(match.string, match.end()) else ""

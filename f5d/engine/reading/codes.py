@@ -7,12 +7,12 @@ from re import Match
 from typing import Final
 
 from f5d.engine.reading.numbers import Numbers
-from f5d.engine.reading.rules import Rule
+from f5d.engine.reading.rules import NOT_LOWER, Rule
 
 _START: Final = r"(?<![\w.,/-])"
 _VERSION: Final = r"(?P<version>\d{1,8}(?:\.\d{1,8}){1,400})(?!\w|,\d)"
 _PLACE: Final = re.compile(r"(?:[A-Z]{2}|,|;)\s\Z")
-_TOWN: Final = re.compile(r"\s[^\W\d_a-z\u00df-\u00ff][^\W\d_]{2,30}(?<!s)(?!\w)")
+_TOWN: Final = re.compile(rf"\s{NOT_LOWER}[^\W\d_]{{2,30}}(?<!s)(?!\w)")
 _TWO_YEARS: Final = re.compile(r"(1[1-9]\d\d|20\d\d)-(1[1-9]\d\d|20\d\d)")
 
 

@@ -12,6 +12,9 @@ from typing import Final
 _Compiled = tuple[Pattern[str], Callable[[Match[str]], str | None]]
 _INSIDE_A_WORD: Final = r"(?<=[^\W\d_])[^\W\d_]"
 _NAME: Final = re.compile(r"\(\?P<\w+>")
+_LOWER: Final = "".join(filter(str.islower, map(chr, range(0x530))))  # Latin, Greek, Cyrillic
+NOT_LOWER: Final = rf"[^\W\d_{_LOWER}]"  # a capital, or a letter of a script without any
+_BEGINS: Final = re.compile(rf"[\"'\u2019\u201d)]?(?:\s*(?:\Z|\n)|\s+[\"'\u2018\u201c(]?{NOT_LOWER})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class Rule:
 def any_of(words: Iterable[str]) -> str:
     """Return a pattern of any of `words`, the longest that fits."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+def ends_sentence(text: str, at: int) -> bool:
+    """Return True where the abbreviation before `at` ends a sentence: before a capital, a line end, nothing."""
+    return _BEGINS.match(text, at) is not None
 
 
 class Rules:

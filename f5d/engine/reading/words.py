@@ -9,7 +9,7 @@ from re import Match
 from typing import Final
 
 from f5d.engine.languages.language import Language
-from f5d.engine.reading.rules import Rule, any_of
+from f5d.engine.reading.rules import NOT_LOWER, Rule, any_of, ends_sentence
 
 _ROMAN: Final = r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 BEGINS: Final = r"(?:(?<!\w)(?=[^\W\d_]|[~\u2248\u2116])|(?=[\u2160-\u217f]))"
@@ -17,8 +17,7 @@ _CANONICAL: Final = re.compile(_ROMAN)
 _VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _SURE: Final = re.compile("[IVX]{2,8}")  # no word is written so; MI, CD, DC, LI and MIX are
 _NAME: Final = r"[^\W\d_][^\W\d_]{0,30}"
-_ENDS: Final = re.compile(r"[\"'\u2019\u201d)]?\s*(?:\Z|\n|\s[\"'\u2018\u201c(]?[^\W\d_a-z\u00df-\u00ff])")
-_NAME_FOLLOWS: Final = re.compile(r"\s[^\W\d_a-z\u00df-\u00ff]")
+_NAME_FOLLOWS: Final = re.compile(rf"\s{NOT_LOWER}")
 _VERB: Final = re.compile(r"\s[a-z]")  # the part I like
 _WORDS_BEFORE: Final = re.compile(r"(?:(\S{1,30})\s)?(\S{1,30})\s\Z")
 _WHERE: Final = frozenset(
@@ -57,20 +56,19 @@ class _Words:
         numbered = "|".join(
             f"[{word[0].upper()}{word[0]}]{re.escape(word[1:])}" for word in _longest(language.numbered)
         )
-        not_lower = r"[^\W\d_a-z\u00df-\u00ff]"
         rules = [
             Rule(rf"(?<!\w){_whatever_case(language.before_numbers)}(?=\s?\d)", self._before_number),
             Rule(
                 rf"(?<![\w.]){_whatever_case((*language.abbreviations, *language.sided))}(?!\w)",
                 self._abbreviation,
             ),
-            Rule(rf"(?<![\w.])(?:{any_of(language.unpointed)})(?=\s{not_lower})", self._title),
+            Rule(rf"(?<![\w.])(?:{any_of(language.unpointed)})(?=\s{NOT_LOWER})", self._title),
             Rule(
                 rf"(?<!\w)(?P<word>{numbered})(?P<gap>\.?\s)(?P<roman>[IVXLCDM]{{1,15}})(?![\w'\u2019])",
                 self._numbered,
             ),
             Rule(rf"(?<!\w)(?P<name>{any_of(language.regnal)})\s(?P<roman>[IVX]{{1,8}})(?!\w)", self._ruler),
-            Rule(rf"(?<!\w)(?P<name>{not_lower}[^\W\d_]{{0,30}})\s(?P<roman>[IVX]{{2,8}})(?!\w)", self._named),
+            Rule(rf"(?<!\w)(?P<name>{NOT_LOWER}[^\W\d_]{{0,30}})\s(?P<roman>[IVX]{{2,8}})(?!\w)", self._named),
             Rule("[\u2160-\u217f]{1,15}", self._character),
         ]
         if language.counted:
@@ -98,7 +96,7 @@ class _Words:
             words = language.abbreviations[key.capitalize()]
         else:
             return None
-        ends = may_end and key.endswith(".") and _ENDS.match(match.string, match.end())
+        ends = may_end and key.endswith(".") and ends_sentence(match.string, match.end())
         return _cased(words, match[0]) + ("." if ends else "")
 
     def _stands_after_a_name(self, match: Match[str]) -> bool:

@@ -29,6 +29,8 @@ def heard(text: str, now: float = 0.0) -> Pieces:
         ("Short. And", SILENCE_S, "Short."),
         ("这是第一句话。第二", SILENCE_S, "这是第一句话。"),
         ("他说：“这是第一句话。”然后", SILENCE_S, "他说：“这是第一句话。”"),
+        ("यह पहला वाक्य है, काफी लंबा। यह", SETTLE_S, "यह पहला वाक्य है, काफी लंबा।"),
+        ("هل هذا هو السؤال الأول؟ نعم", SETTLE_S, "هل هذا هو السؤال الأول؟"),
         (LONG, None, ""),
         ("It costs 3.50 or www.example.org in all", None, ""),
         ("A line of some length\nthat goes on", None, ""),

@@ -138,6 +138,9 @@ WORDS = {
     "Sunset Dr. near Oak Ave. and 3rd St. Then home.": (
         "Sunset Drive near Oak Avenue and third Street. Then home."
     ),
+    "At 5 p.m. őszike came, at 6 p.m. Éva. (At 7 p.m.) Then etc. æon": (
+        "At five PM őszike came, at six PM. Éva. (At seven PM.) Then et cetera æon"
+    ),
     "Pears, plums, etc. Then we left, etc. and so on": (
         "Pears, plums, et cetera. Then we left, et cetera and so on"
     ),
