@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
+from f5ctl.sentences import words
 
 # Whole notes of editors and of encyclopaedias.
 NOTES: Final = frozenset(
@@ -45,14 +42,14 @@ NOTES: Final = frozenset(
     }
 )
 # What a line of a log or of notes begins with: words, though in capitals.
-LABELS: Final = _set(
+LABELS: Final = words(
     """
     alert attention aviso caution critical danger debug done draft erro error fail failed fatal fixme hint
     important info new nota note notice ok passed pass tip todo trace update urgent warn warning wip
     """
 )
 # Words that name a sound or a manner of speaking.
-SOUNDS: Final = _set(
+SOUNDS: Final = words(
     """
     applauding applauds applause bang bark barking barks beep beeping beeps birdsong blares blaring booing
     breath breathes breathing buzzing cackles chanting chants chatter cheering cheers chime chimes chirping
@@ -76,7 +73,7 @@ SOUNDS: Final = _set(
     """
 )
 # A phrase that begins so goes on with what the writer says, and not with what is to be heard.
-NO_CUE_BEGINS: Final = _set(
+NO_CUE_BEGINS: Final = words(
     """
     a an the this that these those i he she it we you they my his her its our your their in on at of to for
     from and or but as is was are were be see not no if o os um uma este esta isto eu ele ela nós eles elas

@@ -97,7 +97,7 @@ def says_something(text: str) -> bool:
 
 def has_words(text: str) -> bool:
     """Return True when there is a letter or digit in `text`."""
-    return any(char.isalnum() for char in text)
+    return any(map(str.isalnum, text))
 
 
 def begins_sentence(text: str, at: int) -> bool:

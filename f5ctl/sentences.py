@@ -17,12 +17,13 @@ BLANK_LINE: Final = r"\n[^\S\n]*\n"
 PARAGRAPH_END: Final = re.compile(rf"{BLANK_LINE}\s*")
 
 
-def _words(listed: str) -> frozenset[str]:
+def words(listed: str) -> frozenset[str]:
+    """Return the words of a list as a set."""
     return frozenset(listed.split())
 
 
 # What stands before its word or number, and so never ends a sentence.
-_LEADING: Final = _words(
+_LEADING: Final = words(
     """
     mr mrs ms mx dr drs prof st ste mt ft rev hon gen col capt cpt lt sgt maj cmdr adm gov sen rep pres supt
     messrs mme mmes mlle mgr sr sra srs sras srta dra profa profª prof.ª eng engª arq exmo exma ilmo ilma
@@ -31,7 +32,7 @@ _LEADING: Final = _words(
     """
 )
 # What stands at either side: a sentence goes on before a small letter or a number, and ends before a capital.
-_EITHER: Final = _words(
+_EITHER: Final = words(
     """
     etc al inc ltd co corp bros jr approx dept est ext misc ave blvd rd hwy apt min max hr hrs sec ed eds
     univ assn no nos nr num núm n.º nº art arts arto pp pg pgs pág págs pag fig figs cap caps vol vols sect
@@ -40,7 +41,7 @@ _EITHER: Final = _words(
     """
 )
 # Words that often begin a sentence and hardly ever go on after a name's initial: the U.S. He left.
-_STARTERS: Final = _words(
+_STARTERS: Final = words(
     """
     the he she it they we you i in on at a an and but however then this that these those there when after
     before if so his her their my our its as for with by from not nobody everyone yet still now what who why

@@ -23,12 +23,13 @@ from f5ctl.batch.outputs import Outputs, with_format
 from f5ctl.batch.records import Record, records
 from f5ctl.batch.shapes import Style, style_of
 from f5ctl.batch.source import decoded
+from f5ctl.brackets import has_words
 from f5ctl.errors import BadRequestCode, BadRequestError
 from f5ctl.parameters import PRIORITIES, QUALITIES
 from f5ctl.speech.inputs import read_file, read_recording
 from f5ctl.speech.marks import MAIN, Marks, Tags, Words
 from f5ctl.speech.output import Format
-from f5ctl.speech.texts import is_long, no_length
+from f5ctl.speech.texts import is_long, no_length, nothing_to_speak
 from f5ctl.voicebox import pack, private_store
 
 MAX_MANIFEST_BYTES: Final = 256 * 2**20
@@ -238,8 +239,8 @@ def _written(record: Mapping[str, Any]) -> dict[str, Any]:
     if "text" not in written:
         there = ", ".join(f"{name!r:.40}" for name in list(record)[:5])
         raise BadRequestError("bad_text", f"has no text{there and f', only {there}'}")
-    if not any(char.isalnum() for char in written["text"]):
-        raise BadRequestError("bad_text", "the text has no letter or digit; there is nothing to speak")
+    if not has_words(written["text"]):
+        raise nothing_to_speak()
     if "quality" in written and "nfe_step" in written:
         raise click.UsageError("quality and nfe_step exclude each other")
     if "quality" in written:

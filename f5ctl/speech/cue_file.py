@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from f5ctl.brackets import has_words
 from f5ctl.errors import BadRequestError
 from f5ctl.speech.cue_table import is_table, read_table
 from f5ctl.speech.cue_text import Span, has_stamps, plain, spans
@@ -239,7 +240,7 @@ def _cues(said: _Said) -> Iterator[Cue]:
 
 
 def _lost(lines: Sequence[str]) -> list[str]:
-    words = [line for line in lines if any(char.isalnum() for char in line)]
+    words = list(filter(has_words, lines))
     if not words:
         return []
     count = f"{len(words)} lines that belong" if len(words) > 1 else "a line that belongs"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from html.entities import html5
 from typing import Final, NamedTuple
 
+from f5ctl.brackets import has_words
 from f5ctl.speech.cue_times import UNHEARD
 
 _VOICE: Final = re.compile(r"<v(?:\.[^\s<>]*)?(?:\s+([^<>]*))?>|</v\s*>", re.IGNORECASE)  # <v.loud Bob>
@@ -37,7 +38,7 @@ def spans(raw: str) -> list[Span]:
     found: list[Span] = []
     for speaker, piece in _by_voice(_RUBY.sub("", raw)):
         text = plain(piece)
-        if not any(char.isalnum() for char in text):
+        if not has_words(text):
             continue
         if found and found[-1].speaker == speaker:
             found[-1] = Span(speaker, f"{found[-1].text} {text}")

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from f5ctl.brackets import has_words
 from f5ctl.errors import BadRequestError, F5Error
 from f5ctl.parameters import PARAMETERS, check, layered
 from f5ctl.protocol import (
@@ -123,7 +124,7 @@ def _check_say(say: Say) -> None:
             check(name, value)
     if not say.text.strip():
         raise BadRequestError("bad_text", "text is empty")
-    if not any(character.isalnum() for character in say.text):
+    if not has_words(say.text):
         raise BadRequestError("bad_text", "text has no letter or digit; there is nothing to speak")
     if say.ref_audio is None:
         for name in ("ref_text", "label"):

@@ -10,6 +10,8 @@ import re
 from re import Match
 from typing import Final
 
+from f5ctl.brackets import has_words
+
 _FENCE: Final = re.compile(r"^ ?(?:`{3,}|~{3,}) ?[\w+#.-]* ?$", re.MULTILINE)
 _EMPHASIS: Final = re.compile(r"[*_~]+")
 _BACKTICKS: Final = re.compile(r"`+")
@@ -30,11 +32,6 @@ def without_marks(text: str) -> str:
     for line in text.split("\n"):
         lines.extend(_line(line))
     return _BAR.sub(", ", "\n".join(lines)).strip()
-
-
-def has_words(text: str) -> bool:
-    """Return True when there is a letter or digit to speak."""
-    return any(map(str.isalnum, text))
 
 
 def _apostrophe(match: Match[str]) -> str:

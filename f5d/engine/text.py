@@ -18,12 +18,12 @@ from typing import Final
 import rjieba
 from pypinyin import Style, lazy_pinyin
 
-from f5ctl import brackets
+from f5ctl.brackets import has_words, spoken
 from f5ctl.errors import BadRequestError
 from f5ctl.sentences import MARKS, PARAGRAPH_END, WIDE_MARKS, is_end
 from f5d.catalog.spec import FRAMES_PER_SECOND
 from f5d.engine.characters import clean
-from f5d.engine.markup import has_words, without_marks
+from f5d.engine.markup import without_marks
 
 # Upstream's longest comfortable utterance: reference and generated speech together.
 UTTERANCE_S: Final = 22.0
@@ -46,7 +46,7 @@ _SENTENCE_END: Final = re.compile(rf"""[{MARKS}]["'”’»)\]]*(?=\s|\Z)|[{WIDE
 
 def clean_text(text: str) -> str:
     """Return `text` as plain words and marks (characters.py, markup.py), with its brackets read."""
-    return brackets.spoken(without_marks(clean(text))).strip()
+    return spoken(without_marks(clean(text))).strip()
 
 
 def tokenize(text: str) -> list[str]:

@@ -198,7 +198,6 @@ ENGLISH: Final = Language(
     units=UNITS,
     pers=PERS,
     months=_MONTHS,
-    short_months={month[:size].lower(): place for place, month in enumerate(_MONTHS) for size in (3, 4)},
     day_first=False,
     date=_date,
     written_dates=(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from f5d.engine.languages.language import Money, words
+from f5ctl.sentences import words
+from f5d.engine.languages.language import Money, plural
 
 _DOLLAR: Final = Money("dollar", "dollars", "cent", "cents")
 _EURO: Final = Money("euro", "euros", "cent", "cents")
@@ -58,11 +59,7 @@ MONEY: Final = {
 }
 
 
-def _plural(**units: str) -> dict[str, tuple[str, str]]:
-    return {symbol: (name, f"{name}s") for symbol, name in units.items()}
-
-
-UNITS: Final = _plural(
+UNITS: Final = plural(
     km="kilometre",
     cm="centimetre",
     mm="millimetre",
@@ -246,9 +243,8 @@ BEFORE_NUMBERS: Final = {
     "~": "about",
     "≈": "about",
 }
-LAST_WORDS: Final = frozenset(
-    {"etc.", "jr.", "sr.", "inc.", "ltd.", "corp.", "bros.", "ave.", "blvd.", "rd.", "hwy.", "ph.d.", "st."}
-    | {"dr.", "dept.", "govt.", "approx."}
+LAST_WORDS: Final = words(
+    "etc. jr. sr. inc. ltd. corp. bros. ave. blvd. rd. hwy. ph.d. st. dr. dept. govt. approx."
 )
 NUMBERED: Final = words(
     "chapter chapters part parts act acts scene scenes book books volume volumes section sections article "

@@ -74,8 +74,7 @@ class Language:
     pers: Mapping[str, str]  # what follows a slash after an amount, beside the units
 
     # Dates and times
-    months: tuple[str, ...]
-    short_months: Mapping[str, int]  # the months' abbreviations, in lower case
+    months: tuple[str, ...]  # known by their first three letters
     day_first: bool
     date: Callable[[int, str, int | None], str]  # day, month's name, year
     written_dates: tuple[tuple[str, Callable[[int, str, int | None], str]], ...]
@@ -110,6 +109,6 @@ def in_order(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def words(text: str) -> frozenset[str]:
-    """Return the set of the words of `text`."""
-    return frozenset(text.split())
+def plural(**units: str) -> dict[str, tuple[str, str]]:
+    """Return units with the names of one and of several, which end in s."""
+    return {symbol: (name, f"{name}s") for symbol, name in units.items()}

@@ -225,7 +225,6 @@ PORTUGUESE: Final = Language(
     units=UNITS,
     pers=PERS,
     months=_MONTHS,
-    short_months={month[:3]: place for place, month in enumerate(_MONTHS)},
     day_first=True,
     date=_date,
     written_dates=(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from f5d.engine.languages.language import Money, words
+from f5ctl.sentences import words
+from f5d.engine.languages.language import Money, plural
 
 _REAL: Final = Money("real", "reais", "centavo", "centavos")
 _DOLLAR: Final = Money("dólar", "dólares", "centavo", "centavos")
@@ -33,11 +34,7 @@ MONEY: Final = {
 }
 
 
-def _plural(**units: str) -> dict[str, tuple[str, str]]:
-    return {symbol: (name, f"{name}s") for symbol, name in units.items()}
-
-
-UNITS: Final = _plural(
+UNITS: Final = plural(
     km="quilômetro",
     cm="centímetro",
     mm="milímetro",
@@ -199,7 +196,7 @@ BEFORE_NUMBERS: Final = {
     "~": "cerca de",
     "≈": "cerca de",
 }
-LAST_WORDS: Final = frozenset({"etc.", "jr.", "cia.", "ltda.", "a.c.", "d.c.", "aprox.", "depto.", "dept."})
+LAST_WORDS: Final = words("etc. jr. cia. ltda. a.c. d.c. aprox. depto. dept.")
 NUMBERED: Final = words(
     "capítulo capítulos parte partes ato atos cena livro volume tomo seção artigo inciso anexo apêndice "
     "fase tipo classe nível grau título tabela figura canto salmo guerra século séculos séc cap vol art "

@@ -61,6 +61,7 @@ class _Calendar:
     def __init__(self, language: Language, numbers: Numbers) -> None:
         self._language = language
         self._numbers = numbers
+        self._months = {month[:3].lower(): place for place, month in enumerate(language.months)}
         self._initials = "".join({month[0] for month in language.months})
 
     def iso(self, match: Match[str]) -> str | None:
@@ -80,7 +81,7 @@ class _Calendar:
         """Return the rule for a date with its month's name."""
 
         def say(match: Match[str]) -> str | None:
-            month = self._language.short_months.get(match["month"].lower()[:3])
+            month = self._months.get(match["month"].lower()[:3])
             day = int(match["day"])
             if month is None or day > _DAYS[month]:
                 return None

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from re import Match
 from typing import Final
 
+from f5ctl.sentences import words
 from f5d.engine.languages.language import Language
 from f5d.engine.reading.rules import NOT_LOWER, Rule, any_of, ends_sentence
 
@@ -20,26 +21,7 @@ _NAME: Final = r"[^\W\d_][^\W\d_]{0,30}"
 _NAME_FOLLOWS: Final = re.compile(rf"\s{NOT_LOWER}")
 _VERB: Final = re.compile(r"\s[a-z]")  # the part I like
 _WORDS_BEFORE: Final = re.compile(r"(?:(\S{1,30})\s)?(\S{1,30})\s\Z")
-_WHERE: Final = frozenset(
-    [
-        "on",
-        "at",
-        "near",
-        "from",
-        "to",
-        "of",
-        "in",
-        "down",
-        "along",
-        "off",
-        "across",
-        "up",
-        "by",
-        "no",
-        "na",
-        "em",
-    ]
-)
+_WHERE: Final = words("on at near from to of in down along off across up by no na em")
 
 
 def rules(language: Language) -> list[Rule]:
