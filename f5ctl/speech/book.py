@@ -10,13 +10,13 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import re
 import select
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from f5ctl.sentences import PARAGRAPH_END
 from f5ctl.speech.pieces import last_end
 from f5ctl.speech.texts import not_utf8, unreadable
 
@@ -28,7 +28,6 @@ PIECE_BYTES: Final = 4_096
 READ_BYTES: Final = 65_536
 _LOOK_AHEAD_CHARS: Final = 16  # a blank line behind the last sentence
 _LOOK_AHEAD_BYTES: Final = 4 * _LOOK_AHEAD_CHARS
-_BLANK_LINE: Final = re.compile(r"\n[^\S\n]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +196,13 @@ def _end_of_piece(text: str, *, ended: bool) -> tuple[int, bool]:
     if ended and len(window) == len(text):
         return len(text), True
     blank = 0
-    for match in _BLANK_LINE.finditer(window):
+    for match in PARAGRAPH_END.finditer(window):
         blank = match.end()
     if blank > len(window) // 2:
         return blank, True
     if end := last_end(window):
-        return end, window[:end].endswith("\n") or bool(_BLANK_LINE.match(text[end : end + _LOOK_AHEAD_CHARS]))
+        return end, window[:end].endswith("\n") or bool(
+            PARAGRAPH_END.match(text[end : end + _LOOK_AHEAD_CHARS])
+        )
     space = max(window.rfind(char) for char in " \n\t")
     return space + 1 or len(window), False

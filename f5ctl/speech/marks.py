@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeAlias
 from f5ctl import brackets
 from f5ctl.durations import parse_duration
 from f5ctl.errors import BadRequestError
+from f5ctl.sentences import PARAGRAPH_END
 from f5ctl.speech.texts import nothing_to_speak
 
 MAIN: Final = "main"
@@ -34,7 +35,6 @@ _UNITS: Final = (
     (re.compile(r"(?:seconds?|segundos?|secs?|seg)$"), "s"),
     (re.compile(r"(?:minutes?|minutos?|mins?)$"), "m"),
 )
-_PARAGRAPH_END: Final = re.compile(r"\n[^\S\n]*\n\s*")
 _HINT: Final = r"a bracket that is none is written \["
 
 Treatment: TypeAlias = Literal["lenient", "strict", "none"]
@@ -282,7 +282,7 @@ def _nearest(wanted: str, names: tuple[str, ...]) -> str | None:
 
 
 def _paragraphs(words: Words, pause_s: float) -> Iterator[Part]:
-    paragraphs = _PARAGRAPH_END.split(words.text) if pause_s else [words.text]
+    paragraphs = PARAGRAPH_END.split(words.text) if pause_s else [words.text]
     for index, paragraph in enumerate(paragraphs):
         if index:
             yield Pause(pause_s)
