@@ -40,7 +40,7 @@ class Language:
     cardinal: Callable[[int], str]  # from 0 to LARGEST
     ordinal: Callable[[int, str], str]  # a number and its ending
     before_hours: frozenset[str]  # what stands, with its space, before a number that counts hours
-    hours: str  # the noun, after a space
+    hours: str  # their noun
     endings: str  # pattern of the endings that make a number an ordinal one
     agree: Callable[[str, str], str]  # a number's words, after
     year: Callable[[int], str] | None  # how a number that may be a year is said; None: as any number

@@ -42,8 +42,13 @@ _HUNDREDTH: Final = in_order(
 _MONTHS: Final = in_order(
     "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"
 )
+_DAY: Final = r"0?[1-9]|[12]\d|3[01]"
+_WRITTEN_DATE: Final = (  # 05, 06 e 07 de maio, 1 a 5 de maio, 5-7 de maio
+    rf"(?P<day>{_DAY})(?:(?<=1)\s?[º°])?(?:\s?[-\u2013]\s?(?P<last>{_DAY}))?"
+    rf"(?=(?:(?:,|\s[ae])\s\d\d?){{0,9}}\s?[Dd]e\s(?P<month>(?i:{'|'.join(_MONTHS)}))(?!\w))"
+)
 _NOUN: Final = re.compile(r"\s(?:(?:mil|\w{1,3}lh(?:ão|ões))\s)?(?:e\s(?:um|meia?)\s)?([^\W\d_]{1,30})")
-_MASCULINE_NUMBER: Final = re.compile(r"\b(?:um|dois|(?:duz|trez|[a-z]{3,5}c|quinh)entos)\b")
+_MASCULINE_NUMBER: Final = re.compile(r"\b(?:um|dois|[a-z]+entos)\b")
 
 
 def _cardinal(number: int) -> str:
@@ -145,8 +150,12 @@ def _mixed(whole: str, fraction: str, after: str) -> str:
 
 
 def _date(day: int, month: str, year: int | None) -> str:
+    return f"{_day(day)} de {month}" + (f" de {_cardinal(year)}" if year else "")
+
+
+def _day(day: int, _month: str = "", last: int | None = None) -> str:
     said = "primeiro" if day == 1 else _cardinal(day)
-    return f"{said} de {month}" + (f" de {_cardinal(year)}" if year else "")
+    return f"{said} a {_cardinal(last)}" if last else said
 
 
 def _clock(time: Time) -> str:
@@ -185,7 +194,7 @@ PORTUGUESE: Final = Language(
     cardinal=_cardinal,
     ordinal=_ordinal,
     before_hours=frozenset({"às ", "à "}),
-    hours=" hora",
+    hours="hora",
     endings=r"(?:\s?\.?[ºª]s?|°(?=\s(?!de\s|ao?\s|e\s|em\s|Celsius|Fahr)[^\W\d_]{2})|[oa]s?)",
     agree=_agree,
     year=None,
@@ -227,12 +236,7 @@ PORTUGUESE: Final = Language(
     months=_MONTHS,
     day_first=True,
     date=_date,
-    written_dates=(
-        (
-            rf"(?P<day>1)\s?[º°]?\s?[Dd]e\s(?P<month>{'|'.join(_MONTHS)})(?!\w)",
-            lambda day, month, _last: _date(day, month, None),
-        ),
-    ),
+    written_dates=((_WRITTEN_DATE, _day),),
     clock=_clock,
     duration=_duration,
     decade=lambda words: words,

@@ -98,7 +98,7 @@ class _Amounts:
         one, several = self._language.units[match["unit"]]
         if match["unit"] == "s" and not match["gap"] and re.fullmatch(r"\d+0", match["amount"]):
             return None  # 30s are not seconds
-        name = one if match["amount"] == "1" else several
+        name = one if match["amount"].lstrip("0") == "1" else several
         said = self._numbers.signed(match, f"{self._numbers.counting(match['amount'], name)} {name}")
         return f"{said}{self._numbers.priced_per(match)}"
 
@@ -206,10 +206,12 @@ class _Amounts:
         return f"{whole} {language.dot} {said}"
 
     def amount(self, match: Match[str]) -> str:
-        words = self._numbers.number(match["amount"], year=not match["power"])
         before = match.string[max(0, match.start() - 3) : match.start()].lower()
-        counts_hours = before.lstrip() in self._language.before_hours
-        words = self._language.agree(words, self._language.hours if counts_hours else _after(match))
+        if before.lstrip() in self._language.before_hours:
+            words = self._numbers.counting(match["amount"], self._language.hours)
+        else:
+            words = self._numbers.number(match["amount"], year=not match["power"])
+            words = self._language.agree(words, _after(match))
         return self._numbers.signed(match, words + self._power(match["power"]))
 
     def _power(self, written: str | None) -> str:

@@ -90,7 +90,10 @@ class _Calendar:
 
         begins = "" if pattern.startswith("(?P<day>") else rf"(?<!\w)(?=[{self._initials}]){_MONTH_BEGINS}"
         return Rule(
-            rf"(?<![\w.,/:-]){pattern}", say, begins=begins, follows="" if begins else r"[\s\w\u00ba\u00b0]."
+            rf"(?<![\w.,/:-]){pattern}",
+            say,
+            begins=begins,
+            follows="" if begins else r"[\s\w,\u2013\u00ba\u00b0-].",
         )
 
     def decade(self, match: Match[str]) -> str:

@@ -90,8 +90,9 @@ class Numbers:
         return False
 
     def counting(self, written: str, noun: str) -> str:
-        """Return a number's words as they stand before `noun`."""
-        return self.language.agree(self.number(written), f" {noun}")
+        """Return a number's words as they stand before `noun`, without zeros that fill it up: 05 is 5."""
+        bare = written.lstrip("0") or "0" if written.isdecimal() else written
+        return self.language.agree(self.number(bare), f" {noun}")
 
     def scale(self, letter: str, written: str) -> str:
         """Return the word for a scale's letter after an amount, such as million for M."""

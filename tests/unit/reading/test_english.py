@@ -129,6 +129,7 @@ NUMBERS = {
     "① one ②two ⒊three ⓐ four ⒝five ❷ six ⓭ seven, ⑵,": (
         "one one two two three. three a four b five two six thirteen seven, two,"
     ),
+    "05 km, 007 g and agent 007": "five kilometres, seven grams and agent zero zero seven",
     "the 5-year plan": "the five-year plan",
 }
 WORDS = {

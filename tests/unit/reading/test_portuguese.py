@@ -39,6 +39,17 @@ TIMES = {
     ),
     "31/02/2024": "trinta e um barra zero dois barra dois mil e vinte e quatro",
     "1 de maio, 1º de maio, 1° de maio": "primeiro de maio, primeiro de maio, primeiro de maio",
+    "05 de maio, 01 de janeiro, 1 a 5 de Maio, dias 05, 06 e 07 de maio, 05-07 de maio, 1-3 de maio": (
+        "cinco de maio, primeiro de janeiro, primeiro a cinco de Maio, dias cinco, seis e sete de maio,"
+        " cinco a sete de maio, primeiro a três de maio"
+    ),
+    "31 de maio, 40 de maio, 2º de maio, 21 de abril": (
+        "trinta e um de maio, quarenta de maio, segundo de maio, vinte e um de abril"
+    ),
+    "às 09h, 01 h, 00h, 08h-09h, 06h30, às 05 horas, sala 05": (
+        "às nove horas, uma hora, zero horas, oito horas a nove horas, seis horas e trinta, às cinco horas,"
+        " sala zero cinco"
+    ),
     "anos 90, os anos '80": "anos noventa, os anos oitenta",
 }
 CODES = {
@@ -72,6 +83,13 @@ NUMBERS = {
     ),
     "1 vaga, 2 mulheres, 200 páginas, 22 pessoas": (
         "uma vaga, duas mulheres, duzentas páginas, vinte e duas pessoas"
+    ),
+    "400 páginas, 1.400 casas, 401 mulheres, 400 mil pessoas, 400 homens": (
+        "quatrocentas páginas, mil e quatrocentas casas, quatrocentas e uma mulheres, quatrocentas mil pessoas,"
+        " quatrocentos homens"
+    ),
+    "300 uvas, 500 uvas, 600 uvas, 700 uvas, 800 uvas, 900 uvas": (
+        "trezentas uvas, quinhentas uvas, seiscentas uvas, setecentas uvas, oitocentas uvas, novecentas uvas"
     ),
     "2 homens, 2 dias, 1 problema, 200 corações": "dois homens, dois dias, um problema, duzentos corações",
     "2 irmãs, 21 canções, 2.000 mulheres, 200 mil pessoas": (
