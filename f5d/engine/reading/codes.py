@@ -13,7 +13,7 @@ _START: Final = r"(?<![\w.,/-])"
 _VERSION: Final = r"(?P<version>\d{1,8}(?:\.\d{1,8}){1,400})(?!\w|,\d)"
 _PLACE: Final = re.compile(r"(?:[A-Z]{2}|,|;)\s\Z")
 _TOWN: Final = re.compile(rf"\s{NOT_LOWER}[^\W\d_]{{2,30}}(?<!s)(?!\w)")
-_TWO_YEARS: Final = re.compile(r"(1[1-9]\d\d|20\d\d)-(1[1-9]\d\d|20\d\d)")
+_RANGE: Final = re.compile(r"(1[1-9]\d\d|20\d\d|[1-9]\d*0)-(1[1-9]\d\d|20\d\d|[1-9]\d*00)")
 
 
 def rules(numbers: Numbers) -> list[Rule]:
@@ -54,8 +54,8 @@ class _Codes:
         return f"{plus} {self._numbers.digits(match[0])}"
 
     def by_digits(self, match: Match[str]) -> str | None:
-        years = _TWO_YEARS.fullmatch(match[0])
-        if years and int(years[1]) < int(years[2]):
+        span = _RANGE.fullmatch(match[0])  # of years, or of round numbers
+        if span and int(span[1]) < int(span[2]) and not self._numbers.is_announced(match):
             return None
         before = match.string[max(0, match.start() - 2) : match.start()].strip()
         if before and before in self._numbers.language.money:

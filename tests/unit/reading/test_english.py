@@ -86,6 +86,11 @@ CODES = {
     "Call 555-0134 or 212-555-0147.": (
         "Call five five five, zero one three four or two one two, five five five, zero one four seven."
     ),
+    "100-1000 people, 350-1200, call 350-1200, 555-1200, 800-0100": (
+        "one hundred to one thousand people, three hundred and fifty to twelve hundred,"
+        " call three five zero, one two zero zero, five five five, one two zero zero,"
+        " eight zero zero, zero one zero zero"
+    ),
     "(555) 010-4477, 1-800-555-0199, 555.123.4567": (
         "five five five, zero one zero, four four seven seven,"
         " one, eight zero zero, five five five, zero one nine nine, five five five, one two three, four"

@@ -74,6 +74,10 @@ CODES = {
         "O Python três ponto onze, a versão dois ponto zero ponto um,"
         " cento e noventa e dois ponto cento e sessenta e oito ponto zero ponto um"
     ),
+    "1500-3000 pessoas, 2000-2500, ligue 2000-2500, 3456-7800": (
+        "mil e quinhentas a três mil pessoas, dois mil a dois mil e quinhentos, ligue dois zero zero zero,"
+        " dois cinco zero zero, três quatro cinco seis, sete oito zero zero"
+    ),
     "1939-1945": "mil novecentos e trinta e nove a mil novecentos e quarenta e cinco",
 }
 NUMBERS = {
