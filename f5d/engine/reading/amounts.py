@@ -6,7 +6,7 @@ import re
 from re import Match
 from typing import Final
 
-from f5d.engine.reading.numbers import DASH, Numbers, initials
+from f5d.engine.reading.numbers import DASH, POINT, Numbers, initials
 from f5d.engine.reading.rules import Rule, any_of
 
 _SUPERSCRIPT: Final = str.maketrans(
@@ -32,14 +32,14 @@ def rules(numbers: Numbers) -> list[Rule]:
             follows=r"[^\s\d,;:/%-].?|\s[.\u00ba\u00aa]|",
         ),
         Rule(
-            rf"{start}{low}{to}{amount}\s?(?P<unit>{unit})(?![\w\u00b2\u00b3]){per}",
+            rf"{start}{low}{to}{amount}\s?(?P<unit>{unit})(?![\w\u00b2\u00b3]){per}{POINT}",
             say.measure_range,
             follows=numbers.dashed,
         ),
         Rule(rf"{start}{low}{to}{amount}\s?%", say.percentage_range, follows=numbers.dashed),
         Rule(rf"{sign}{amount}\s?(?P<mark>[%\u2030])", say.percentage, follows="[%\u2030].?|\\s[%\u2030]"),
         Rule(
-            rf"{sign}{amount}-?(?P<gap>\s)?(?P<unit>{unit})(?![\w\u00b2\u00b3]|/\w){per}",
+            rf"{sign}{amount}-?(?P<gap>\s)?(?P<unit>{unit})(?![\w\u00b2\u00b3]|/\w){per}{POINT}",
             say.measure,
             follows=rf"[{units_of}].?|[-\s][{units_of}]",
         ),

@@ -8,7 +8,7 @@ from typing import Final
 
 from f5d.engine.languages.language import Language, Time
 from f5d.engine.reading.numbers import Numbers
-from f5d.engine.reading.rules import Rule, ends_sentence
+from f5d.engine.reading.rules import Rule, full_stop
 
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _HALF: Final = r"(?:\s?(?P<half>[AaPp])(?:[Mm]\b|\.[Mm]\.))"
@@ -102,14 +102,14 @@ class _Calendar:
     def long_time(self, match: Match[str]) -> str:
         time = _time(match)
         if match["half"]:
-            return self._language.clock(time) + _full_stop(match)
+            return self._language.clock(time) + full_stop(match)
         return self._language.duration(time)
 
     def spelt(self, match: Match[str]) -> str:
         return self._language.duration(Time(int(match["hour"]), int(match["minute"])))
 
     def time(self, match: Match[str]) -> str | None:
-        return self._language.clock(_time(match)) + _full_stop(match)
+        return self._language.clock(_time(match)) + full_stop(match)
 
     def _date(self, day: int, month: int, year: int) -> str | None:
         if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1] and year):
@@ -126,8 +126,3 @@ def _time(match: Match[str]) -> Time:
         int(given["second"]) if given.get("second") else None,
         "" if not half else "AM" if half in "Aa" else "PM",
     )
-
-
-def _full_stop(match: Match[str]) -> str:
-    """Return the full stop of a sentence that ends in "p.m."."""
-    return "." if match[0].endswith(".") and ends_sentence(match.string, match.end()) else ""

@@ -9,9 +9,10 @@ from re import Match
 from typing import Final
 
 from f5d.engine.languages.language import Language
-from f5d.engine.reading.rules import any_of
+from f5d.engine.reading.rules import any_of, full_stop
 
 DASH: Final = "[-\u2013\u2014\u2212]"
+POINT: Final = r"(?:\.(?![\w.]))?"  # of a unit: 6 ft. tall
 LARGEST_DIGITS: Final = 21  # a thousand sextillions less one
 DIGITS_OF_A_CODE: Final = 13  # from here on an undivided number is a code, not an amount
 _YEARS: Final = range(1100, 2100)
@@ -39,7 +40,7 @@ class Numbers:
         self.signed_amount = rf"[-\u2212\u2013]?{self.amount}"
         self.to = rf"\s?{DASH}\s?"
         self.dashed = rf"{DASH}.|\s{DASH}"
-        self.per = rf"(?:\s?/\s?(?P<per>{any_of((*language.units, *language.pers))})(?!\w))?"
+        self.per = rf"(?:\s?/\s?(?P<per>{any_of((*language.units, *language.pers))})(?!\w){POINT})?"
         self.cardinal = lru_cache(4096)(language.cardinal)
         self._names = dict(zip("0123456789", (language.cardinal(digit) for digit in range(10)), strict=True))
 
@@ -101,11 +102,10 @@ class Numbers:
         return one if whole in ("0", "1", "") else several
 
     def priced_per(self, match: Match[str]) -> str:
-        """Return the words for what follows a slash after an amount, "" for nothing."""
+        """Return the words for what follows a slash after an amount, if something does, and the full stop."""
         per = match["per"]
-        if not per:
-            return ""
-        return f" {self.language.per} {self.language.pers.get(per) or self.language.units[per][0]}"
+        name = per and (self.language.pers.get(per) or self.language.units[per][0])
+        return (f" {self.language.per} {name}" if per else "") + full_stop(match)
 
     def named(self, name: str) -> str:
         """Return the pattern of an amount as a group of that name."""

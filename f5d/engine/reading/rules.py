@@ -38,9 +38,9 @@ def any_of(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
-def ends_sentence(text: str, at: int) -> bool:
-    """Return True where the abbreviation before `at` ends a sentence: before a capital, a line end, nothing."""
-    return _BEGINS.match(text, at) is not None
+def full_stop(match: Match[str]) -> str:
+    """Return the point that a match ends with where it is a sentence's full stop too, "" elsewhere."""
+    return "." if match[0].endswith(".") and _BEGINS.match(match.string, match.end()) else ""
 
 
 class Rules:

@@ -10,7 +10,7 @@ from typing import Final
 
 from f5ctl.sentences import words
 from f5d.engine.languages.language import Language
-from f5d.engine.reading.rules import NOT_LOWER, Rule, any_of, ends_sentence
+from f5d.engine.reading.rules import NOT_LOWER, Rule, any_of, full_stop
 
 _ROMAN: Final = r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 BEGINS: Final = r"(?:(?<!\w)(?=[^\W\d_]|[~\u2248\u2116])|(?=[\u2160-\u217f]))"
@@ -58,16 +58,20 @@ class _Words:
             rules.append(Rule(rf"(?<!\w)[IVXLC]{{1,8}}{followed}", self._counted))
         return rules
 
-    def _before_number(self, match: Match[str]) -> str:
+    def _is_unit(self, match: Match[str]) -> bool:
+        """Return True for a number's unit with a point: 5 ft."""
+        before = match.string[max(0, match.start() - 2) : match.start()].rstrip()
+        return match[0][:-1].lower() in self._language.units and before[-1:].isdigit()
+
+    def _before_number(self, match: Match[str]) -> str | None:
+        if self._is_unit(match):
+            return None
         return _cased(self._language.before_numbers[match[0].lower()], match[0])
 
     def _abbreviation(self, match: Match[str]) -> str | None:
         key, language = match[0].lower(), self._language
-        if (
-            key[:-1] in language.units
-            and match.string[max(0, match.start() - 2) : match.start()].rstrip()[-1:].isdigit()
-        ):
-            return None  # 5 ft.
+        if self._is_unit(match):
+            return None
         may_end = key in language.last_words
         if key in language.sided:
             may_end = self._stands_after_a_name(match)
@@ -78,8 +82,7 @@ class _Words:
             words = language.abbreviations[key.capitalize()]
         else:
             return None
-        ends = may_end and key.endswith(".") and ends_sentence(match.string, match.end())
-        return _cased(words, match[0]) + ("." if ends else "")
+        return _cased(words, match[0]) + (full_stop(match) if may_end else "")
 
     def _stands_after_a_name(self, match: Match[str]) -> bool:
         """Return whether this is the St. of "Main St. is" and not that of "St. Mary"."""

@@ -150,7 +150,14 @@ WORDS = {
     "Pears, plums, etc. Then we left, etc. and so on": (
         "Pears, plums, et cetera. Then we left, et cetera and so on"
     ),
-    "5 ft. of 100 ms. each": "five feet. of one hundred milliseconds. each",
+    "5 ft. of 100 ms. each. He is 6 ft. He left. 5-6 km. He ran 5 km.": (
+        "five feet of one hundred milliseconds each. He is six feet. He left. five to six kilometres."
+        " He ran five kilometres."
+    ),
+    "10 sec. 20 min. later, 5-6 lbs. of it (6 ft.), 5 km... and $5/lb. of 3 s. sec. 5, 5 Rs. Then": (
+        "ten seconds twenty minutes later, five to six pounds of it (six feet), five kilometres... and"
+        " five dollars per pound of three seconds section five, five rupees. Then"
+    ),
     "I love AT&T and R&D.": "I love A T and T and R and D.",
     "World War II, Chapter IV, Act Ⅳ, vol. II": "World War two, Chapter four, Act four, volume two",
     "Henry VIII, Louis XIV's court, Elizabeth II, Henry Ⅷ": (

@@ -121,6 +121,9 @@ NUMBERS = {
     ),
 }
 WORDS = {
+    "10 min. depois, 5 km. Depois 6 h. e 2 seg. antes": (
+        "dez minutos depois, cinco quilômetros. Depois seis horas e dois segundos antes"
+    ),
     "Sr. Silva andou 5 km": "Senhor Silva andou cinco quilômetros",
     "O sr. João e a dra. Ana na av. Paulista. Sr João": (
         "O senhor João e a doutora Ana na avenida Paulista. Senhor João"
