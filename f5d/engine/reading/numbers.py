@@ -29,7 +29,8 @@ class Numbers:
         self.language = language
         group, mark = re.escape(language.group), re.escape(language.mark)
         grouped = rf"\d{{1,3}}(?:{group}\d{{3}}){{1,6}}(?!{group}?\d)"
-        spaced = rf"\d{{1,3}}(?:(?:[{_SPACES}]\d{{3}}){{1,6}}|(?: \d{{3}}){{2,6}})(?![ {_SPACES}]?\d)"
+        groups = rf"(?:[{_SPACES}]\d{{3}}){{1,6}}|(?: \d{{3}}){{2,6}}| 000"
+        spaced = rf"\d{{1,3}}(?:{groups})(?![ {_SPACES}]?\d)"
         lakhs = r"\d{1,2}(?:,\d\d){1,6},\d{3}(?!,?\d)|" if language.group == "," else ""
         self._other = "." if language.mark == "," else ","
         other = rf"\d{{1,12}}{re.escape(self._other)}\d{{1,2}}(?!\d|[.,]\d)"  # as the other languages write it

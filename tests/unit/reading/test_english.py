@@ -119,6 +119,10 @@ NUMBERS = {
     "I have 3. You have 4.": "I have three. You have four.",
     "1,234,567 people": "one million two hundred and thirty-four thousand five hundred and sixty-seven people",
     "1\u202f000\u202f000 users": "one million users",
+    "12 000 people, 5 000 km, $1 000, 0 000, 12 345, 3 000 to 10 000.": (
+        "twelve thousand people, five thousand kilometres, one thousand dollars, zero zero zero zero, twelve"
+        " three hundred and forty-five, three thousand to ten thousand."
+    ),
     "50% of 3.14, .5, 3,14 and 1,2,3": (
         "fifty percent of three point one four, point five, three point one four and one, two, three"
     ),

@@ -115,6 +115,7 @@ NUMBERS = {
     "3.5, 1.50, 1.234 e 3,05": (
         "três ponto cinco, um ponto cinquenta, mil duzentos e trinta e quatro e três vírgula zero cinco"
     ),
+    "12 000 pessoas, 200 000 casas": "doze mil pessoas, duzentas mil casas",
     "123456789 e 19": (
         "cento e vinte e três milhões quatrocentos e cinquenta e seis mil setecentos e oitenta e nove e"
         " dezenove"
