@@ -71,9 +71,9 @@ def rules(numbers: Numbers) -> list[Rule]:
             begins=rf"(?<=[^\s({{[]){DASH}(?=[\s$\u20ac\u00a3A-Z]?\d|R\$)|(?<=\s){DASH}(?=\s\S?\d)",
         ),
         Rule(
-            rf"{sign}{amount}(?P<letter>{any_of(language.scales)})(?!\w)",
+            rf"{sign}{amount}(?P<gap>\s)?(?P<letter>{any_of(language.scales)})(?!\w)",
             say.scaled,
-            follows=rf"[{initials(language.scales)}].?",
+            follows=rf"[{initials(language.scales)}].?|\s[{initials(language.scales)}]",
         ),
         Rule(
             rf"{start}(?P<whole>\d{{1,12}})(?P<other>[.,])(?P<rest>\d{{1,12}})(?![\w]|[.,]\d)",
@@ -187,8 +187,8 @@ class _Amounts:
         return f"{gap}{self._language.until} "
 
     def scaled(self, match: Match[str]) -> str | None:
-        is_small = match["amount"].isdecimal() and len(match["amount"]) < 2
-        if is_small or match["amount"] == "401":
+        is_name = match["gap"] or (match["amount"].isdecimal() and len(match["amount"]) < 2)  # 3D, 4K
+        if (len(match["letter"]) == 1 and is_name) or match["amount"] == "401":
             return None
         scale = self._numbers.scale(match["letter"], match["amount"])
         return self._numbers.signed(match, f"{self._number(match['amount'])} {scale}")

@@ -83,7 +83,7 @@ class _Money:
         said = []
         if amount or not cents_count:
             name = money.one if amount == 1 else money.several
-            said.append(self._language.of_noun(self._numbers.counting(whole, name), name))
+            said.append(self._language.of_noun(self._numbers.counting(whole or "0", name), name))
         if cents_count:
             name = money.part if cents_count == 1 else money.parts
             said.append(f"{self._numbers.counting(str(cents_count), name)} {name}")

@@ -36,6 +36,10 @@ MONEY = {
     "-$5 or $-5": "minus five dollars or minus five dollars",
     "$5/kg and €99/month": "five dollars per kilogram and ninety-nine euros per month",
     "$1.555": "one point five five five dollars",
+    "5bn, 5 bn, £3 bn, 2mn, 4K, 3D, 10 K, $.00, $.50, $007": (
+        "five billion, five billion, three billion pounds, two million, four K, three D,"
+        " ten K, zero dollars, fifty cents, seven dollars"
+    ),
     "$0.00 $100": "zero dollars one hundred dollars",
 }
 RANGES = {
