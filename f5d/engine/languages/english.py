@@ -8,6 +8,7 @@ from f5d.engine.languages.english_words import (
     ABBREVIATIONS,
     ANNOUNCED,
     BEFORE_NUMBERS,
+    DETERMINERS,
     FILLERS,
     LAST_WORDS,
     MONEY,
@@ -236,6 +237,7 @@ ENGLISH: Final = Language(
     regnal=REGNAL,
     regnal_number=_regnal_number,
     roman=_roman,
+    determiners=DETERMINERS,
     counted=_COUNTED,
     symbols={
         "&": "and",

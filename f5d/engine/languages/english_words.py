@@ -252,6 +252,10 @@ NUMBERED: Final = words(
     "tier annex exhibit schedule lesson unit episode season division group category mark verse vol ch sec "
     "fig art pt bk"
 )
+DETERMINERS: Final = words(
+    "a an the this that these those my your his her its our their each every no some any both one two three "
+    "four five six seven eight nine ten"
+)
 REGNAL: Final = words(
     "Henry Louis Elizabeth Charles George Edward Richard William James Mary John Paul Pius Benedict "
     "Gregory Ramses Ramesses Napoleon Philip Frederick Alexander Nicholas Peter Catherine Leo Innocent "

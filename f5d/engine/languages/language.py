@@ -99,6 +99,7 @@ class Language:
     regnal: frozenset[str]  # names of rulers
     regnal_number: Callable[[int, str], str]  # a ruler's number, the name
     roman: Callable[[int, str], str]  # a Roman number after or before one of `numbered`
+    determiners: frozenset[str]  # words that a Roman numeral does not belong to, in lower case
     counted: frozenset[str]  # words before which Roman numerals are ordinal ones
     symbols: Mapping[str, str]
     address: Mapping[str, str]  # the marks of addresses

@@ -10,6 +10,7 @@ from f5d.engine.languages.portuguese_words import (
     ABBREVIATIONS,
     ANNOUNCED,
     BEFORE_NUMBERS,
+    DETERMINERS,
     FEMININE,
     FILLERS,
     LAST_WORDS,
@@ -181,7 +182,7 @@ def _some(count: int, name: str) -> str:
 def _regnal_number(number: int, name: str) -> str:
     if number > 10:
         return _cardinal(number)
-    return _ordinal(number, "ª" if name.endswith("a") else "")
+    return _ordinal(number, "ª" if name[-1] in "aA" else "")
 
 
 def _roman(number: int, beside: str) -> str:
@@ -264,6 +265,7 @@ PORTUGUESE: Final = Language(
     regnal=REGNAL,
     regnal_number=_regnal_number,
     roman=_roman,
+    determiners=DETERMINERS,
     counted=frozenset(),
     symbols={
         "&": "e",

@@ -202,6 +202,7 @@ NUMBERED: Final = words(
     "fase tipo classe nível grau título tabela figura canto salmo guerra século séculos séc cap vol art "
     "fig ano módulo unidade etapa categoria grupo mundial temporada episódio"
 )
+DETERMINERS: Final = words("um uma uns umas cada dois duas três quatro cinco seis sete oito nove dez")
 REGNAL: Final = words(
     "Pedro João Paulo Bento Pio Leão Gregório Clemente Inocêncio Luís Henrique Carlos Filipe Felipe "
     "Manuel Afonso Sancho Dinis Duarte Fernando Sebastião José Maria Isabel Elizabeth Napoleão Ramsés "

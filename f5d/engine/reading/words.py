@@ -16,7 +16,7 @@ _ROMAN: Final = r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 BEGINS: Final = r"(?:(?<!\w)(?=[^\W\d_]|[~\u2248\u2116])|(?=[\u2160-\u217f]))"
 _CANONICAL: Final = re.compile(_ROMAN)
 _VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-_SURE: Final = re.compile("[IVX]{2,8}")  # no word is written so; MI, CD, DC, LI and MIX are
+_CAPITALS: Final = re.compile(r"\s[A-Z]{2}")
 _NAME: Final = r"[^\W\d_][^\W\d_]{0,30}"
 _NAME_FOLLOWS: Final = re.compile(rf"\s{NOT_LOWER}")
 _VERB: Final = re.compile(r"\s[a-z]")  # the part I like
@@ -35,9 +35,6 @@ class _Words:
 
     def rules(self) -> list[Rule]:
         language = self._language
-        numbered = "|".join(
-            f"[{word[0].upper()}{word[0]}]{re.escape(word[1:])}" for word in _longest(language.numbered)
-        )
         rules = [
             Rule(rf"(?<!\w){_whatever_case(language.before_numbers)}(?=\s?\d)", self._before_number),
             Rule(
@@ -46,10 +43,15 @@ class _Words:
             ),
             Rule(rf"(?<![\w.])(?:{any_of(language.unpointed)})(?=\s{NOT_LOWER})", self._title),
             Rule(
-                rf"(?<!\w)(?P<word>{numbered})(?P<gap>\.?\s)(?P<roman>[IVXLCDM]{{1,15}})(?![\w'\u2019])",
+                rf"(?<!\w)(?P<word>{_whatever_case(language.numbered)})(?P<gap>\.?\s)(?P<roman>[IVX]|[IVXLCDM]{{2,15}})"
+                r"(?![\w'\u2019])",
                 self._numbered,
             ),
-            Rule(rf"(?<!\w)(?P<name>{any_of(language.regnal)})\s(?P<roman>[IVX]{{1,8}})(?!\w)", self._ruler),
+            Rule(
+                rf"(?<!\w)(?P<name>{_whatever_case(language.regnal)})\s(?P<roman>[IVX]{{1,8}})(?!\w)",
+                self._ruler,
+            ),
+            # No word is written of I, V and X; MI, CD, DC, LI and MIX are.
             Rule(rf"(?<!\w)(?P<name>{NOT_LOWER}[^\W\d_]{{0,30}})\s(?P<roman>[IVX]{{2,8}})(?!\w)", self._named),
             Rule("[\u2160-\u217f]{1,15}", self._character),
         ]
@@ -112,8 +114,11 @@ class _Words:
         return f"{match['name']} {self._language.regnal_number(value, match['name'])}"
 
     def _named(self, match: Match[str]) -> str | None:
-        value = _value(match["roman"]) if _SURE.fullmatch(match["roman"]) else None
-        return None if value is None else f"{match['name']} {self._language.cardinal(value)}"
+        name, value = match["name"], _value(match["roman"])
+        in_capitals = len(name) > 1 and name.isupper() and _CAPITALS.match(match.string, match.end())
+        if value is None or in_capitals or name.lower() in self._language.determiners:
+            return None
+        return f"{name} {self._language.cardinal(value)}"
 
     def _counted(self, match: Match[str]) -> str | None:
         value = _value(match[0])
@@ -124,13 +129,9 @@ class _Words:
         if value is None:
             return " ".join(self._language.cardinal(int(unicodedata.numeric(one))) for one in match[0])
         name = re.search(rf"(?<!\w)({_NAME})\s\Z", match.string[max(0, match.start() - 40) : match.start()])
-        if name and name[1] in self._language.regnal:
+        if name and name[1].capitalize() in self._language.regnal:
             return self._language.regnal_number(value, name[1])
         return self._language.roman(value, name[1] if name else "")
-
-
-def _longest(words: Iterable[str]) -> list[str]:
-    return sorted(words, key=len, reverse=True)
 
 
 def _whatever_case(words: Iterable[str]) -> str:

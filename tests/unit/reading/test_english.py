@@ -172,6 +172,15 @@ WORDS = {
         "Henry the Eighth, Louis the Fourteenth's court, Elizabeth the Second, Henry the Eighth"
     ),
     "Louis ⅩⅣ, Act Ⅳ, Scene ⅸ, ⅩⅤ ⅻ": "Louis the Fourteenth, Act four, Scene nine, fifteen twelve",
+    "Rocky IV is on. The IV line, Two XX chromosomes, my IV": (
+        "Rocky four is on. The IV line, Two XX chromosomes, my IV"
+    ),
+    "DNA XX AND ROCKY II. CHAPTER IV OF WORLD WAR II. HENRY VIII WAS": (
+        "DNA XX AND ROCKY two. CHAPTER four OF WORLD WAR two. HENRY the Eighth WAS"
+    ),
+    "USB Type C, Class D, Appendix C, Part V, psalm CL, PHASE II": (
+        "USB Type C, Class D, Appendix C, Part five, psalm one hundred and fifty, PHASE two"
+    ),
     "the XIX century": "the nineteenth century",
     "I, V and MI are words. MIX it. A CD. I am John I think.": (
         "I, V and MI are words. MIX it. A CD. I am John I think."

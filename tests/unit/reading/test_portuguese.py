@@ -136,6 +136,9 @@ WORDS = {
     "Arroz, feijão, etc. Depois saiu.": "Arroz, feijão, et cetera. Depois saiu.",
     "século XX, séc. XXI, século V": "século vinte, século vinte e um, século quinto",
     "Dom Pedro II, Luís XIV, Maria II": "Dom Pedro segundo, Luís catorze, Maria segunda",
+    "MARIA II, DOM PEDRO Ⅱ, CAPÍTULO IV, tipo C, dois XX": (
+        "MARIA segunda, DOM PEDRO segundo, CAPÍTULO quatro, tipo C, dois XX"
+    ),
     "século ⅩⅩ, Dom Pedro Ⅱ, ①, ⑵": "século vinte, Dom Pedro segundo, um, dois",
     "Eu vi o CD. MI. A vida é VI dela.": "Eu vi o CD. MI. A vida é VI dela.",
     "Escreva a joao@exemplo.com.br ou veja https://exemplo.com/a?b=1": (
