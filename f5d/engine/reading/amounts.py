@@ -52,7 +52,9 @@ def rules(numbers: Numbers) -> list[Rule]:
         Rule(r"(?<![\w./])(?P<first>\d{1,12})/(?=\d)", say.slash, follows=r"/\d"),
         Rule(r"(?<=\d)/(?=\d)", lambda _match: f" {language.slash} ", begins=r"(?<=\d)/(?=\d)"),
         Rule(r"(?<=\d),(?=\d)", lambda _match: ", ", begins=r"(?<=\d),(?=\d)"),
-        Rule(rf"{start}(?P<first>\d{{1,3}}):(?P<second>\d{{1,3}})(?![\w:])", say.ratio, follows=r":\d"),
+        Rule(
+            rf"(?<![\w.,:])(?P<first>\d{{1,6}}):{numbers.named('second')}(?![\w:])", say.ratio, follows=r":\d"
+        ),
         Rule(
             rf"{start}{numbers.amount}(?:(?:\s?x\s?|\u00d7){numbers.amount}){{1,3}}(?!\w)",
             say.by,

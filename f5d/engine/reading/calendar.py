@@ -53,7 +53,11 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
         ),
         Rule(rf"{_START}{_HOUR}(?:[:h]{_MINUTE}){_HALF}(?!\w)", calendar.time, follows=r"[:h]\d"),
         Rule(rf"{_START}(?P<hour>1[0-2]|0?[1-9]){_HALF}(?!\w)", calendar.time, follows=r"[AaPp].|\s[AaPp]"),
-        Rule(rf"{_START}{_HOUR}[:h]{_MINUTE}\s?h?(?![\w:])", calendar.time, follows=r"[:h]\d"),
+        Rule(
+            rf"{_START}{_HOUR}[:h]{_MINUTE}\s?h?(?![\w:]|[.,]\d{{3}}(?!\d))",  # not the scale of a map
+            calendar.time,
+            follows=r"[:h]\d",
+        ),
     ]
 
 
@@ -81,12 +85,11 @@ class _Calendar:
         """Return the rule for a date with its month's name."""
 
         def say(match: Match[str]) -> str | None:
-            month = self._months.get(match["month"].lower()[:3])
-            day = int(match["day"])
-            if month is None or day > _DAYS[month]:
+            month = self._months[match["month"].lower()[:3]]
+            day, last = int(match["day"]), int(match["last"] or 0)
+            if day > _DAYS[month] or (last and not day < last <= _DAYS[month]):
                 return None
-            last = match.groupdict().get("last")
-            return said(day, self._language.months[month], int(last) if last else None)
+            return said(day, self._language.months[month], last or None)
 
         begins = "" if pattern.startswith("(?P<day>") else rf"(?<!\w)(?=[{self._initials}]){_MONTH_BEGINS}"
         return Rule(

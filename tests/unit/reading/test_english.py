@@ -62,6 +62,10 @@ TIMES = {
     "It took 1:30:05.": "It took one hour thirty minutes and five seconds.",
     "at 1:30:05 PM": "at one thirty and five seconds PM",
     "2h 5min": "two hours and five minutes",
+    "Maps of 1:1000 or 1:50,000, odds of 1000:1, 1:2.5, at 1:50, 7 of us.": (
+        "Maps of one to one thousand or one to fifty thousand, odds of one thousand to one, one to two"
+        " point five, at one fifty, seven of us."
+    ),
     "The ratio is 3:2, the screen 16:9.": "The ratio is three to two, the screen sixteen to nine.",
 }
 DATES = {
@@ -78,6 +82,10 @@ DATES = {
         "August fifteenth, nineteen forty-seven and February twenty-ninth, twenty twenty-four"
     ),
     "4 July 1990, July 4th, May 5-7": "fourth of July nineteen ninety, July fourth, May fifth to seventh",
+    "Nov. 5-3, Feb. 28-30, Feb. 28-29, 5-3 May": (
+        "Nov. five to three, Feb. twenty-eight to thirty, February twenty-eighth to twenty-ninth, five to three"
+        " May"
+    ),
     "In 1999, the 90s, the 2000s, the '80s, the 1990s": (
         "In nineteen ninety-nine, the nineties, the two thousands, the eighties, the nineteen nineties"
     ),

@@ -51,6 +51,7 @@ TIMES = {
         "às nove horas, uma hora, zero horas, oito horas a nove horas, seis horas e trinta, às cinco horas,"
         " sala zero cinco"
     ),
+    "mapa de 1:50.000, à 1:50": "mapa de um para cinquenta mil, à uma hora e cinquenta",
     "anos 90, os anos '80": "anos noventa, os anos oitenta",
 }
 CODES = {
