@@ -108,6 +108,11 @@ class Journal(Spool):
             self._learn(json.loads(note))
         return part
 
+    def add(self, data: bytes, rate_hz: int) -> None:
+        """Take the next samples, behind those of the parts that count."""
+        self._cut()
+        super().add(data, rate_hz)
+
     def keep(self, part: Kept) -> None:
         """Write down a part whose samples were added, once they are on the disk."""
         with writing(self._sink.name):

@@ -176,6 +176,27 @@ def test_a_script_that_is_killed_after_any_part(teller: Teller, tmp_path: Path, 
     assert killed.read_bytes() == calm.read_bytes()
 
 
+CUES = "1\n00:00:00,500 --> 00:00:02,000\nOne of them.\n\n2\n00:00:03,000 --> 00:00:09,000\nAnd two.\n"
+
+
+@pytest.mark.parametrize("text", [SCRIPT, CUES])
+def test_a_script_of_which_every_part_is_made(teller: Teller, tmp_path: Path, text: str) -> None:
+    """What only has to be put together is not asked for again, and the silence at its end is at its end."""
+    calm, broken = tmp_path / "calm.wav", tmp_path / "broken.wav"
+    teller.say("--seed", "7", "-o", str(calm), text)
+    (teller.daemon.folder / "slow").write_text("0.3")
+    process = teller.start("--seed", "7", "--retry", "-o", str(broken), text)
+    wait_until_made(tmp_path / ".broken.wav.f5ctl" / "parts", 1)
+    broken.mkdir()  # no file can take its place
+    _out, err = process.communicate(timeout=60)
+    assert process.returncode == 74, err
+    broken.rmdir()
+    before = len(teller.texts())
+    teller.say("--seed", "7", "--retry", "-o", str(broken), text)
+    assert broken.read_bytes() == calm.read_bytes()
+    assert len(teller.texts()) == before
+
+
 def test_a_pause_that_is_the_last_no_more(teller: Teller, tmp_path: Path) -> None:
     """A text that goes on after its last pause costs that pause and what is new."""
     out, whole = tmp_path / "a.wav", tmp_path / "b.wav"
