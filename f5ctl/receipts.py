@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from f5ctl.errors import BadRequestError
@@ -53,9 +53,11 @@ def tag_of(receipt: Mapping[str, Any], text: str | None) -> str:
     return line if len(line) <= MAX_TAG_BYTES else json.dumps(facts)
 
 
-def silence_tag(samples: int) -> str:
-    """Return the line for a pause between the audio of two requests."""
-    return json.dumps({MARK: FORMAT, "silence": samples})
+def silence_tags(samples: int) -> Iterator[str]:
+    """Yield the lines for a pause between the audio of two requests: one, of a very long one several."""
+    while samples > 0:
+        yield json.dumps({MARK: FORMAT, "silence": min(samples, MAX_SILENCE_SAMPLES)})
+        samples -= MAX_SILENCE_SAMPLES
 
 
 def join_tags(tags: Iterable[str], max_bytes: int | None = None) -> str:
@@ -107,7 +109,7 @@ class BookReceipt:
         self._texts = hashlib.sha256()
 
     def note(self, tag: str) -> None:
-        """Take the next line of `tag_of` or `silence_tag`."""
+        """Take the next line of `tag_of` or `silence_tags`."""
         found = json.loads(tag)
         if "silence" in found:
             return

@@ -23,10 +23,11 @@ from f5ctl.client import Client, answer
 from f5ctl.errors import BadRequestError, F5Error, OutputError
 from f5ctl.pauses import Gaps, boundary_between
 from f5ctl.progress import StatusLine
-from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
-from f5ctl.receipts import silence_tag
+from f5ctl.protocol import SAMPLE_RATE_HZ, Say
+from f5ctl.receipts import silence_tags
 from f5ctl.speech.conversation import Conversation, Part
 from f5ctl.speech.inputs import STDIN, read_into
+from f5ctl.speech.joining import silence
 from f5ctl.speech.marks import Marks, Pause, Words
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.pieces import Pieces
@@ -89,8 +90,10 @@ class Feed:
                 if self._pause_samples:
                     wanted_s = self._pause_samples / SAMPLE_RATE_HZ
                     samples = round(self._gaps.of_s(wanted_s, last=True) * SAMPLE_RATE_HZ)
-                    self._sink.add(bytes(SAMPLE_BYTES * samples), SAMPLE_RATE_HZ)
-                    self._sink.note(silence_tag(samples))
+                    for block in silence(samples):
+                        self._sink.add(block, SAMPLE_RATE_HZ)
+                    for tag in silence_tags(samples):
+                        self._sink.note(tag)
                 self._sink.finish()
         except F5Error as error:
             if self._sink.audio_bytes and not isinstance(error, OutputError):
@@ -164,9 +167,11 @@ class Feed:
             begins = name in self._paragraphs
             boundary = boundary_between(self._before, part.request, begins_paragraph=begins)
             pause_s = self._gaps.between_s(boundary)
-        if samples := round(pause_s * SAMPLE_RATE_HZ):
-            self._sink.note(silence_tag(samples))
-            part.put_before(bytes(samples * SAMPLE_BYTES))
+        samples = round(pause_s * SAMPLE_RATE_HZ)
+        for tag in silence_tags(samples):
+            self._sink.note(tag)
+        for block in silence(samples):
+            part.put_before(block)
 
     def _conclude(self, part: Part) -> None:
         receipt = part.receipt()

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from f5ctl.pauses import Gaps, boundary_between
-from f5ctl.protocol import Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.speech.parts import Silence, Speech
+
+_SECOND: Final = bytes(SAMPLE_RATE_HZ * SAMPLE_BYTES)
+
+
+def silence(samples: int) -> Iterator[bytes]:
+    """Yield so many samples of silence by the second, however many they are."""
+    for left in range(samples, 0, -SAMPLE_RATE_HZ):
+        yield _SECOND[: left * SAMPLE_BYTES]
 
 
 class Joints:

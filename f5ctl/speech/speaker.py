@@ -16,11 +16,11 @@ import zmq
 from f5ctl.client import new_id
 from f5ctl.errors import SynthesisError
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Reply, Say
-from f5ctl.receipts import silence_tag
+from f5ctl.receipts import silence_tags
 from f5ctl.speech import conversation
 from f5ctl.speech.conversation import Conversation, other_audio
 from f5ctl.speech.fitting import faster, late, room_s
-from f5ctl.speech.joining import Joints
+from f5ctl.speech.joining import Joints, silence
 from f5ctl.speech.lasting import CURABLE, Lasting
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.parts import Listener, Part, Silence, Slot, Source, Speech, Taker
@@ -270,13 +270,11 @@ class Speaker:
         self.samples += len(audio) // SAMPLE_BYTES
 
     def _put_silence(self, duration_s: float) -> None:
-        left = round(duration_s * SAMPLE_RATE_HZ)
-        if left > 0:
-            self._note(silence_tag(left))
-        while left > 0:
-            count = min(left, SAMPLE_RATE_HZ)
-            self._put(bytes(count * SAMPLE_BYTES))
-            left -= count
+        samples = round(duration_s * SAMPLE_RATE_HZ)
+        for tag in silence_tags(samples):
+            self._note(tag)
+        for block in silence(samples):
+            self._put(block)
 
 
 def _key(part: Part, *, last: bool) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from f5ctl.errors import BadRequestError
-from f5ctl.receipts import MAX_TAG_BYTES, join_tags, parse_tag, silence_tag, tag_of
+from f5ctl.receipts import MAX_TAG_BYTES, join_tags, parse_tag, silence_tags, tag_of
 from f5ctl.speech.file_tags import read_tag
 from f5ctl.speech.sinks import open_file, wav_comment, wav_header
 from f5d.engine.audio import FILE_ENCODINGS, encode_file
@@ -92,12 +92,18 @@ def test_several_requests_and_the_pauses_between_them(tmp_path: Path) -> None:
     """A file spoken in parts lists them in order."""
     path = tmp_path / "a.wav"
     with open_file(str(path), wav=True) as sink:
-        for tag in (tag_of(FACTS, "One."), silence_tag(480), tag_of(FACTS, "Two.")):
+        for tag in (tag_of(FACTS, "One."), *silence_tags(480), tag_of(FACTS, "Two.")):
             sink.add(PCM, 24_000)
             sink.note(tag)
         sink.finish()
     parts = parse_tag(read_tag(str(path)).comment or "", "a")
     assert [part.get("text", part.get("silence")) for part in parts] == ["One.", 480, "Two."]
+
+
+def test_a_silence_of_hours() -> None:
+    """As long as cues may be silent, and as several pauses come to, is a receipt that is read."""
+    line = join_tags([tag_of(FACTS, "One."), *silence_tags(10 * 3_600 * 24_000 + 1), tag_of(FACTS, "Two.")])
+    assert sum(part.get("silence", 0) for part in parse_tag(line, "a")) == 10 * 3_600 * 24_000 + 1
 
 
 def test_the_line_is_the_same_for_the_same_audio() -> None:
