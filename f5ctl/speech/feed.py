@@ -21,15 +21,15 @@ import zmq
 
 from f5ctl.client import Client, answer
 from f5ctl.errors import BadRequestError, F5Error, OutputError
-from f5ctl.pauses import Gaps, boundary_between
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import silence_tags
 from f5ctl.speech.conversation import Conversation, Part
 from f5ctl.speech.inputs import STDIN, read_into
-from f5ctl.speech.joining import silence
+from f5ctl.speech.joining import Joints, silence
 from f5ctl.speech.marks import Marks, Pause, Words
 from f5ctl.speech.output import file_tag
+from f5ctl.speech.parts import Silence, Speech
 from f5ctl.speech.pieces import Pieces
 from f5ctl.speech.sinks import ReaderGoneError, Sink
 from f5ctl.speech.texts import nothing_to_speak
@@ -60,18 +60,16 @@ class Feed:
         self._pieces = pieces
         self._marks = marks
         self._todo: deque[Words | Pause] = deque()  # parts of a piece that was taken
-        self._pause_samples = 0  # before what is asked for next
-        self._pauses: dict[str, int] = {}  # in samples, before the audio of a request
+        self._pause_s = 0.0  # of marks, before what is asked for next
+        self._begins_paragraph = False  # what is asked for next
+        self._asked: dict[str, tuple[Speech, float]] = {}  # with the pause of marks before it
+        self._begun: str | None = None  # the request whose audio is being written
+        self._joints = Joints()
         self._sink = sink
         self._line = line
         self._report = report
         self._sent = 0
         self._fault: F5Error | None = None  # nothing more is read or asked for
-        self._gaps = Gaps()
-        self._before: Say | None = None  # whose audio was written last
-        self._begun: set[str] = set()  # the request whose audio is being written
-        self._paragraphs: set[str] = set()  # the requests that begin one
-        self._begins_paragraph = False  # what is asked for next
 
     def speak(self) -> None:
         """Speak to the end of the text and finish the sink.
@@ -87,13 +85,9 @@ class Feed:
                 if not self._sent:
                     raise nothing_to_speak()
                 self._line.show("playing")
-                if self._pause_samples:
-                    wanted_s = self._pause_samples / SAMPLE_RATE_HZ
-                    samples = round(self._gaps.of_s(wanted_s, last=True) * SAMPLE_RATE_HZ)
-                    for block in silence(samples):
-                        self._sink.add(block, SAMPLE_RATE_HZ)
-                    for tag in silence_tags(samples):
-                        self._sink.note(tag)
+                if self._pause_s:
+                    pause_s = self._joints.of_s(Silence(self._pause_s), last=True)
+                    self._put_silence(pause_s, lambda block: self._sink.add(block, SAMPLE_RATE_HZ))
                 self._sink.finish()
         except F5Error as error:
             if self._sink.audio_bytes and not isinstance(error, OutputError):
@@ -140,46 +134,39 @@ class Feed:
         while self._todo and self._asks:
             part = self._todo.popleft()
             if isinstance(part, Pause):
-                self._pause_samples += round(part.duration_s * SAMPLE_RATE_HZ)
+                self._pause_s += part.duration_s
             else:
                 self._say(part)
 
     def _say(self, words: Words) -> None:
-        part = self._talk.ask(turn(self._template, words, self._sent))
+        speech = Speech(turn(self._template, words, self._sent), self._begins_paragraph)
+        self._talk.ask(speech.request)
+        self._asked[speech.request.id] = speech, self._pause_s
         self._sent += 1
-        if self._pause_samples:
-            self._pauses[part.request.id] = self._pause_samples
-            self._pause_samples = 0
-        if self._begins_paragraph:
-            self._paragraphs.add(part.request.id)
-            self._begins_paragraph = False
+        self._pause_s, self._begins_paragraph = 0.0, False
 
     def _pause_before(self, part: Part) -> None:
         """Put the pause that is due before the first audio of a part, once: a mark's, or the boundary's."""
-        name = part.request.id
-        if name in self._begun:
+        if part.request.id == self._begun:
             return
-        self._begun = {name}
-        pause_s = 0.0
-        if wanted := self._pauses.pop(name, 0):
-            pause_s = self._gaps.of_s(wanted / SAMPLE_RATE_HZ)
-        elif self._before is not None:
-            begins = name in self._paragraphs
-            boundary = boundary_between(self._before, part.request, begins_paragraph=begins)
-            pause_s = self._gaps.between_s(boundary)
-        samples = round(pause_s * SAMPLE_RATE_HZ)
+        self._begun = part.request.id
+        speech, wanted_s = self._asked[self._begun]
+        pause_s = self._joints.of_s(Silence(wanted_s)) if wanted_s else self._joints.before_s(speech)
+        self._put_silence(pause_s, part.put_before)
+
+    def _put_silence(self, duration_s: float, put: Callable[[bytes], None]) -> None:
+        samples = round(duration_s * SAMPLE_RATE_HZ)
         for tag in silence_tags(samples):
             self._sink.note(tag)
         for block in silence(samples):
-            part.put_before(block)
+            put(block)
 
     def _conclude(self, part: Part) -> None:
         receipt = part.receipt()
         self._talk.drop(part)
         self._sink.note(file_tag(receipt, part.request))
-        self._gaps.spoke(receipt)
-        self._before = part.request
-        self._paragraphs.discard(part.request.id)
+        speech, _pause_s = self._asked.pop(part.request.id)
+        self._joints.spoke(speech, receipt.get("parameters"))
         self._report(receipt)
 
     def _wait(self) -> None:
