@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from f5ctl.errors import BadRequestError
-from f5ctl.protocol import SAMPLE_RATE_HZ
+from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 
 FORMAT: Final = 1
 MARK: Final = "f5d_receipt"  # its value is the format's number
@@ -99,11 +99,13 @@ class BookReceipt:
 
     It has the facts of the first one, whose seed is the book's, the hash of all samples, pauses included, and
     as `text_hash` the hash of the texts' hashes; `parts` counts the requests. `extra` is what else decided
-    them.
+    them. Of several voices the first one's facts are not all: what `call` says holds for the others.
     """
 
-    def __init__(self, **extra: Any) -> None:
+    def __init__(self, call: Say, **extra: Any) -> None:
         self._facts: dict[str, Any] = {}
+        self._call = call
+        self._has_voices = False
         self._extra = extra
         self._parts = 0
         self._texts = hashlib.sha256()
@@ -114,13 +116,22 @@ class BookReceipt:
         if "silence" in found:
             return
         self._facts = self._facts or {key: found[key] for key in (MARK, *_KEYS) if key in found}
+        self._has_voices = self._has_voices or found.get("voice") != self._facts.get("voice")
         self._parts += 1
         self._texts.update(str(found.get("text_hash")).encode())
 
     def tag(self, audio: SamplesHash, samples: int) -> str:
         """Return the line for the whole; `audio` has seen all samples."""
         hashes = {"audio_hash": audio.short, "text_hash": self._texts.hexdigest()[:HASH_CHARS]}
-        return json.dumps({**self._facts, "samples": samples, **hashes, "parts": self._parts, **self._extra})
+        more = {**self._extra, **(self._given() if self._has_voices else {})}
+        return json.dumps({**self._facts, "samples": samples, **hashes, "parts": self._parts, **more})
+
+    def _given(self) -> dict[str, Any]:
+        """Return the voice of the call ("": the daemon's choice, None: a recording) and its parameters."""
+        call, filled = self._call, self._facts["parameters"]
+        given = {name: getattr(call, name, None) for name in filled} | {"seed": filled.get("seed")}
+        voice = call.voice or call.label or (None if call.ref_audio else "")
+        return {"call_voice": voice, "call_parameters": given}
 
 
 def hash_of_texts(texts: Iterable[str]) -> str:
@@ -172,15 +183,17 @@ def _check(receipt: Mapping[str, Any], name: str) -> None:
         return
     texts = ("version", "model", "model_hash", "device", "dtype", "voice_hash", "audio_hash", "text_hash")
     wrong = [key for key in texts if not isinstance(receipt.get(key), str)]
-    wrong += [key for key in ("text", "ref_text", "voice") if not isinstance(receipt.get(key), str | None)]
+    optional = ("text", "ref_text", "voice", "call_voice")
+    wrong += [key for key in optional if not isinstance(receipt.get(key), str | None)]
     wrong += [key for key in ("samples", "sample_rate_hz") if not isinstance(receipt.get(key), int)]
     wrong += [key for key in ("parts",) if not isinstance(receipt.get(key, 1), int)]
     wrong += [key for key in ("paragraph_pause_s",) if not isinstance(receipt.get(key, 0), int | float)]
-    parameters = receipt.get("parameters")
-    if not isinstance(parameters, dict) or not all(
-        isinstance(value, int | float | str | None) for value in parameters.values()
-    ):
-        wrong.append("parameters")
+    for key in ("parameters", *(["call_parameters"] if "call_voice" in receipt else [])):
+        parameters = receipt.get(key)
+        if not isinstance(parameters, dict) or not all(
+            isinstance(value, int | float | str | None) for value in parameters.values()
+        ):
+            wrong.append(key)
     if wrong:
         raise _damaged(name, wrong[0])
 

@@ -84,7 +84,7 @@ def replay(
     recording = read_recording(ref_audio) if ref_audio else None
     target = None if output is None else choose_output(output, None, raw=False, play=False)
     if "parts" in receipts[0]:
-        request = _with_voice(_say(receipts[0], "", file), recording, ref_text, file)
+        request = _with_voice(_say(_call(receipts[0]), "", file), recording, ref_text, file)
         book = _book(settings, ((text,) if text is not None else (), text_file), receipts[0], request, file)
         with StatusLine(quiet=settings.quiet) as line:
             tag = _speak_book(settings, line, request, book=book, receipt=receipts[0], target=target)
@@ -146,6 +146,14 @@ def _say(receipt: dict[str, Any], text: str, file: str) -> Say:
     )
 
 
+def _call(receipt: dict[str, Any]) -> dict[str, Any]:
+    """Return a book's receipt with the voice and parameters of its call, where the first request's are not."""
+    if "call_voice" not in receipt:
+        return receipt
+    call = {"voice": receipt["call_voice"], "ref_text": None, "parameters": receipt["call_parameters"]}
+    return {**receipt, **call}
+
+
 def _book(
     settings: Settings,
     given: tuple[tuple[str, ...], str | None],
@@ -161,7 +169,7 @@ def _book(
     if not words and text_file is None:
         line = f"{file} was made of a text of {receipt['parts']} requests and does not hold it; pass it with -f"
         raise BadRequestError("bad_text", line)
-    text = read_any_text(words, text_file)
+    text = read_any_text(words, text_file, markdown=bool(receipt.get("markdown")))
     book = text if isinstance(text, Book) else book_of(str(text))
     if (again := book.again()) is None:
         raise BadRequestError("bad_text", f"the text of {file} is read twice; pass it as a file with -f")
@@ -176,8 +184,9 @@ def _reading(settings: Settings, receipt: dict[str, Any]) -> Reading:
     from f5ctl.speech.script import Reading
 
     return Reading(
-        marks(settings, None, no_tags=False, strict_tags=False),
+        marks(settings, None, no_tags=bool(receipt.get("no_tags")), strict_tags=False),
         paragraph_pause_s=float(receipt.get("paragraph_pause_s", 0)),
+        markdown=bool(receipt.get("markdown")),
     )
 
 
@@ -210,7 +219,7 @@ def _with_voice(request: Say, recording: bytes | None, ref_text: str | None, fil
     if request.voice is None:
         line = f"{file} was made from a recording without a name; pass it with --ref-audio"
         raise BadRequestError("bad_audio", line)
-    return with_private_voice(replace(request, ref_text=None))
+    return with_private_voice(replace(request, voice=request.voice or None, ref_text=None))
 
 
 def _verdict(pairs: list[tuple[dict[str, Any], dict[str, Any]]], file: str, *, as_json: bool) -> int:

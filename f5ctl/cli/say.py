@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -18,7 +19,7 @@ from f5ctl.parameters import PRIORITIES
 from f5ctl.printing import emit, emit_json, warn
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Say
-from f5ctl.speech.inputs import read_any_text, read_recording
+from f5ctl.speech.inputs import is_markdown, read_any_text, read_recording
 from f5ctl.speech.output import FORMATS, Format, Output, choose_output
 from f5ctl.speech.say import speak
 from f5ctl.speech.texts import is_long, may_hold_cues
@@ -348,6 +349,7 @@ class _Performance(NamedTuple):
     def _order(self, reading: Reading, text: str | Book) -> Order:
         from f5ctl.speech.many import Order
 
+        reading = replace(reading, markdown=is_markdown(self.call.file, said=self.call.markdown))
         retry = self.call.retry
         encoding, remove_silence = self.target.encoding, self.call.remove_silence
         return Order(reading, self.request, text, encoding, remove_silence, lasts=retry, keeps=retry)

@@ -64,12 +64,16 @@ def read_any_text(
     words, file = _where(words, file)
     if file is None:
         return _whole(os.fsencode(" ".join(words)), markdown=bool(markdown))
-    if markdown is None:
-        markdown = file.lower().endswith(MARKDOWN)
+    markdown = is_markdown(file, said=markdown)
     whole = partial(_whole, name=file, tell=tell, markdown=markdown)
     if file == "-" and as_it_comes:
         return _read_stdin(whole, steady=steady, markdown=markdown)
     return _read_stream(0 if file == "-" else file, whole, markdown=markdown)
+
+
+def is_markdown(file: str | None, *, said: bool | None) -> bool:
+    """Return True where a text's marks are read: as the call says, else by the file's suffix."""
+    return (file or "").lower().endswith(MARKDOWN) if said is None else said
 
 
 def _read_stream(source: str | int, whole: Callable[[bytes], str], *, markdown: bool) -> str | Book:

@@ -140,9 +140,8 @@ def _output(
     order: Order, sink: Sink, line: StatusLine, stack: contextlib.ExitStack
 ) -> tuple[Journal | None, Output, int | None]:
     """Return where the audio goes, also as the journal if it is one, and the seed of the first part."""
-    pause_s = order.reading.paragraph_pause_s
-    extra = {"paragraph_pause_s": pause_s} if pause_s else {}
-    book = None if order.book is None else BookReceipt(**extra)
+    call = order.reading.template(order.request, remove_silence=order.remove_silence)
+    book = None if order.book is None else BookReceipt(call, **order.reading.facts)
     seed = order.request.seed
     if order.keeps and isinstance(sink, FileSink):
         journal = Journal(sink, order.encoding, seed, book=book, tell=line.show)

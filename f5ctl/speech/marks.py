@@ -99,6 +99,11 @@ class Marks:
         self._served: list[str] | None = None
         self._warned: set[str] = set()
 
+    @property
+    def has_tags(self) -> bool:
+        """False when every bracket is text."""
+        return self._tags.treatment != "none"
+
     def knowing(self, names: Iterable[str]) -> Marks:
         """Return marks that know these voices too."""
         return Marks(replace(self._tags, known=self._tags.known.union(names)))

@@ -42,6 +42,17 @@ class Reading:
     subtitles: str | None = None
     paragraph_pause_s: float = 0.0
     programme_start_s: float | None = None
+    markdown: bool = False  # its marks were read
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a book's receipt says of it, where that is not the default."""
+        facts = {
+            "paragraph_pause_s": self.paragraph_pause_s,
+            "markdown": self.markdown,
+            "no_tags": not self.marks.has_tags,
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
     @property
     def text(self) -> str | None:

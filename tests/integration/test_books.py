@@ -18,6 +18,7 @@ import pytest
 from f5ctl.pauses import END_S, START_S, pause_s
 from f5ctl.speech.book import PIECE_BYTES, book_of
 from f5ctl.speech.texts import not_utf8
+from f5ctl.voicebox import Store, StoredVoice
 
 from .support import Daemon, wait_until
 
@@ -30,6 +31,7 @@ def book(sentences: int) -> str:
     return "\n\n".join(" ".join(lines[at : at + 9]) for at in range(0, len(lines), 9)) + "\n"
 
 
+RECORDING = Path(__file__).parents[2] / "f5d/starter/voices/rms_0.wav"
 BOOK = book(1_000)  # 76 kB, 20 requests
 
 
@@ -349,6 +351,49 @@ def test_the_receipt_of_a_book(teller: Teller, path: Path, tmp_path: Path) -> No
         [*run, "replay", "-f", str(path), str(out)], capture_output=True, check=False, env=teller.env
     )
     assert (again.returncode, b"the text is not the one" in again.stderr) == (65, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "begin"),
+    [
+        ("a.txt", ("--no-tags",), "[slt] says nothing, nor does [pause 2s]. "),
+        ("a.txt", ("--markdown", "--paragraph-pause", "1s"), "# Head\n\n*One* and `two`.\n\n"),
+        ("a.md", (), "# Head\n\n*One* and `two`.\n\n"),
+        ("a.md", ("--no-markdown",), "# Head\n\n*One* and `two`.\n\n"),
+        ("a.txt", ("-v", "awb"), "[slt] First she. [main] "),
+        ("a.txt", ("--speed", "0.9"), "[own] First somebody else, whose tempo is their own. [main] "),
+        ("a.txt", ("-v", "own"), "[slt] First she. [main] "),
+        ("a.txt", (), "[slt] She alone. "),
+    ],
+)
+def test_a_book_is_replayed_as_it_was_read(
+    teller: Teller, tmp_path: Path, name: str, args: tuple[str, ...], begin: str
+) -> None:
+    """Its receipt says how marks were read, and whose voice is the call's where a tag comes first."""
+    teller.env["XDG_DATA_HOME"] = str(tmp_path)
+    own = StoredVoice(RECORDING.read_bytes(), "My words.", None, {"speed": 1.2})
+    Store(f"{tmp_path}/f5d/voices", "private").write("own", own)
+    (tmp_path / name).write_text(begin + BOOK, encoding="utf-8")
+    teller.say(*args, "-f", str(tmp_path / name), "-o", str(tmp_path / "a.wav"))
+    again = subprocess.run(
+        [sys.executable, "-m", "f5ctl", "replay", "-f", str(tmp_path / name), str(tmp_path / "a.wav")],
+        capture_output=True,
+        check=False,
+        env=teller.env,
+    )
+    assert (again.returncode, again.stderr) == (0, b"")
+
+
+def test_a_book_of_a_recording_without_a_name(teller: Teller, tmp_path: Path) -> None:
+    """Where a tag comes first replay asks for the recording all the same, and for what it says."""
+    path, out = tmp_path / "a.txt", tmp_path / "a.wav"
+    voice = ("--ref-audio", str(RECORDING), "--ref-text", "My words.")
+    path.write_text("[slt] First she. [main] " + BOOK, encoding="utf-8")
+    teller.say(*voice, "-f", str(path), "-o", str(out))
+    for given, status in (((), 65), (voice, 0)):
+        run = [sys.executable, "-m", "f5ctl", "replay", *given, "-f", str(path), str(out)]
+        again = subprocess.run(run, capture_output=True, check=False, env=teller.env)
+        assert (again.returncode, b"pass it with --ref-audio" in again.stderr) == (status, not given)
 
 
 def test_voices_go_on_over_the_pieces(teller: Teller, tmp_path: Path) -> None:

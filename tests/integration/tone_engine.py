@@ -12,8 +12,8 @@ Run as `tone_engine.py FOLDER PULSE_S SOCKET`. A job's text says how it behaves,
 FOLDER holds `log.jsonl` (what the engine was told) and, written by a test, `loading.json`:
 {"delay": S, "fail": [CODE, MESSAGE], "die": N (the first N incarnations die while loading)}.
 Segment i is SEGMENT_SAMPLES samples of value i + 1; its carry is b"after i". With a file FOLDER/of_text that
-holds a number N, its samples are of a value that text and seed decide, N for each character; FOLDER/slow is a
-`delay`.
+holds a number N, its samples are of a value that text, voice, seed and speed decide, N for each character;
+FOLDER/slow is a `delay`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ class ToneEngine:
             self.die()
         value, count = index + 1, int(orders.get("samples", SEGMENT_SAMPLES))
         if (rate := self.folder / "of_text").exists():
-            value = zlib.crc32(f"{message.text} {message.parameters.seed}".encode())
+            voice = f"{message.parameters.seed} {message.parameters.speed} {message.reference.text}"
+            value = zlib.crc32(f"{message.text} {voice}".encode())
             count = int(rate.read_text()) * len(message.text)
         pcm = (value % 2**16).to_bytes(2, "little") * count
         self.send(types.Segment(name, index, pcm, f"after {index}".encode(), 0.01))
