@@ -56,7 +56,7 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
     data_start = LENGTH_BYTES + length
     try:
         tensors = {name: _tensor(value, data_start) for name, value in table.items() if name != "__metadata__"}
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise _not_one(path, "its header is damaged") from None
     expected = max((tensor.end for tensor in tensors.values()), default=data_start)
     if expected != size:
@@ -72,17 +72,16 @@ def read_number(path: Path, tensor: TensorInfo) -> int | None:
         return None
     with path.open("rb") as file:
         file.seek(tensor.start)
-        return int(struct.unpack(form, file.read(tensor.end - tensor.start))[0])
+        (number,) = struct.unpack(form, file.read(tensor.end - tensor.start))
+    return int(number) if math.isfinite(number) else None
 
 
 def _tensor(value: dict[str, Any], data_start: int) -> TensorInfo:
-    start, end = value["data_offsets"]
-    return TensorInfo(
-        str(value["dtype"]),
-        tuple(int(n) for n in value["shape"]),
-        data_start + int(start),
-        data_start + int(end),
-    )
+    start, end = (int(offset) for offset in value["data_offsets"])
+    if not 0 <= start <= end:
+        raise ValueError(start)
+    shape = tuple(int(size) for size in value["shape"])
+    return TensorInfo(str(value["dtype"]), shape, data_start + start, data_start + end)
 
 
 def _not_one(path: Path, why: str) -> SynthesisError:

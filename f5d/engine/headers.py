@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 Order = Literal["<", ">"]
@@ -25,6 +26,7 @@ _LONG: Final = (b"RF64", b"BW64")  # for more than 4 GiB: the length lies in a c
 _FIRST_CHUNK: Final = 12
 _HEAD: Final = 8  # a chunk's name and size
 _SSND_FIELDS: Final = 8  # offset and block size, before AIFF's samples
+_MOST_CHUNKS: Final = 1_000  # before the samples
 _MOST_STRAY_BYTES: Final = 4_096  # after the samples: a tag of some program's, and no sound
 
 
@@ -49,8 +51,13 @@ def mended(data: bytes) -> bytes:
 
     It is not where the length is 0, or where something else than chunks follows the samples.
     """
-    if not is_mendable(data):
+    try:
+        return _mended(data) if is_mendable(data) else data
+    except struct.error:  # it ends within a header
         return data
+
+
+def _mended(data: bytes) -> bytes:
     order, _types, wanted = _KINDS[data[:4]]
     samples = _find(data, order, wanted)
     if samples is None or samples.start >= len(data) or _is_true(data, order, samples):
@@ -85,7 +92,8 @@ def _is_chunk(data: bytes, order: Order, at: int) -> bool:
 
 
 def _find(data: bytes, order: Order, name: bytes) -> _Chunk | None:
-    return next((chunk for chunk in _chunks(data, order) if chunk.name == name), None)
+    chunks = islice(_chunks(data, order), _MOST_CHUNKS)
+    return next((chunk for chunk in chunks if chunk.name == name), None)
 
 
 def _chunks(data: bytes, order: Order) -> Iterator[_Chunk]:

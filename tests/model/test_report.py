@@ -96,6 +96,14 @@ def test_the_step_of_a_converted_file_is_read(tmp_path: Path, form: str) -> None
     assert describe(path)["step"] == 1_250_000
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_step_that_is_no_number_is_left_out(tmp_path: Path, number: float) -> None:
+    """What is wrong with a counter says nothing of the weights."""
+    path = tmp_path / "a.safetensors"
+    save_file({"ema_model.transformer.x": torch.zeros(3), "step": torch.tensor(number)}, path)
+    assert describe(path)["step"] is None
+
+
 def header_of(table: Any) -> bytes:
     head = table if isinstance(table, bytes) else json.dumps(table).encode()
     return struct.pack("<Q", len(head)) + head
@@ -114,8 +122,11 @@ def header_of(table: Any) -> bytes:
         header_of({"a": {"dtype": "F32", "shape": [2]}}),
         header_of({"a": {"dtype": "F32", "shape": "x", "data_offsets": [0, 8]}}) + bytes(8),
         header_of({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}) + bytes(7),
+        header_of({"a": {"dtype": "F32", "shape": [2], "data_offsets": [-800, 8]}}) + bytes(8),
+        header_of({"a": {"dtype": "F32", "shape": [2], "data_offsets": [16, 8]}}) + bytes(8),
+        header_of({"a": {"dtype": "F32", "shape": [1e999], "data_offsets": [0, 8]}}) + bytes(8),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_a_damaged_file_is_one_line(tmp_path: Path, data: bytes) -> None:
     """A header that lies, is cut off or is none never breaks the reader."""

@@ -16,6 +16,7 @@ import soundfile as sf
 
 from f5ctl.errors import BadRequestError
 from f5d.engine import ffmpeg
+from f5d.engine.headers import mended
 from f5d.engine.recording import read_recording
 
 RATE_HZ = 24_000
@@ -162,6 +163,47 @@ def test_a_header_alone_is_no_recording(speech: Wave, cut: int) -> None:
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("kind", ["RIFF", "RF64", "length at the end", "AIFF"])
+def test_a_recording_that_is_cut_off_or_damaged_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Ended at any byte, or with any byte of its header wrong: a recording or one clear line."""
+    monkeypatch.setenv("PATH", str(tmp_path))  # no ffmpeg, which would be started a thousand times
+    tone = (np.sin(np.arange(40)) * 9_000).astype(np.int16)
+    pcm, long = tone.tobytes(), struct.pack("<4sIQQQI", b"ds64", 28, 0, tone.nbytes, 0, 0)
+    if kind == "length at the end":
+        whole = bytearray(wav(pcm, len(pcm), tail=long).replace(b"RIFF", b"RF64"))
+    elif kind != "AIFF":
+        whole = bytearray(wav(pcm, 0, magic=kind.encode()))
+    else:
+        whole = bytearray(packed(tone, "AIFF"))
+        struct.pack_into(">I", whole, whole.index(b"SSND") + 4, 0)
+    damaged = [
+        whole[:place] + bytes([value]) + whole[place + 1 :]
+        for place in (*range(len(whole) - len(pcm)), *range(len(whole) - len(long), len(whole)))
+        for value in (0, 1, 0x80, 0xFF)
+    ]
+    for data in (*(whole[:end] for end in range(len(whole))), *damaged):
+        assert "\n" not in told(bytes(data))
+    assert told(bytes(whole)) == f"{len(tone) / RATE_HZ} s"
+
+
+def test_only_so_many_chunks_are_looked_through(speech: Wave) -> None:
+    """Samples behind a thousand chunks of nothing are not searched for."""
+    whole = wav(packed(speech)[44:], 0)
+    for count, is_mended in ((900, True), (1_000, False)):
+        data = whole[:12] + b"junk\0\0\0\0" * count + whole[12:]
+        assert (mended(data) != data) == is_mended
+
+
+def told(data: bytes) -> str:
+    """Return how long a recording is, or why it cannot be read."""
+    try:
+        return f"{read_recording(data).duration_s} s"
+    except BadRequestError as error:
+        return error.message
+
+
 def made(folder: Path, name: str, *arguments: str) -> bytes:
     """Return a file that ffmpeg made of the bundled voice; skips where it has no such encoder."""
     path = folder / name
@@ -248,14 +290,6 @@ def test_a_recording_opens_no_other_file(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadRequestError, match="is not audio that can be read"):
             read_recording(text.encode())
-
-
-def told(data: bytes) -> str:
-    """Return how long a recording is, or why it cannot be read."""
-    try:
-        return f"{read_recording(data).duration_s} s"
-    except BadRequestError as error:
-        return error.message
 
 
 @needs_ffmpeg
