@@ -414,17 +414,18 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert not any(re.search(r"\d:\d\d:\d\d[.,]\d+ *--> *\d", words) for words in said)
 
 
+@pytest.mark.slow  # it counts seconds, of which a busy machine has fewer
 @pytest.mark.parametrize(
     "line",
     [
         "1:" * 240,
         "00:00:01" + " " * 480,
         "-" * 400 + ">",
-        *(mark * 10_000 for mark in ("<", "<a", "&", "{\\", "<v ", " ", "<i  ", "&amp", "[", "1. ", "<rt>")),
+        *(mark * 100_000 for mark in ("<", "<a", "&", "{\\", "<v ", " ", "<i  ", "&amp", "[", "1. ", "<rt>")),
     ],
 )
 def test_nothing_takes_long(line: str) -> None:
-    """A line of any length and kind is read in less than a fifth of a second."""
+    """A line of any length and kind is read in time that grows with its length, not with its square."""
     began = time.process_time()
     read_cue_file(f"1\n{A}\n{line}\n\n2\n{B}\n{line}\nend\n")
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < 2
