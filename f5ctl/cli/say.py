@@ -338,7 +338,7 @@ class _Performance(NamedTuple):
             source = order.source(client, self.request.seed, self._warn)
             plans = ask(client, source, self.line, warn=self._warn)
             if self.call.as_json:
-                for _part, found in plans:
+                for _part, found, _total in plans:
                     if found:
                         emit_json(found)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from f5ctl.client import Client
 from f5ctl.printing import duration
@@ -18,17 +18,16 @@ from f5ctl.speech.parts import Part, Silence, Slot, Source
 SHOWN_PARTS: Final = 20  # of a book
 SHOWN_CHARS: Final = 80
 Answer = dict[str, Any]
+Planned: TypeAlias = "tuple[Part, Answer | None, Total]"
 
 
-def ask(
-    client: Client, source: Source, line: StatusLine, *, warn: Callable[[str], None]
-) -> Iterator[tuple[Part, Answer | None]]:
-    """Yield each part with the answer to its `plan`, None for a silence; `warn` gets the daemon's warnings.
+def ask(client: Client, source: Source, line: StatusLine, *, warn: Callable[[str], None]) -> Iterator[Planned]:
+    """Yield each part with the answer to its `plan`, None for a silence, and what all so far come to.
 
     What is too long for its slot is asked for again, faster, as it would be spoken; among its warnings is then
-    that it is late all the same.
+    that it is late all the same. `warn` gets the daemon's warnings.
     """
-    total = _Total()
+    total = Total()
     while not source.is_over:
         parts = source.take()
         if not parts and source.waits_for is not None:
@@ -41,8 +40,8 @@ def ask(
                     found = _fit(client, part, found, total.now_s, line)
                 for text in found["warnings"]:
                     warn(text)
-            total.add(part, found)
-            yield part, found
+            total.add(part, found, last=part is parts[-1] and source.is_over)
+            yield part, found, total
 
 
 def _plan(client: Client, request: Say, line: StatusLine) -> Answer:
@@ -60,26 +59,24 @@ def _fit(client: Client, slot: Slot, found: Answer, now_s: float, line: StatusLi
     return found
 
 
-def table(plans: Iterable[tuple[Part, Answer | None]]) -> Iterator[str]:
+def table(plans: Iterable[Planned]) -> Iterator[str]:
     """Yield the lines for a person: who speaks, what is said when, what it costs."""
-    speaker, total = "", _Total()
-    for part, found in plans:
-        start_s = total.add(part, found)
+    speaker, total = "", Total()
+    for part, found, total in plans:
         if isinstance(part, Silence):
-            yield f"{start_s:7.1f}  (pause of {part.duration_s:g} s)"
+            yield f"{total.start_s:7.1f}  (pause of {part.duration_s:g} s)"
         elif found is not None:
             if speaker != (speaker := _speaker(found)):
                 yield speaker
             for segment in found["segments"]:
-                yield f"{start_s + segment['start_s']:7.1f}  {segment['text']}"
+                yield f"{total.start_s + segment['start_s']:7.1f}  {segment['text']}"
     yield total.line()
 
 
-def outline(plans: Iterable[tuple[Part, Answer | None]]) -> Iterator[str]:
+def outline(plans: Iterable[Planned]) -> Iterator[str]:
     """Yield the lines for a book: how its first parts begin, and what it costs."""
-    speaker, total, left_out = "", _Total(), 0
-    for number, (part, found) in enumerate(plans):
-        start_s = total.add(part, found)
+    speaker, total, left_out = "", Total(), 0
+    for number, (_part, found, total) in enumerate(plans):
         if found is None or not found["segments"]:
             pass
         elif number >= SHOWN_PARTS:
@@ -89,7 +86,7 @@ def outline(plans: Iterable[tuple[Part, Answer | None]]) -> Iterator[str]:
                 yield speaker
             text = str(found["segments"][0]["text"])
             shown = text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
-            yield f"{start_s:9.1f}  {shown}"
+            yield f"{total.start_s:9.1f}  {shown}"
     if left_out:
         yield f"({left_out} more parts)"
     yield total.line()
@@ -106,9 +103,10 @@ def in_all(plans: Iterable[tuple[Part, Answer | None]]) -> Answer:
 
 
 @dataclass(slots=True)
-class _Total:
-    """What the parts so far come to, with the pauses between them."""
+class Total:
+    """What the parts so far come to, with the pauses between them; the last one begins at `start_s`."""
 
+    start_s: float = 0.0
     now_s: float = 0.0
     end_s: float = 0.0  # of the last slot, which silence fills
     synthesis_s: float = 0.0
@@ -116,24 +114,23 @@ class _Total:
     wait_s: float | None = None
     joints: Joints = field(default_factory=Joints)
 
-    def add(self, part: Part, found: Answer | None) -> float:
-        """Count a part and return when it begins."""
-        start_s = self.now_s
+    def add(self, part: Part, found: Answer | None, *, last: bool) -> None:
+        """Count a part; nothing comes after the `last` one."""
+        self.start_s = self.now_s
         if isinstance(part, Silence):
-            self.now_s += self.joints.of_s(part)
+            self.now_s += self.joints.of_s(part, last=last)
         if isinstance(part, Silence) or found is None:
-            return start_s
+            return
         if isinstance(part, Slot):
-            start_s = max(self.now_s, part.cue.start_s)
-            self.end_s = part.cue.end_s
+            self.start_s = max(self.now_s, part.cue.start_s)
+            self.end_s = max(self.end_s, part.cue.end_s)
         else:
-            start_s += self.joints.before_s(part)
+            self.start_s += self.joints.before_s(part)
             self.joints.spoke(part, found["parameters"])
-        self.now_s = start_s + found["duration_s"]
+        self.now_s = self.start_s + found["duration_s"]
         self.segments += len(found["segments"])
         self.synthesis_s += found["synthesis_s"]
         self.wait_s = found["wait_s"] if self.wait_s is None else self.wait_s
-        return start_s
 
     @property
     def length_s(self) -> float:

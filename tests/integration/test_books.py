@@ -438,6 +438,14 @@ def test_a_book_is_previewed(teller: Teller, path: Path) -> None:
     assert "to make" in lines[-1]
 
 
+def test_the_length_of_a_preview_is_that_of_the_audio(teller: Teller) -> None:
+    """A pause at the end counts the quiet before it alone; the cue that ends last need not be the last one."""
+    lines = teller.say("--dry-run", "[slt] One of them. [pause 1060ms]").decode().splitlines()
+    assert lines[-1].startswith("2.0 s in 1 segment;")  # a second of speech, and 100 ms of the pause are there
+    cues = CUES.replace("00:00:02", "00:00:12")
+    assert teller.say("--dry-run", cues).decode().splitlines()[-1].startswith("12.0 s in 2 segments;")
+
+
 def test_pieces_are_whole_sentences() -> None:
     """No word is torn, no piece is larger than it may be, and nothing is lost."""
     pieces = list(book_of(BOOK))
