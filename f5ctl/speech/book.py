@@ -7,7 +7,6 @@ held.
 
 from __future__ import annotations
 
-import codecs
 import io
 import os
 import select
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from f5ctl.sentences import PARAGRAPH_END
 from f5ctl.speech.pieces import last_end
-from f5ctl.speech.texts import not_utf8, unreadable
+from f5ctl.speech.texts import Utf8, unreadable
 
 if TYPE_CHECKING:
     from f5ctl.speech.markdown import Markdown
@@ -61,8 +60,7 @@ class Book:
         self._is_markdown = markdown
         self._markdown = _markdown() if markdown else None
         self._start = start
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._seen_bytes = 0
+        self._utf8 = Utf8()
         self._text = ""
         self._text_bytes = 0
         self._ended = False
@@ -134,17 +132,13 @@ class Book:
         self._add(data or b"")
 
     def _add(self, data: bytes) -> None:
-        held = len(self._decoder.getstate()[0])
-        try:
-            new = self._decoder.decode(data, final=self._ended)
-        except UnicodeDecodeError as error:
-            raise not_utf8(self._seen_bytes - held + error.start) from None
-        if not self._seen_bytes:
-            new = new.removeprefix("\ufeff")
-        self._seen_bytes += len(data)
+        new = self._utf8.add(data, final=self._ended)
         if self._markdown:
             new = self._markdown.add(new, final=self._ended)
+        new = new if self._text else new.lstrip()  # nothing was taken yet
         self._text += new
+        if self._ended:
+            self._text = self._text.rstrip()
         self._text_bytes += len(new.encode())
 
 
@@ -170,20 +164,13 @@ def book_in(stream: io.RawIOBase, head: bytes, *, markdown: bool = False) -> Boo
     if not stat.S_ISREG(found.st_mode):
         return Book(stream, head, markdown=markdown)
     begin = stream.seek(0, os.SEEK_CUR)
-    check = codecs.getincrementaldecoder("utf-8")()
-    seen, data = 0, head
-    while True:
-        held = len(check.getstate()[0])
-        try:
-            check.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            raise not_utf8(seen - held + error.start) from None
-        if not data:
-            break
-        seen += len(data)
-        data = stream.read(READ_BYTES)
+    check = Utf8()
+    check.add(head)
+    while data := stream.read(READ_BYTES):
+        check.add(data)
+    check.add(b"", final=True)
     stream.seek(begin)
-    return Book(stream, head, size_bytes=seen, start=begin, markdown=markdown)
+    return Book(stream, head, size_bytes=check.seen_bytes, start=begin, markdown=markdown)
 
 
 def _end_of_piece(text: str, *, ended: bool) -> tuple[int, bool]:

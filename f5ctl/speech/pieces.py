@@ -9,14 +9,13 @@ is for f5ctl/sentences.py to say; a point that may end one waits for the next wo
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.brackets import in_bracket
 from f5ctl.protocol import MAX_TEXT_BYTES
 from f5ctl.sentences import BLANK_LINE, MARKS, WIDE_MARKS, is_end
-from f5ctl.speech.texts import not_utf8
+from f5ctl.speech.texts import Utf8
 
 if TYPE_CHECKING:
     from f5ctl.speech.markdown import Markdown
@@ -50,10 +49,9 @@ class Pieces:
         self._markdown = markdown
         self.begins_paragraph = False
         self._space = ""  # after the piece that was taken last
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._utf8 = Utf8()
         self._text = ""
         self._size_bytes = 0
-        self._seen_bytes = 0
         self._ends = _Ends()
         self._ready_at: float | None = None  # since when there is a piece of decent length
 
@@ -63,13 +61,8 @@ class Pieces:
         Raises:
             BadRequestError: it is not UTF-8.
         """
-        held = len(self._decoder.getstate()[0])
-        try:
-            new = self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            raise not_utf8(self._seen_bytes - held + error.start) from None
+        new = self._utf8.add(data, final=not data)
         self.ended = not data
-        self._seen_bytes += len(data)
         if self._markdown:
             new = self._markdown.add(new, final=self.ended)
         self._size_bytes += len(new.encode())
@@ -113,7 +106,7 @@ class Pieces:
         space = self._space + piece[: len(piece) - len(piece.lstrip())]
         self.begins_paragraph = space.count("\n") > 1
         self._space = piece[len(piece.rstrip()) :]
-        return piece.removeprefix("\ufeff").strip()
+        return piece.strip()
 
     def _complete(self) -> int:
         """Return where the piece ends that may be taken."""

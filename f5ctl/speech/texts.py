@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from typing import Final, Literal
@@ -91,6 +92,31 @@ def not_utf8(at: int) -> BadRequestError:
     """Return the error for a text whose byte `at` is wrong."""
     remedy = "convert it first, for example with: iconv -f windows-1252 -t utf-8"
     return BadRequestError("bad_text", f"the text is not UTF-8 (byte {at}); {remedy}")
+
+
+class Utf8:
+    """Decodes a text that comes in parts, without a byte order mark or white space before it."""
+
+    def __init__(self) -> None:
+        self.seen_bytes = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._begun = False
+
+    def add(self, data: bytes, *, final: bool = False) -> str:
+        """Return the text in the next part, the last one with `final`.
+
+        Raises:
+            BadRequestError: it is not UTF-8.
+        """
+        held_bytes = len(self._decoder.getstate()[0])
+        try:
+            new = self._decoder.decode(data, final)
+        except UnicodeDecodeError as error:
+            raise not_utf8(self.seen_bytes - held_bytes + error.start) from None
+        self.seen_bytes += len(data)
+        new = new if self._begun else new.removeprefix("\ufeff").lstrip()
+        self._begun = self._begun or bool(new)
+        return new
 
 
 def nothing_to_speak() -> BadRequestError:

@@ -103,6 +103,9 @@ def test_every_door_gives_the_same_audio(teller: Teller, path: Path, tmp_path: P
     assert teller.say(*seed, text=BOOK) == audio
     with path.open("rb") as file, teller.start(*seed, stdin=file) as process:
         assert process.communicate(timeout=60)[0] == audio
+    path.write_text(f"\ufeff\n \n{BOOK}", encoding="utf-8")
+    assert teller.say(*seed, "-f", str(path), "-o", "-") == audio
+    assert teller.say(*seed, "--markdown", "-f", str(path), "-o", "-") == audio
 
 
 def test_a_writer_who_pauses_in_the_middle(teller: Teller, path: Path) -> None:
@@ -444,6 +447,13 @@ def test_the_length_of_a_preview_is_that_of_the_audio(teller: Teller) -> None:
     assert lines[-1].startswith("2.0 s in 1 segment;")  # a second of speech, and 100 ms of the pause are there
     cues = CUES.replace("00:00:02", "00:00:12")
     assert teller.say("--dry-run", cues).decode().splitlines()[-1].startswith("12.0 s in 2 segments;")
+
+
+def test_white_space_around_a_text_cuts_nothing() -> None:
+    """A text that fits into a piece is one, whatever blanks stand before and behind it."""
+    text = f"{'One sentence of many. ' * 200}"[: PIECE_BYTES - 5] + "end."
+    for data in (text, f"{text}\n", f"\ufeff\n \n\n{text}  \n"):
+        assert [piece.text for piece in book_of(data)] == [text]
 
 
 def test_pieces_are_whole_sentences() -> None:
