@@ -13,14 +13,11 @@ import select
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from f5ctl.sentences import PARAGRAPH_END
 from f5ctl.speech.pieces import last_end
-from f5ctl.speech.texts import Utf8, unreadable
-
-if TYPE_CHECKING:
-    from f5ctl.speech.markdown import Markdown
+from f5ctl.speech.texts import Incoming, unreadable
 
 # About four minutes of speech: what a kill costs at most is not long, and a receipt for each is not much.
 PIECE_BYTES: Final = 4_096
@@ -58,9 +55,8 @@ class Book:
         self._stream = stream
         self._head = head
         self._is_markdown = markdown
-        self._markdown = _markdown() if markdown else None
         self._start = start
-        self._utf8 = Utf8()
+        self._incoming = Incoming(markdown=markdown)
         self._text = ""
         self._text_bytes = 0
         self._ended = False
@@ -132,20 +128,12 @@ class Book:
         self._add(data or b"")
 
     def _add(self, data: bytes) -> None:
-        new = self._utf8.add(data, final=self._ended)
-        if self._markdown:
-            new = self._markdown.add(new, final=self._ended)
+        new = self._incoming.add(data, final=self._ended)
         new = new if self._text else new.lstrip()  # nothing was taken yet
         self._text += new
         if self._ended:
             self._text = self._text.rstrip()
         self._text_bytes += len(new.encode())
-
-
-def _markdown() -> Markdown:
-    from f5ctl.speech.markdown import Markdown
-
-    return Markdown()
 
 
 def book_of(text: str) -> Book:
@@ -164,7 +152,7 @@ def book_in(stream: io.RawIOBase, head: bytes, *, markdown: bool = False) -> Boo
     if not stat.S_ISREG(found.st_mode):
         return Book(stream, head, markdown=markdown)
     begin = stream.seek(0, os.SEEK_CUR)
-    check = Utf8()
+    check = Incoming()
     check.add(head)
     while data := stream.read(READ_BYTES):
         check.add(data)

@@ -18,7 +18,6 @@ from f5ctl.speech.texts import checked_text, may_hold_cues, unreadable
 
 if TYPE_CHECKING:
     from f5ctl.speech.book import Book
-    from f5ctl.speech.markdown import Markdown
     from f5ctl.speech.pieces import Pieces
 
 STDIN: Final = 0
@@ -149,7 +148,7 @@ def _listen(data: bytes, whole: Callable[[bytes], str], *, steady: bool, markdow
     """
     from f5ctl.speech.pieces import SILENCE_S, Pieces
 
-    pieces = Pieces(_markdown() if markdown else None, steady=steady)
+    pieces = Pieces(markdown=markdown, steady=steady)
     head = data
     while True:
         if _is_whole(head):
@@ -192,12 +191,6 @@ def _read_some() -> bytes:
         return os.read(STDIN, READ_BYTES)
     except OSError as error:
         raise unreadable("standard input", error, "bad_text") from None
-
-
-def _markdown() -> Markdown:
-    from f5ctl.speech.markdown import Markdown
-
-    return Markdown()
 
 
 def read_into(pieces: Pieces) -> None:

@@ -10,15 +10,12 @@ is for f5ctl/sentences.py to say; a point that may end one waits for the next wo
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from f5ctl.brackets import in_bracket
 from f5ctl.protocol import MAX_TEXT_BYTES
 from f5ctl.sentences import BLANK_LINE, MARKS, WIDE_MARKS, is_end
-from f5ctl.speech.texts import Utf8
-
-if TYPE_CHECKING:
-    from f5ctl.speech.markdown import Markdown
+from f5ctl.speech.texts import Incoming
 
 MIN_PIECE_CHARS: Final = 20
 SETTLE_S: Final = 0.05  # what one `printf` or a burst of tokens writes stays together
@@ -42,14 +39,13 @@ class Pieces:
     before it. `markdown` reads its marks.
     """
 
-    def __init__(self, markdown: Markdown | None = None, *, steady: bool = False) -> None:
+    def __init__(self, *, markdown: bool = False, steady: bool = False) -> None:
         self.ended = False
         self.heard_at = 0.0
         self._steady = steady
-        self._markdown = markdown
         self.begins_paragraph = False
         self._space = ""  # after the piece that was taken last
-        self._utf8 = Utf8()
+        self._incoming = Incoming(markdown=markdown)
         self._text = ""
         self._size_bytes = 0
         self._ends = _Ends()
@@ -61,10 +57,8 @@ class Pieces:
         Raises:
             BadRequestError: it is not UTF-8.
         """
-        new = self._utf8.add(data, final=not data)
         self.ended = not data
-        if self._markdown:
-            new = self._markdown.add(new, final=self.ended)
+        new = self._incoming.add(data, final=self.ended)
         self._size_bytes += len(new.encode())
         self._text += new
         self.heard_at = now

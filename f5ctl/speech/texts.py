@@ -5,10 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from f5ctl.errors import BadRequestError
 from f5ctl.protocol import MAX_TEXT_BYTES
+
+if TYPE_CHECKING:
+    from f5ctl.speech.markdown import Markdown
 
 _ARROWS: Final = (*">→⟶⇒⟹➔➜➡＞", "&gt;")
 # Two times with a comma, a tab, a dash or "to" between them; the header of a table.
@@ -94,11 +97,19 @@ def not_utf8(at: int) -> BadRequestError:
     return BadRequestError("bad_text", f"the text is not UTF-8 (byte {at}); {remedy}")
 
 
-class Utf8:
-    """Decodes a text that comes in parts, without a byte order mark or white space before it."""
+class Incoming:
+    """Makes characters of UTF-8 that comes in parts, without a byte order mark or blanks before it.
 
-    def __init__(self) -> None:
+    With `markdown` its marks are read.
+    """
+
+    def __init__(self, *, markdown: bool = False) -> None:
         self.seen_bytes = 0
+        self._markdown: Markdown | None = None
+        if markdown:
+            from f5ctl.speech.markdown import Markdown
+
+            self._markdown = Markdown()
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._begun = False
 
@@ -116,7 +127,7 @@ class Utf8:
         self.seen_bytes += len(data)
         new = new if self._begun else new.removeprefix("\ufeff").lstrip()
         self._begun = self._begun or bool(new)
-        return new
+        return self._markdown.add(new, final=final) if self._markdown else new
 
 
 def nothing_to_speak() -> BadRequestError:

@@ -35,7 +35,7 @@ ENGLISH = Folding(frozenset("abcdefghijklmnopqrstuvwxyz .,").__contains__)
 
 
 def piece_by_piece(text: str) -> None:
-    pieces, data = Pieces(markdown.Markdown()), text.encode()[:LARGE]
+    pieces, data = Pieces(markdown=True), text.encode()[:LARGE]
     for begin in range(0, len(data), 512):
         pieces.add(data[begin : begin + 512], 0.0)
         if pieces.due_at is not None:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f5ctl.speech.markdown import Markdown
 from f5ctl.speech.pieces import DOUBT_S, SETTLE_S, SILENCE_S, Pieces
 
 LONG = "This is a sentence of some length."
@@ -68,7 +67,7 @@ def test_a_point_that_ends_nothing_is_no_cut(text: str, due_at: float | None, pi
 
 def test_marks_of_markdown_are_read_wherever_they_are_cut() -> None:
     """With Markdown the pieces are of its words, and a sentence is due before its paragraph has ended."""
-    pieces = Pieces(Markdown())
+    pieces = Pieces(markdown=True)
     for data in (b"Read the **whole manual*", b"* of [this pro", b"gram](https://a.example", b"/b) first. Th"):
         pieces.add(data, 0.0)
     assert (pieces.due_at, pieces.take()) == (SETTLE_S, "Read the whole manual of this program first.")
