@@ -1,71 +1,94 @@
-"""Files that are not UTF-8: with a byte order mark, and subtitles as players take them. Pure.
+"""Files that are not UTF-8: with a byte order mark, and what may be guessed of others. Pure.
 
-A guess is made for subtitles alone, since their times show that it is right, and is always told.
+A guess is always told. Manifests take it (f5ctl/batch/source.py), of texts subtitles alone, whose times show
+that it is right.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Final, NamedTuple
 
 from f5ctl.errors import BadRequestError
 from f5ctl.speech.cue_detect import holds_cues
 
-HINT: Final = "if words come out wrong, convert it first: iconv -f NAME -t UTF-8"
+WESTERN: Final = "Windows-1252"
 
-_MARKS: Final = (  # the longer ones first: UTF-32's begins like UTF-16's
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+_MARKS: Final = (  # as long as a unit; the longer ones first: UTF-32's begins like UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE_BYTES: Final = 4096
-_ZERO_SHARE: Final = (
-    0.25  # of the high bytes: digits, spaces and ends of lines are in every language's subtitles
-)
-_WESTERN_SHARE: Final = 0.34  # of the letters: languages that are written so have fewer accents
+_ZERO_SHARE: Final = 0.25  # of the high bytes: digits, spaces and ends of lines are in every language's texts
+_FOREIGN_SHARE: Final = 0.4  # of the letters; Vietnamese and Turkish, the richest in accents, stay below it
+_ODD: Final = re.compile("[\udc80-\udcff]")  # a byte that is no UTF-8
+_HINT: Final = "if words come out wrong, convert it first: iconv -f NAME -t UTF-8"
 
 
 class Decoded(NamedTuple):
-    """A text, and how it was read if that was a guess."""
+    """A text; `guess` names its encoding where the bytes do not, and `line` is the first that is no UTF-8.
+
+    A text `is_foreign` when it has more accents than a Western language, so that Windows-1252 is wrong.
+    """
 
     text: str
-    note: str | None = None
+    guess: str = ""
+    line: int = 0
+    is_foreign: bool = False
 
 
-def decode_otherwise(data: bytes, name: str | None) -> Decoded | None:
-    """Return the text of bytes that are no UTF-8, or hold NULs; None if nobody can know what they mean.
+def decode(data: bytes) -> Decoded:
+    """Return the text in bytes of any encoding.
+
+    Raises:
+        UnicodeDecodeError: they are not what their byte order mark says.
+    """
+    for mark, marked in _MARKS:
+        if data.startswith(mark):
+            return Decoded(_whole_units(data, len(mark))[len(mark) :].decode(marked))
+    if encoding := _unmarked_utf16(data):
+        return Decoded(_whole_units(data, 2).decode(encoding, "replace"), encoding.upper())
+    text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    first = _ODD.search(text)
+    return _western(text, text.count("\n", 0, first.start()) + 1) if first else Decoded(text)
+
+
+def decode_text(data: bytes, name: str | None) -> tuple[str, str] | None:
+    """Return the text of bytes that are no UTF-8, or hold NULs, and the line that tells of a guess ("": none).
+
+    None if nobody can know what they mean.
 
     Raises:
         BadRequestError: they are a text in another encoding, which the line names.
     """
-    for mark, marked in _MARKS:
-        if data.startswith(mark):
-            return _marked(data, marked)
-    if encoding := _unmarked_utf16(data):
-        text = _cut(data, 2).decode(encoding, "replace")
-        if holds_cues(text, name):
-            return Decoded(text, f"the file was read as {encoding.upper()}, which it does not say; {HINT}")
-        remedy = f"convert it first: iconv -f {encoding} -t utf-8"
-        raise BadRequestError("bad_text", f"the text is {encoding.upper()} without a byte order mark; {remedy}")
-    return _western(data, name)
-
-
-def _marked(data: bytes, encoding: str) -> Decoded | None:
     try:
-        return Decoded(_cut(data, 2 if encoding == "utf-16" else 4).decode(encoding))
+        found = decode(data)
     except UnicodeDecodeError:
         return None
+    if not found.guess:
+        return found.text, ""
+    if not holds_cues(found.text, name):
+        if found.guess == WESTERN:
+            return None
+        remedy = f"convert it first: iconv -f {found.guess.lower()} -t utf-8"
+        raise BadRequestError("bad_text", f"the text is {found.guess} without a byte order mark; {remedy}")
+    if found.is_foreign:
+        what = f"the file is neither UTF-8 nor a western language in {WESTERN}"
+        raise BadRequestError("bad_text", f"{what}; convert it first: iconv -f NAME -t UTF-8")
+    return found.text, f"the file is not UTF-8; it is read as {found.guess}; {_HINT}"
 
 
-def _cut(data: bytes, unit_bytes: int) -> bytes:
+def _whole_units(data: bytes, unit_bytes: int) -> bytes:
     """Return the whole units: a last half one is what an interrupted copy leaves."""
     return data[: len(data) // unit_bytes * unit_bytes]
 
 
 def _unmarked_utf16(data: bytes) -> str | None:
     """Return the order of bytes by where the zero ones are, as half of every ASCII character is."""
-    sample = _cut(data[:_SAMPLE_BYTES], 2)
+    sample = _whole_units(data[:_SAMPLE_BYTES], 2)
     even, odd, count = sample[::2].count(0), sample[1::2].count(0), len(sample) // 2
     if odd > _ZERO_SHARE * count and even < odd / 8:
         return "utf-16-le"
@@ -74,24 +97,17 @@ def _unmarked_utf16(data: bytes) -> str | None:
     return None
 
 
-def _western(data: bytes, name: str | None) -> Decoded | None:
-    """Return subtitles whose bytes are UTF-8 where they can be and Windows-1252 or Latin-1 where not."""
-    escaped = data.decode("utf-8", "surrogateescape")
-    odd = [_western_character(ord(char) - 0xDC00) for char in escaped if "\udc80" <= char <= "\udcff"]
-    if not odd:
-        return Decoded(escaped)
-    text = escaped.translate({0xDC00 + byte: _western_character(byte) for byte in range(0x80, 0x100)})
-    if not holds_cues(text, name):
-        return None
+def _western(escaped: str, line: int) -> Decoded:
+    """Return a text whose bytes are UTF-8 where they can be and Windows-1252 or Latin-1 where not."""
+    odd = [_western_character(char) for char in _ODD.findall(escaped)]
     letters = sum(1 for char in odd if char.isalpha() or not char.isprintable())  # not quotes and dashes
-    if letters > _WESTERN_SHARE * sum(map(str.isalpha, text)):
-        what = "the file is neither UTF-8 nor a western language in Windows-1252"
-        raise BadRequestError("bad_text", f"{what}; convert it first: iconv -f NAME -t UTF-8")
-    return Decoded(text, f"the file is not UTF-8; it was read as Windows-1252 ({len(odd)} characters); {HINT}")
+    text = _ODD.sub(lambda match: _western_character(match[0]), escaped)
+    return Decoded(text, WESTERN, line, letters > _FOREIGN_SHARE * sum(map(str.isalpha, text)))
 
 
-def _western_character(byte: int) -> str:
+def _western_character(odd: str) -> str:
+    byte = bytes([ord(odd) - 0xDC00])
     try:
-        return bytes([byte]).decode("cp1252")
-    except UnicodeDecodeError:
-        return bytes([byte]).decode("latin-1")
+        return byte.decode("cp1252")
+    except UnicodeDecodeError:  # it has five holes
+        return byte.decode("latin-1")

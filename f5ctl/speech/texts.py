@@ -65,14 +65,15 @@ def _decoded(data: bytes, name: str | None, tell: Callable[[str], None] | None) 
         text, at = None, error.start
     if text is not None and "\0" not in text:
         return text
-    from f5ctl.speech.decoding import decode_otherwise
+    from f5ctl.speech.decoding import decode_text
 
-    found = decode_otherwise(data, name)
+    found = decode_text(data, name)
     if found is None:
         raise not_utf8(at)
-    if found.note and tell:
-        tell(found.note)
-    return found.text
+    text, note = found
+    if note and tell:
+        tell(note)
+    return text
 
 
 def is_long(text: str) -> bool:

@@ -130,8 +130,8 @@ def test_who_speaks(here: Here, daemon: FakeDaemon, tmp_path: Path) -> None:
     [
         ("utf-8-sig", None),
         ("utf-16", None),
-        ("utf-16-le", "the file was read as UTF-16-LE, which it does not say"),
-        ("cp1252", "the file is not UTF-8; it was read as Windows-1252 (2 characters)"),
+        ("utf-16-le", "the file is not UTF-8; it is read as UTF-16-LE"),
+        ("cp1252", "the file is not UTF-8; it is read as Windows-1252"),
     ],
 )
 def test_encodings(here: Here, daemon: FakeDaemon, tmp_path: Path, encoding: str, told: str | None) -> None:

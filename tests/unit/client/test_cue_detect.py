@@ -135,10 +135,10 @@ def test_plain_text_in_utf_16() -> None:
 @pytest.mark.parametrize(
     ("encoding", "told"),
     [
-        ("cp1252", "the file is not UTF-8; it was read as Windows-1252 (5 characters)"),
-        ("latin-1", "the file is not UTF-8; it was read as Windows-1252 (5 characters)"),
-        ("utf-16-le", "the file was read as UTF-16-LE, which it does not say"),
-        ("utf-16-be", "the file was read as UTF-16-BE, which it does not say"),
+        ("cp1252", "the file is not UTF-8; it is read as Windows-1252"),
+        ("latin-1", "the file is not UTF-8; it is read as Windows-1252"),
+        ("utf-16-le", "the file is not UTF-8; it is read as UTF-16-LE"),
+        ("utf-16-be", "the file is not UTF-8; it is read as UTF-16-BE"),
     ],
 )
 def test_encodings_of_subtitles_that_are_guessed(name: str | None, encoding: str, told: str) -> None:

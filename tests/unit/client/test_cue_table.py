@@ -104,7 +104,7 @@ def test_a_spreadsheet_s_encodings() -> None:
     assert checked_text(text.encode("utf-16"), name="a.txt", tell=notes.append) == text.strip()
     assert notes == []
     assert checked_text(text.encode("cp1252"), name="a.csv", tell=notes.append) == text.strip()
-    assert "it was read as Windows-1252" in notes[0]
+    assert "it is read as Windows-1252" in notes[0]
 
 
 @pytest.mark.parametrize(
