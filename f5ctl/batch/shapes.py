@@ -92,7 +92,7 @@ def delimiter_of(text: str) -> str:
     named = sep_line(text)
     if named:
         return named
-    scores: dict[str, tuple[bool, int, int]] = {}
+    scores: dict[str, tuple[bool, int, int, int]] = {}
     for delimiter in DELIMITERS:
         try:
             rows = [row for row in cells_of(text[: 2**20], delimiter) if any(row)]
@@ -100,8 +100,8 @@ def delimiter_of(text: str) -> str:
             continue
         if rows:
             cells = sum(bool(cell.strip()) for cell in rows[0])
-            fits = sum(len(row) <= len(rows[0]) for row in rows[1:])
-            scores[delimiter] = ("text" in _spelt(rows[0]), cells if cells > 1 else 0, fits)
+            misfits = sum(len(row) > len(rows[0]) for row in rows[1:])
+            scores[delimiter] = "text" in _spelt(rows[0]), cells if cells > 1 else 0, -misfits, len(rows[0])
     return max(scores, key=lambda delimiter: scores[delimiter], default=",")
 
 

@@ -299,6 +299,12 @@ def test_as_decides(tmp_path: Path) -> None:
     assert read_manifest(str(path), "tsv", Defaults()).lines[0].own == {"output, really": "x"}
 
 
+def test_one_column_with_empty_ones_beside_it(tmp_path: Path) -> None:
+    """What parts the cells is told by the empty ones where there are no others."""
+    (line,) = found(tmp_path / "m.csv", b'text\t\r\n"Hi\nyou."\t\r\n\t\r\n').lines
+    assert line.text == "Hi\nyou."
+
+
 def test_long_texts_and_deep_ones(tmp_path: Path) -> None:
     """A cell beyond csv's own limit is a text, and JSON that is nested without end is told by its line."""
     (line,) = found(tmp_path / "m.csv", f"text;id\n{'word ' * 40_000};1\n").lines
