@@ -284,6 +284,8 @@ class Client:
             theirs = f"f5d {reply.version}" if reply.version else "the daemon"
             line = f"f5ctl {__version__} and {theirs} on {self.socket_path} are of different versions"
             raise NoDaemonError(f"{line}; stop that daemon and try again: f5ctl stop ({reply.message})")
+        if isinstance(reply, Failed) and not reply.id:  # not of a request: of the connection
+            raise error_from_wire(reply.code, reply.message, reply.retry_after_s)
         if isinstance(reply, TERMINAL_TYPES):
             self._live.pop(reply.id, None)
             self._sent.pop(reply.id, None)

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
@@ -26,9 +27,11 @@ from f5ctl.errors import BadRequestError, ConfigError
 from f5d.broker.answers import DaemonFacts
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.fleet import Fleet
+from f5d.broker.front import Front
 from f5d.broker.jobs import JobTable
-from f5d.broker.loop import Loop, public_socket
+from f5d.broker.loop import Loop
 from f5d.broker.outbox import Outbox
+from f5d.broker.quotas import connections_for
 from f5d.broker.requests import Requests
 from f5d.broker.service_status import ServiceStatus
 from f5d.broker.supervisor import ENGINE_COMMAND, PATIENCE, Patience, Supervisor
@@ -62,7 +65,7 @@ def run(
         ConfigError: the socket cannot be had, or another daemon serves it.
     """
     names = known_names(config)
-    allow_many_connections()
+    most_connections = connections_for(open_files())
     inherited = inherited_socket()
     poller = zmq.Poller()
     with (
@@ -70,22 +73,22 @@ def run(
         signals_as_bytes() as wakeup,
         Notifier() as notifier,
         zmq.Context() as context,
-        public_socket(context) as router,
+        closing(Front(most_connections)) as front,
         closing(Supervisor(context, poller, place.engine_path, engine_command, patience)) as supervisor,
     ):
         dispatcher = Dispatcher(
             JobTable(config.max_jobs),
             Fleet(config.max_loaded_models, config.keep_alive_s),
             supervisor,
-            Outbox(router),
+            Outbox(front),
             partial(engine_settings, config, names.specs),
         )
         facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model, on_demand)
         requests = Requests(config, facts, names.specs, names.voices, dispatcher)
         status = ServiceStatus(notifier, dispatcher)
         reloader = Reloader(config, names.specs, read_config, requests, dispatcher, status)
-        loop = Loop(router, poller, wakeup, requests, dispatcher, service_status=status, reload=reloader.reload)
-        loop.bind(place.socket_path, place.listen())
+        loop = Loop(front, poller, wakeup, requests, dispatcher, service_status=status, reload=reloader.reload)
+        front.listen(place.listen())
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
         with _metrics(config.metrics_address, place.socket_path):
             status.ready()
@@ -176,11 +179,13 @@ def engine_settings(config: Config, specs: Mapping[str, ModelSpec], model: str) 
     )
 
 
-def allow_many_connections() -> None:
-    """Let this process open as many files as the system allows it: every connection is one."""
+def open_files() -> int:
+    """Let this process open as many files as the system allows it, and return how many: a connection is one."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # an unlimited hard limit that the kernel does not take
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 @contextmanager

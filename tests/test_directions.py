@@ -19,7 +19,7 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "f5d.broker",
         ("f5d", *HEAVY),
-        ("f5d.broker", "f5d.catalog", "f5d.system", "f5d.config", "f5d.engine.types"),
+        ("f5d.broker", "f5d.catalog", "f5d.system", "f5d.config", "f5d.engine.types", "f5d.engine.turns"),
     ),
     ("f5d.catalog", ("f5d", *HEAVY), ("f5d.catalog",)),
     ("f5d.system", ("f5d", *HEAVY), ("f5d.system",)),

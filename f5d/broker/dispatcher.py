@@ -312,7 +312,7 @@ def _log_end(job: Job, outcome: Outcome, reply: Reply, now: float) -> None:
         first_s,
         "-" if job.rtf is None else job.rtf,
         now - job.accepted_at,
-        job.client.peer or "peer=unknown",
+        job.client.peer,
         f" code={reply.code}" if isinstance(reply, Failed) else "",
     )
 

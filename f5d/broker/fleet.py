@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from f5d.broker.jobs import Job
+from f5d.engine.turns import new_levels
 from f5d.engine.types import Loaded
 
 MAX_IN_FLIGHT: Final = 32  # jobs in one engine; it interleaves them itself
-NEWCOMERS_IN_FLIGHT: Final = 8  # beyond that, of clients that have none there
+NEWCOMERS_IN_FLIGHT: Final = 8  # beyond that, of process groups that have none there; again for sessions, users
 OVERTAKE_S: Final = 5.0  # how long jobs for loaded models may pass one that waits for a place
 MAX_LOADING_DEATHS: Final = 2
 MAX_LONELY_DEATHS: Final = 2
@@ -64,9 +65,11 @@ class Slot:
         if job.suspect:
             return not self.is_busy
         others = self.jobs.values()
-        newcomer = all(other.share != job.share for other in others)
-        limit = MAX_IN_FLIGHT + NEWCOMERS_IN_FLIGHT * newcomer
-        return len(others) < limit and not any(other.suspect for other in others)
+        if any(other.suspect for other in others):
+            return False
+        excess = len(others) - MAX_IN_FLIGHT
+        shares = [other.share for other in others]
+        return excess < 0 or excess < NEWCOMERS_IN_FLIGHT * new_levels(job.share, shares)
 
     def release(self, job_id: str, now: float) -> None:
         """Forget a job that the engine has finished or dropped."""

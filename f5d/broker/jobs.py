@@ -7,6 +7,7 @@ to its one terminal message; `fleet` decides which engine gets it, `dispatcher` 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -16,12 +17,13 @@ from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, JobState, Progress
 from f5d.broker.admission import Order
 from f5d.broker.histogram import Histogram
 from f5d.broker.peers import Peer
+from f5d.engine.turns import Share, groups_of, in_turns, new_levels
 from f5d.engine.types import Segment
 
 PROGRESS_EVERY_S: Final = 0.8  # the protocol promises one a second
 MAX_HELD_REFERENCE_BYTES: Final = 256 * 2**20
 MAX_HELD_PCM_BYTES: Final = 512 * 2**20  # speech that waits to become files
-NEWCOMERS: Final = 8  # one in so many places beyond the limit is for clients that have no job
+NEWCOMERS: Final = 8  # one in so many places beyond the limit is for process groups that have no job
 FIRST_GUESS_S: Final = 5.0  # retry_after_s before any job has been measured
 LONGEST_GUESS_S: Final = 60.0
 FIRST_AUDIO_BOUNDS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -33,16 +35,19 @@ Outcome = Literal["done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where replies go: a ROUTER identity; `delimited` peers (REQ sockets) get their empty frame back."""
+    """Where replies go: a connection's number, of which no other connection ever has the same.
 
-    identity: bytes
+    `delimited` messages (of REQ sockets) get an empty frame before each reply.
+    """
+
+    connection: int
+    peer: Peer
     delimited: bool = False
-    peer: Peer | None = field(default=None, compare=False)
 
     @property
-    def share(self) -> str:
-        """What the queue's shares are counted by; the connection where nothing is known of the peer."""
-        return self.peer.share if self.peer else self.identity.hex()
+    def share(self) -> Share:
+        """What the queue's shares are counted by."""
+        return self.peer.share
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +61,6 @@ class Job:
     model: str
     accepted_at: float
     order: Order | None = None
-    share: str = ""  # jobs of one share count as one client's
     deadline: float | None = None
     timeout_s: float | None = None
     state: JobState = "queued"
@@ -91,6 +95,11 @@ class Job:
     def id(self) -> str:
         """The job's name on the wire."""
         return str(self.number)
+
+    @property
+    def share(self) -> Share:
+        """What its client counts by: jobs of one share are one client's."""
+        return self.client.share
 
     @property
     def in_engine(self) -> bool:
@@ -165,7 +174,7 @@ class JobTable:
         self.limit = limit
         self.counters = Counters()
         self._jobs: dict[str, Job] = {}
-        self._requests: dict[tuple[bytes, str], Job] = {}
+        self._requests: dict[tuple[int, str], Job] = {}  # by connection and id
         self._last_number = 0
         self._typical_s = FIRST_GUESS_S
 
@@ -184,11 +193,11 @@ class JobTable:
 
     def by_request(self, client: Client, request_id: str) -> Job | None:
         """Return the live job that this connection started under `request_id`."""
-        return self._requests.get((client.identity, request_id))
+        return self._requests.get((client.connection, request_id))
 
-    def of_client(self, identity: bytes) -> list[Job]:
+    def of_connection(self, number: int) -> list[Job]:
         """Return the live jobs of a connection."""
-        return [job for job in self._jobs.values() if job.client.identity == identity]
+        return [job for job in self._jobs.values() if job.client.connection == number]
 
     @property
     def work(self) -> list[Job]:
@@ -202,18 +211,12 @@ class JobTable:
 
     @property
     def in_fair_order(self) -> list[Job]:
-        """The waiting jobs: every client's oldest first, then every client's next, and so on.
+        """The waiting jobs, in turns: every user's first, then every user's next, and so on (turns.py).
 
-        A client's oldest job is passed only by older ones, so nobody waits for ever.
+        A user's first job is passed only by older ones, and jobs in an engine end, so nobody waits for ever.
         """
-        older: dict[str, int] = {}
-        turns: list[tuple[int, int, Job]] = []
-        for job in self.work:
-            turn = older.get(job.share, 0)
-            older[job.share] = turn + 1
-            if not job.in_engine:
-                turns.append((turn, job.number, job))
-        return [job for _turn, _number, job in sorted(turns, key=lambda entry: entry[:2])]
+        taken = Counter(group for job in self.work if job.in_engine for group in groups_of(job.share))
+        return in_turns(self.waiting, lambda job: job.share, taken)
 
     @property
     def held_pcm_bytes(self) -> int:
@@ -226,14 +229,16 @@ class JobTable:
             line = f"id {request_id!r} belongs to job {job.id}, which is still alive"
             raise BadRequestError("bad_message", line)
 
-    def check_room(self, reference_bytes: int, share: str = "") -> None:
+    def check_room(self, reference_bytes: int, share: Share = ()) -> None:
         """Refuse work beyond the limits of the queue (TryAgainError, overloaded).
 
-        Some places beyond the limit are kept for a `share` that has no job yet.
+        Some places beyond the limit are kept for a `share` that has no job yet, more for a session that has
+        none, and more again for a user.
         """
-        count = len(self.work)
-        newcomer = bool(share) and all(job.share != share for job in self.work)
-        if count >= self.limit + newcomer * max(1, self.limit // NEWCOMERS):
+        work = self.work
+        count = len(work)
+        newness = new_levels(share, [job.share for job in work])
+        if count >= self.limit + newness * max(1, self.limit // NEWCOMERS):
             line = f"{count} jobs are waiting or running; the limit is {self.limit}"
             raise TryAgainError("overloaded", line, retry_after_s=self.retry_after_s)
         held = sum(len(job.order.reference.audio) for job in self.work if job.order) + reference_bytes
@@ -267,20 +272,19 @@ class JobTable:
             model=model,
             accepted_at=now,
             order=order,
-            share=client.share,
             deadline=None if timeout_s is None else now + timeout_s,
             timeout_s=timeout_s,
             progress_at=now + PROGRESS_EVERY_S,
             entered_at=now,
         )
         self._jobs[job.id] = job
-        self._requests[(client.identity, request_id)] = job
+        self._requests[(client.connection, request_id)] = job
         return job
 
     def remove(self, job: Job, outcome: Outcome, now: float) -> None:
         """Take a job out of the table; its client has been told."""
         del self._jobs[job.id]
-        del self._requests[(job.client.identity, job.request_id)]
+        del self._requests[(job.client.connection, job.request_id)]
         job.enter(job.state, now)
         setattr(self.counters, outcome, getattr(self.counters, outcome) + 1)
         self.counters.audio_s += job.duration_s

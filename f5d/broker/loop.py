@@ -1,12 +1,11 @@
 """The loop of the daemon: one thread, one poller, no sleeping.
 
-`Loop` owns the public ROUTER socket while it runs. It moves messages between clients, `Requests`
-and engines and turns signals into `drain`, `force` and `reload`; it decides nothing itself.
+`Loop` moves messages between clients (`Front`, `Outbox`), `Requests` and engines and turns signals into
+`drain`, `force` and `reload`; it decides nothing itself.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import signal
 import socket
@@ -16,31 +15,14 @@ from typing import Final
 
 import zmq
 
-from f5ctl.protocol import MAX_MESSAGE_BYTES
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.engine_process import EngineProcess
-from f5d.broker.peers import Peer, peer_at
+from f5d.broker.front import Front
 from f5d.broker.requests import Requests
 from f5d.broker.service_status import ServiceStatus
 
-RECEIVE_HWM: Final = 2  # messages of up to 17 MiB, for each client; the rest waits in the client
-SEND_HWM: Final = 16  # for each client, before the outbox takes over
-LINGER_MS: Final = 1_000
-MESSAGES_A_ROUND: Final = 64
+TURNS_A_ROUND: Final = 64
 LAST_FLUSH_S: Final = 2.0
-
-log = logging.getLogger(__name__)
-
-
-def public_socket(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
-    """Return the ROUTER socket that clients connect to, not yet bound."""
-    router: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
-    router.setsockopt(zmq.ROUTER_MANDATORY, 1)  # without it replies to a full peer are lost silently
-    router.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    router.setsockopt(zmq.LINGER, LINGER_MS)
-    router.setsockopt(zmq.SNDHWM, SEND_HWM)
-    router.setsockopt(zmq.RCVHWM, RECEIVE_HWM)
-    return router
 
 
 class Loop:
@@ -48,7 +30,7 @@ class Loop:
 
     def __init__(
         self,
-        router: zmq.Socket[bytes],
+        front: Front,
         poller: zmq.Poller,
         wakeup: socket.socket,
         requests: Requests,
@@ -57,7 +39,7 @@ class Loop:
         service_status: ServiceStatus,
         reload: Callable[[float], None],
     ) -> None:
-        self._router = router
+        self._front = front
         self._poller = poller
         self._wakeup = wakeup
         self._requests = requests
@@ -67,19 +49,12 @@ class Loop:
         self._fleet = dispatcher.fleet
         self._supervisor = dispatcher.supervisor
         self._outbox = dispatcher.outbox
-        self._endpoint = ""
-
-    def bind(self, path: str, listening_fd: int) -> None:
-        """Serve whoever connects, or has connected, to the socket at `path`; takes the descriptor."""
-        self._router.setsockopt(zmq.USE_FD, listening_fd)  # libzmq closes it and leaves the file alone
-        self._router.bind(f"ipc://{path}")
-        self._endpoint = f"ipc://{path}"
-        self._poller.register(self._router, zmq.POLLIN)
-        self._poller.register(self._wakeup, zmq.POLLIN)
+        self._flush_until: float | None = None  # everything has ended but for last replies
+        poller.register(front.fileno(), zmq.POLLIN)
+        poller.register(wakeup, zmq.POLLIN)
 
     def run(self) -> None:
         """Serve until everything that was accepted has ended and every engine is gone."""
-        flush_until: float | None = None
         while True:
             self._poller.poll(self._timeout_ms(time.monotonic()))
             self._take_events(time.monotonic())
@@ -87,11 +62,11 @@ class Loop:
             now = time.monotonic()
             self._do_what_is_due(now)
             if self._requests.finished:
-                if flush_until is None:
+                if self._flush_until is None:
                     # From here on a client waits in systemd's socket for the next daemon.
-                    self._router.unbind(self._endpoint)
-                    flush_until = now + LAST_FLUSH_S
-                if not len(self._outbox) or now >= flush_until:
+                    self._front.stop_listening()
+                    self._flush_until = now + LAST_FLUSH_S
+                if not len(self._outbox) or now >= self._flush_until:
                     return
 
     def _take_events(self, now: float) -> None:
@@ -104,20 +79,15 @@ class Loop:
     def _do_what_is_due(self, now: float) -> None:
         self._requests.tick(now)
         self._supervisor.enforce(now, self._is_working)
+        self._requests.forget(self._front.take_lost(), now)
         self._outbox.flush(now)
-        while lost := self._outbox.take_lost():
-            self._requests.forget(lost, now)
         alive = self._supervisor.is_in_control(now, self._is_working)
         self._service_status.tick(now, alive=alive, patience_s=self._requests.patience_s(now))
 
     def _take_requests(self) -> None:
-        for _ in range(MESSAGES_A_ROUND):
-            try:
-                frames = self._router.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
-                return
-            now = time.monotonic()  # of this request: what was read before it takes nothing from its deadline
-            self._requests.receive([frame.bytes for frame in frames], now, _peer(frames[-1]))
+        for client, message in self._front.messages(TURNS_A_ROUND, time.monotonic()):
+            # The time of this request: what was read before it takes nothing from its deadline.
+            self._requests.receive(client, message, time.monotonic())
 
     def _take_signals(self, now: float) -> None:
         try:
@@ -138,21 +108,13 @@ class Loop:
         return slot is not None and slot.state == "ready" and slot.is_busy
 
     def _timeout_ms(self, now: float) -> int | None:
-        if self._requests.finished:
-            return 0 if not len(self._outbox) else 20
         times = [
+            self._flush_until,
+            self._front.next_due(now),
             self._requests.next_due(now),
             self._supervisor.next_due(now),
-            self._outbox.next_due(now),
+            self._outbox.next_due(),
             self._service_status.next_due(),
         ]
         due = min((time_s for time_s in times if time_s is not None), default=None)
         return None if due is None else max(0, math.ceil((due - now) * 1000))
-
-
-def _peer(frame: zmq.Frame) -> Peer | None:
-    """Return who sent the message, None where the transport does not say."""
-    try:
-        return peer_at(str(frame.get("Peer-Address")))
-    except zmq.ZMQError:
-        return None

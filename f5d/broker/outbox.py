@@ -1,101 +1,68 @@
 """The sending side of the public socket: ordered, bounded, never blocking.
 
-`Outbox` owns what could not be sent yet. It knows clients, not jobs: it names the clients that are
+`Outbox` owns the limits of what waits for clients. It knows connections, not jobs: it names those that are
 gone or do not read, and `Requests` ends their jobs.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
 from typing import Final
 
-import zmq
-
 from f5ctl.protocol import Reply, encode
+from f5d.broker.connection import Connection
+from f5d.broker.front import Front
 from f5d.broker.jobs import Client
+from f5d.broker.zmtp import frames_of
 
 STALL_S: Final = 30.0
 HELD_BYTES_LIMIT: Final = 256 * 2**20  # more than the audio of the longest text
 ALL_HELD_BYTES_LIMIT: Final = 2 * HELD_BYTES_LIMIT  # of all clients
-FRAME_BYTES: Final = 256  # that a short message costs besides its own bytes
-RETRY_S: Final = 0.02
-
-
-@dataclass(slots=True)
-class _Backlog:
-    since: float  # when the client last took a message
-    frames: deque[list[bytes]] = field(default_factory=deque)
-    held_bytes: int = 0
 
 
 class Outbox:
-    """Sends replies through the ROUTER socket and keeps what a slow client cannot take yet."""
+    """Sends replies to clients and keeps what a slow one cannot take yet."""
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
-        self._socket = socket
-        self._backlogs: dict[bytes, _Backlog] = {}
-        self._lost: dict[bytes, str] = {}
+    def __init__(self, front: Front, all_held_bytes: int = ALL_HELD_BYTES_LIMIT) -> None:
+        self._front = front
+        self._all_held_bytes = all_held_bytes
+        self._waiting: dict[int, Connection] = {}  # those that something waits for
 
     def __len__(self) -> int:
-        return len(self._backlogs)
+        return len(self._waiting)
 
     def send(self, client: Client, reply: Reply, now: float) -> None:
-        """Send a reply after everything that the client has not yet taken."""
-        frames = [client.identity, b"", encode(reply)] if client.delimited else [client.identity, encode(reply)]
-        backlog = self._backlogs.get(client.identity)
-        if backlog is None:
-            if self._try(frames):
-                return
-            if client.identity in self._lost:
-                return
-            backlog = self._backlogs[client.identity] = _Backlog(since=now)
-        backlog.frames.append(frames)
-        backlog.held_bytes += len(frames[-1]) + FRAME_BYTES
+        """Send a reply with the next `flush`, after everything that the client has not yet taken."""
+        if connection := self._front.get(client.connection):
+            connection.queue(frames_of(encode(reply), delimited=client.delimited), now)
+            self._waiting[connection.number] = connection
 
     def flush(self, now: float) -> None:
-        """Try again what waits; clients beyond the limits are lost."""
-        for identity, backlog in list(self._backlogs.items()):
-            while backlog.frames and self._try(backlog.frames[0]):
-                backlog.held_bytes -= len(backlog.frames.popleft()[-1]) + FRAME_BYTES
-                backlog.since = now
-            if not backlog.frames or identity in self._lost:
-                del self._backlogs[identity]
-            elif now - backlog.since >= STALL_S:
-                self._lose(identity, f"the client read nothing for {STALL_S:g} s")
-            elif backlog.held_bytes > HELD_BYTES_LIMIT:
-                self._lose(identity, f"{backlog.held_bytes} bytes wait for the client")
-        self._bound_all()
+        """Write what waits, as far as clients take it; those beyond the limits are lost."""
+        for number, connection in list(self._waiting.items()):
+            self._front.write(connection, now)
+            if not connection.held_bytes:
+                del self._waiting[number]
+            elif now - connection.took_at >= STALL_S:
+                self._lose(connection, f"the client read nothing for {STALL_S:g} s", now)
+            elif connection.held_bytes > HELD_BYTES_LIMIT:
+                self._lose(connection, f"{connection.held_bytes} bytes wait for the client", now)
+        excess = sum(connection.held_bytes for connection in self._waiting.values()) - self._all_held_bytes
+        if excess > 0:
+            self._bound_all(excess, now)
 
-    def _bound_all(self) -> None:
-        while sum(backlog.held_bytes for backlog in self._backlogs.values()) > ALL_HELD_BYTES_LIMIT:
-            identity = max(self._backlogs, key=lambda name: self._backlogs[name].held_bytes)
-            self._lose(
-                identity, f"{self._backlogs[identity].held_bytes} bytes wait for the client, the most of all"
-            )
+    def _bound_all(self, excess: int, now: float) -> None:
+        by_size = sorted(self._waiting.values(), key=lambda connection: -connection.held_bytes)
+        for connection in by_size:
+            if excess > 0:
+                excess -= connection.held_bytes
+                line = f"{connection.held_bytes} bytes wait for the client, the most of all"
+                self._lose(connection, line, now)
 
-    def take_lost(self) -> dict[bytes, str]:
-        """Return the connections lost since the last call, with the reason."""
-        lost, self._lost = self._lost, {}
-        return lost
+    def _lose(self, connection: Connection, reason: str, now: float) -> None:
+        """Give up what waits; the connection stays, so that the client can still be told why."""
+        self._front.lose(connection, reason)
+        connection.took_at = now
 
-    def next_due(self, now: float) -> float | None:
-        """Return when `flush` should be called, None when nothing waits."""
-        return now + RETRY_S if self._backlogs else None
-
-    def _lose(self, identity: bytes, reason: str) -> None:
-        self._lost[identity] = reason
-        self._backlogs.pop(identity, None)
-
-    def _try(self, frames: list[bytes]) -> bool:
-        """Return True when the frames are on their way, False when they must wait or the client is gone."""
-        try:
-            self._socket.send_multipart(frames, zmq.DONTWAIT)
-        except zmq.Again:
-            return False
-        except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            self._lost[frames[0]] = "the client is gone"
-            return False
-        return True
+    def next_due(self) -> float | None:
+        """Return when `flush` has something to do by time alone, None when nothing waits."""
+        return min((connection.took_at + STALL_S for connection in self._waiting.values()), default=None)

@@ -1,6 +1,6 @@
 """What each request does: admits work, answers questions, begins the end.
 
-`Requests` turns frames from clients into jobs and replies. It owns no socket and no process; the
+`Requests` turns messages from clients into jobs and replies. It owns no socket and no process; the
 `Dispatcher` moves the jobs, the `Outbox` carries the replies, `now` is always an argument.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -21,7 +21,7 @@ from f5d.broker.admission import Order, Refusal, fill_parameters, parse_request
 from f5d.broker.answers import DaemonFacts, DaemonState, status_result
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.jobs import Client, Job
-from f5d.broker.peers import Peer
+from f5d.broker.zmtp import Message
 from f5d.catalog.models import resolve
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Reference, Voice, find_voice
@@ -67,17 +67,14 @@ class Requests:
 
     # Requests.
 
-    def receive(self, frames: Sequence[bytes], now: float, peer: Peer | None = None) -> None:
+    def receive(self, client: Client, message: Message, now: float) -> None:
         """Act on one message of a client; whatever is wrong with it becomes a `failed` reply."""
-        delimited = len(frames) > 2 and frames[1] == b""
-        client = Client(frames[0], delimited, peer)
-        count = len(frames) - 1 - delimited
-        if count != 1:
-            line = f"a message is one frame, this one has {count}"
+        if message.frames != 1:
+            line = f"a message is one frame, this one has {message.frames}"
             self._refuse(client, "", BadRequestError("bad_message", line), now)
             return
         try:
-            request = parse_request(frames[-1])
+            request = parse_request(message.body)
         except Refusal as refusal:
             self._refuse(client, refusal.request_id, refusal.error, now)
             return
@@ -184,7 +181,7 @@ class Requests:
         self._outbox.send(client, Done(cancel.id, {"cancelled": [job.id for job in jobs]}), now)
 
     def _stop(self, client: Client, stop: Stop, now: float) -> None:
-        own = self._jobs.of_client(client.identity)
+        own = self._jobs.of_connection(client.connection)
         if not stop.alone or all(job in own for job in self._jobs):
             self.drain(now)
             if stop.force or stop.alone:
@@ -222,10 +219,10 @@ class Requests:
 
     # Clients that went away.
 
-    def forget(self, lost: Mapping[bytes, str], now: float) -> None:
+    def forget(self, lost: Mapping[int, str], now: float) -> None:
         """Cancel the jobs of connections that are gone or do not read."""
-        for identity, reason in lost.items():
-            for job in self._jobs.of_client(identity):
+        for job in self._jobs:
+            if reason := lost.get(job.client.connection):
                 log.info("job %s: %s", job.id, reason)
                 self._dispatcher.cancel(job, reason, now)
 

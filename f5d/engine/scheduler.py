@@ -3,8 +3,8 @@
 A row is one segment of one job. Before every step the engine asks `pick()` for the rows of that
 step, so a row that arrives waits for one step at most, and a cancelled one costs none. The order:
 
-1. rows that bring a job its first audio, by priority, then in turns: each job of a client has the turn
-   after that of its previous one, a newcomer the present one; within a turn in order of arrival;
+1. rows that bring a job its first audio, by priority, then in turns (turns.py): one of each user's, then
+   another of each;
 2. all others, by priority, then by how little work their job has received so far, so that jobs
    share the engine; within a job in the order of the text.
 
@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from f5d.engine.turns import Share, Turns, in_turns
 
 RowKey: TypeAlias = tuple[str, int]  # job, segment index
 
@@ -41,8 +43,12 @@ class _Job:
     work_frames: int  # frames times steps
     rows: dict[int, int] = field(default_factory=dict)  # segment index -> frames
     first_index: int = 0
-    share: str = ""  # "": a client of its own
-    turn: int = 0  # of its first row
+    share: Share = ()  # with its priority before it
+
+    @property
+    def waits_for_audio(self) -> bool:
+        """True until its first row is finished."""
+        return self.first_index in self.rows
 
 
 class Scheduler:
@@ -52,6 +58,7 @@ class Scheduler:
         self._budget_frames = max(budget_frames, MIN_BUDGET_FRAMES)
         self._jobs: dict[str, _Job] = {}
         self._arrivals = 0
+        self._turns = Turns()
         self._passed_over: dict[_Lane, int] = {}  # steps in a row that each lane's head was left out of
 
     def __bool__(self) -> bool:
@@ -70,9 +77,11 @@ class Scheduler:
         return self._budget_frames < before
 
     def add(
-        self, job: str, first_index: int, frames: Sequence[int], priority: int = 0, share: str = ""
+        self, job: str, first_index: int, frames: Sequence[int], priority: int = 0, share: Share = ()
     ) -> None:
         """Queue a job's rows: segment `first_index` has `frames[0]` frames, and so on.
+
+        `share` is what its client counts by; () is one of its own.
 
         A new job starts level with the one of its priority that has received most: it does not
         wait for the others' past, and a stream of new jobs cannot overtake one for ever.
@@ -87,27 +96,23 @@ class Scheduler:
             max(peers, default=0),
             rows,
             first_index,
-            share,
-            self._turn(share, priority),
+            (priority, *(share or (-1 - self._arrivals,))),
         )
+        self._turns.join(self._jobs[job].share)
         self._arrivals += 1
-
-    def _turn(self, share: str, priority: int) -> int:
-        """Return the turn of a new job's first row: the present one unless its client has that."""
-        pending = [
-            job for job in self._jobs.values() if job.priority == priority and job.first_index in job.rows
-        ]
-        now = min((job.turn for job in pending), default=0)
-        return max([now, *(job.turn + 1 for job in pending if share and job.share == share)])
 
     def drop(self, job: str) -> None:
         """Forget a job's rows; unknown jobs are forgotten already."""
-        self._jobs.pop(job, None)
+        state = self._jobs.pop(job, None)
+        if state is not None and state.waits_for_audio:
+            self._turns.leave(state.share, served=False)
 
     def finish(self, key: RowKey) -> None:
         """Forget a row that took its last step."""
         job, index = key
         state = self._jobs[job]
+        if index == state.first_index:
+            self._turns.leave(state.share, served=True)
         del state.rows[index]
         if not state.rows:
             del self._jobs[job]
@@ -144,13 +149,16 @@ class Scheduler:
 
     def _candidates(self) -> list[tuple[_Order, RowKey, int]]:
         candidates = []
+        waiting = [job for job in self._jobs.values() if job.waits_for_audio]
+        in_order = in_turns(waiting, lambda job: job.share, self._turns.taken)
+        turns = {job.arrival: turn for turn, job in enumerate(in_order)}
         for name, job in self._jobs.items():
             ahead = 0  # frames of the job's earlier rows: its later rows count as if those had run
             for index, frames in sorted(job.rows.items()):
                 if ahead > self._budget_frames:
                     break
                 if index == job.first_index:
-                    order = ((_FIRST, -job.priority), job.turn, job.arrival, index)
+                    order = ((_FIRST, -job.priority), turns[job.arrival], job.arrival, index)
                 else:
                     order = ((_LATER, -job.priority), job.work_frames + ahead, job.arrival, index)
                 candidates.append((order, (name, index), frames))

@@ -14,6 +14,7 @@ import msgspec
 from f5ctl.parameters import PARAMETERS
 from f5d.catalog.spec import SAMPLE_RATE_HZ, ModelSpec
 from f5d.catalog.voices import Reference
+from f5d.engine.turns import Share
 
 
 def _default(name: str) -> Any:
@@ -73,7 +74,7 @@ class Synthesize(msgspec.Struct, frozen=True, tag=True):
     first_segment: int = 0
     carry: bytes = b""
     priority: int = 0
-    share: str = ""  # jobs of one share count as one client's
+    share: Share = ()  # jobs of one share count as one client's
 
 
 class Predict(msgspec.Struct, frozen=True, tag=True):

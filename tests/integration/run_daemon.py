@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def main() -> None:
     settings = json.loads(sys.argv[2])
     journal.configure(settings.pop("log_level", "info"))
     on_demand = settings.pop("on_demand", False)
+    if files := settings.pop("files", None):  # that it may open
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     patience = Patience(**settings.pop("patience", {}))
     pulse_s = patience.hang_s / 10  # ten beats, as in f5d
     own = [sys.executable, str(TONE_ENGINE), sys.argv[1], str(pulse_s)]

@@ -20,6 +20,7 @@ import zmq
 from f5ctl.protocol import Done, Failed
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.fleet import Fleet
+from f5d.broker.front import Front
 from f5d.broker.jobs import JobTable
 from f5d.broker.outbox import Outbox
 from f5d.broker.service_status import ServiceStatus
@@ -255,9 +256,9 @@ def test_an_engine_that_cannot_be_ended_stops_the_pings(tmp_path: Path) -> None:
         environ = {"NOTIFY_SOCKET": str(tmp_path / "n"), "WATCHDOG_USEC": "3000000"}
         path = str(tmp_path / "e")
         supervisor = Supervisor(context, zmq.Poller(), lambda _number: path, deaf)
-        with closing(supervisor), Notifier(environ) as notifier, context.socket(zmq.ROUTER) as router:
+        with closing(supervisor), Notifier(environ) as notifier, closing(Front()) as front:
             dispatcher = Dispatcher(
-                JobTable(1), Fleet(1, None), supervisor, Outbox(router), lambda _model: configure
+                JobTable(1), Fleet(1, None), supervisor, Outbox(front), lambda _model: configure
             )
             heartbeat = ServiceStatus(notifier, dispatcher)
             supervisor.start(configure, 0.0)

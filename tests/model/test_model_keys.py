@@ -16,11 +16,13 @@ from f5d.broker.admission import Order
 from f5d.broker.answers import DaemonFacts
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.fleet import Fleet
-from f5d.broker.jobs import JobTable
-from f5d.broker.loop import public_socket
+from f5d.broker.front import Front
+from f5d.broker.jobs import Client, JobTable
 from f5d.broker.outbox import Outbox
+from f5d.broker.peers import Peer
 from f5d.broker.requests import Requests
 from f5d.broker.supervisor import Supervisor
+from f5d.broker.zmtp import Message
 from f5d.catalog.hub import fetch
 from f5d.catalog.models import TABLE_KEYS, model_spec_from_table
 from f5d.catalog.shapes import dit_shapes
@@ -48,19 +50,20 @@ def order(spec: ModelSpec, **fields: Any) -> Order:
     """Return what a daemon makes of a `say` that names no more than `fields`."""
     config = Config(socket="/nonexistent", model=spec.name)
     specs = {spec.name: spec}
-    with zmq.Context() as context, public_socket(context) as router:
+    with zmq.Context() as context, closing(Front()) as front:
         supervisor = Supervisor(context, zmq.Poller(), str)
         with closing(supervisor):
             dispatcher = Dispatcher(
                 JobTable(1),
                 Fleet(1, None),
                 supervisor,
-                Outbox(router),
+                Outbox(front),
                 lambda model: engine_settings(config, specs, model),
             )
             facts = DaemonFacts(1, config.socket, 0.0, config.model)
             requests = Requests(config, facts, specs, VoiceTable(()), dispatcher)
-            requests.receive([b"client", encode(Say("a", "Chapter 42.", **fields))], 0.0)
+            client = Client(1, Peer(1000, 1, (1000,)))
+            requests.receive(client, Message(encode(Say("a", "Chapter 42.", **fields))), 0.0)
             (job,) = dispatcher.jobs
     assert job.order is not None
     return job.order

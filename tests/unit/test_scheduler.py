@@ -194,8 +194,8 @@ def test_a_newcomer_goes_before_another_client_s_second_job() -> None:
     """Of thirty jobs of one client only the oldest goes before the first one of another."""
     scheduler = Scheduler(256)
     for number in range(30):
-        scheduler.add(f"x{number}", 0, [256], share="x")
-    scheduler.add("y", 0, [256], share="y")
+        scheduler.add(f"x{number}", 0, [256], share=(1000, 1, 1))
+    scheduler.add("y", 0, [256], share=(1000, 1, 2))
     order = []
     while scheduler:
         (key,) = scheduler.pick()
@@ -203,3 +203,23 @@ def test_a_newcomer_goes_before_another_client_s_second_job() -> None:
         order.append(key[0])
     assert order[:3] == ["x0", "y", "x1"]
     assert len(order) == 31
+
+
+def test_a_crowd_of_shells_does_not_keep_another_user_waiting() -> None:
+    """Thirty process groups of one user count as thirty only among each other, also if another came later."""
+    scheduler = Scheduler(256)
+    for number in range(30):
+        scheduler.add(f"x{number}", 0, [256], share=(1000, number // 10, number))
+    order = []
+    for _ in range(3):
+        (key,) = scheduler.pick()
+        scheduler.finish(key)
+        order.append(key[0])
+    for number in range(3):
+        scheduler.add(f"y{number}", 0, [256], share=(2000, 1, 1))
+    while scheduler:
+        (key,) = scheduler.pick()
+        scheduler.finish(key)
+        order.append(key[0])
+    assert order[:3] == ["x0", "x10", "x20"], "its sessions take turns as well"
+    assert order[3:9] == ["x1", "y0", "x11", "y1", "x21", "y2"]

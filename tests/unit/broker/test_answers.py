@@ -9,6 +9,7 @@ from f5ctl.receipts import tag_of
 from f5d.broker.admission import Order
 from f5d.broker.answers import file_tag, prediction, receipt
 from f5d.broker.jobs import Client, Job, JobTable
+from f5d.broker.peers import Peer
 from f5d.catalog.voices import Reference
 from f5d.engine.types import Loaded, Parameters, Predicted, Segment
 
@@ -18,7 +19,7 @@ ORDER = Order("Hello.", "rms", Reference(b"RIFF", "x"), Parameters(seed=7), "fla
 
 def spoken() -> Job:
     """Return a job that waited for 2 s and then spoke."""
-    job = JobTable(9).admit(Client(b"c"), "a", kind="say", model="m", now=0.0, order=ORDER)
+    job = JobTable(9).admit(Client(1, Peer(1000, 1, (1000,))), "a", kind="say", model="m", now=0.0, order=ORDER)
     job.enter("running", 2.0)
     job.ref_text, job.voice_hash, job.texts = "x", "voice", ("Hello.",)
     job.take(Segment("1", 0, b"\1\0" * 24_000, b"", 0.5), 3.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from f5d.broker.fleet import (
     BLAMED_KILLS,
     MAX_IN_FLIGHT,
+    NEWCOMERS_IN_FLIGHT,
     OVERTAKE_S,
     SUSPECT_KILLS,
     Dispatch,
@@ -15,10 +16,11 @@ from f5d.broker.fleet import (
     Verdict,
 )
 from f5d.broker.jobs import Client, Job, JobTable
+from f5d.broker.peers import Peer
 from f5d.engine.types import Loaded
 
 LOADED = Loaded("cpu", "float32", 1, 1, "hash", 0.1)
-CLIENT = Client(b"c")
+CLIENT = Client(1, Peer(1000, 1, (1000, 1, 1)))
 
 
 class Yard:
@@ -29,10 +31,10 @@ class Yard:
         self.table = JobTable(1000)
         self.done: list[str] = []
 
-    def job(self, model: str) -> Job:
+    def job(self, model: str, client: Client = CLIENT) -> Job:
         """Add a waiting job for a model."""
         number = len(self.table)
-        return self.table.admit(CLIENT, f"{number}", kind="say", model=model, now=0.0)
+        return self.table.admit(client, f"{number}", kind="say", model=model, now=0.0)
 
     def pump(self, now: float = 0.0) -> list[str]:
         """Return what was done, such as `start A`, `1 to A`, `retire A`."""
@@ -240,3 +242,29 @@ def test_a_cancelled_job_keeps_its_engine_busy_until_confirmed() -> None:
     assert yard.pump(5.0) == []
     slot.release(job.id, 5.0)
     assert yard.pump(5.0) == ["retire A"]
+
+
+def test_places_in_an_engine_are_kept_for_newcomers() -> None:
+    """Beyond 32 jobs there are eight for process groups with none in the engine, for terminals, for users."""
+    yard = Yard()
+    count = 0
+
+    def fill(*clients: Client) -> int:
+        """Return how many more jobs of these clients get in."""
+        nonlocal count
+        for one in clients:
+            yard.job("a", one)
+        yard.pump()
+        before, count = count, len(yard.fleet.slots["a"].jobs)
+        return count - before
+
+    def crowd(uid: int, session: int | None) -> list[Client]:
+        return [Client(n, Peer(uid, 1, (uid, session or n, n))) for n in range(100, 150)]
+
+    yard.job("a")
+    yard.pump()
+    yard.ready("a")
+    assert fill(*[CLIENT] * 40) == MAX_IN_FLIGHT
+    assert fill(*crowd(1000, 1)) == NEWCOMERS_IN_FLIGHT
+    assert fill(*crowd(1000, None)) == NEWCOMERS_IN_FLIGHT
+    assert fill(*[Client(n, Peer(n, 1, (n, n, n))) for n in range(2000, 2050)]) == NEWCOMERS_IN_FLIGHT

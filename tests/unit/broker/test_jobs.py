@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from f5ctl.errors import BadRequestError, TryAgainError
 from f5d.broker.admission import Order
 from f5d.broker.jobs import MAX_HELD_REFERENCE_BYTES, Client, Job, JobTable
+from f5d.broker.peers import Peer
 from f5d.catalog.voices import Reference
 from f5d.engine.types import Parameters, Segment
 
-ALICE = Client(b"alice")
-BOB = Client(b"bob")
+NUMBERS = itertools.count(1)
+
+
+def client(uid: int, session: int = 1, group: int = 1) -> Client:
+    """Return another connection each time, with what its jobs count by."""
+    return Client(next(NUMBERS), Peer(uid, 1, (uid, session, group)))
+
+
+ALICE = client(1001)
+BOB = client(1002)
 
 
 def order(audio: bytes = b"RIFF") -> Order:
@@ -53,6 +64,30 @@ def test_the_queue_is_bounded() -> None:
     with pytest.raises(TryAgainError, match="2 jobs are waiting or running; the limit is 2") as caught:
         table.check_room(0)
     assert caught.value.retry_after_s == 5.0
+
+
+def test_places_are_kept_for_newcomers() -> None:
+    """An eighth beyond the limit for process groups without a job, another for terminals, another for users."""
+    table = JobTable(8)
+    for number in range(8):
+        admit(table, f"{number}", client(1, session=1, group=1))
+    for newcomer in (client(1, 1, 2), client(1, 2, 1), client(2, 1, 1)):
+        with pytest.raises(TryAgainError, match="the limit is 8"):
+            table.check_room(0, client(1, 1, 1).share)
+        table.check_room(0, newcomer.share)
+        admit(table, "n", newcomer)
+        with pytest.raises(TryAgainError, match="the limit is 8"):
+            table.check_room(0, newcomer.share)
+
+
+def test_users_take_turns_in_the_queue() -> None:
+    """A user's jobs in an engine are turns that he has had; a crowd of shells is one user."""
+    table = JobTable(99)
+    crowd = [admit(table, f"{number}", client(1, number, number)) for number in range(40)]
+    for job in crowd[:2]:
+        job.enter("running", 0.0)
+    other = [admit(table, name, client(2)) for name in "abc"]
+    assert table.in_fair_order[:5] == [*other[:2], crowd[2], other[2], crowd[3]]
 
 
 def test_recordings_in_the_queue_are_bounded() -> None:

@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import sys
+from pathlib import Path
 
-import pytest
-
-from f5d.broker.peers import peer_at
-
-
-def test_a_process_group_is_one_client() -> None:
-    """Jobs of one shell pipeline count as one client's, and that is known after its process has ended."""
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as child:
-        peer = peer_at(f"localhost:1000:1000:{child.pid}")
-        child.kill()
-    own = peer_at(f"localhost:1000:1000:{os.getpid()}")
-    assert peer is not None
-    assert own is not None
-    assert peer.share == f"1000/{child.pid}"
-    assert own.share == f"1000/{os.getpgrp()}"
-    assert str(peer) == f"uid=1000 pid={child.pid}"
+from f5d.broker.peers import Peer, peer_of
 
 
-def test_without_a_process_the_user_counts() -> None:
-    """A process that has ended before its message was read shares with the rest of its user."""
-    with subprocess.Popen(["true"]) as child:
-        child.wait()
-    peer = peer_at(f"localhost:1000:50:{child.pid}")
-    assert peer is not None
-    assert peer.share == "1000"
+def peer_behind(folder: Path, code: str) -> tuple[Peer, int]:
+    """Return who connects from a process in a session of its own, and its pid."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "s"))
+        listener.listen()
+        command = [sys.executable, "-c", f"import socket; s = socket.socket(1); s.connect('s'); {code}"]
+        with subprocess.Popen(command, cwd=folder, start_new_session=True, stdin=subprocess.PIPE) as child:
+            connection, _address = listener.accept()
+            with connection:
+                if code == "pass":
+                    child.wait()
+                peer = peer_of(connection)
+                child.communicate(b"")
+            return peer, child.pid
 
 
-@pytest.mark.parametrize("address", ["", "localhost", "1000:1000", "localhost:a:1000:7"])
-def test_some_transports_do_not_tell(address: str) -> None:
-    """Where the kernel says nothing there is no peer."""
-    assert peer_at(address) is None
+def test_a_peer_is_its_user_session_and_group(tmp_path: Path) -> None:
+    """The kernel says who has connected, and in which session and process group that was."""
+    peer, pid = peer_behind(tmp_path, "input()")
+    assert peer == Peer(os.getuid(), pid, (os.getuid(), pid, pid))
+    assert str(peer) == f"uid={os.getuid()} pid={pid}"
+    one, other = socket.socketpair()
+    with one, other:
+        own = (os.getuid(), os.getsid(0), os.getpgrp())
+        assert peer_of(one) == Peer(os.getuid(), os.getpid(), own)
+
+
+def test_without_a_process_the_user_counts(tmp_path: Path) -> None:
+    """A process that has ended before it was let in shares with the rest of its user."""
+    peer, pid = peer_behind(tmp_path, "pass")
+    assert peer == Peer(os.getuid(), pid, (os.getuid(),))
