@@ -92,11 +92,10 @@ def outline(plans: Iterable[Planned]) -> Iterator[str]:
     yield total.line()
 
 
-def in_all(plans: Iterable[tuple[Part, Answer | None]]) -> Answer:
+def in_all(plans: Iterable[Planned]) -> Answer:
     """Return what the plans of one text come to, as one request's plan has it."""
-    total, device = _Total(), ""
-    for part, found in plans:
-        total.add(part, found)
+    total, device = Total(), ""
+    for _part, found, total in plans:
         device = found["device"] if found else device
     facts = {"synthesis_s": total.synthesis_s, "wait_s": total.wait_s, "device": device}
     return {"duration_s": total.length_s, **facts}
