@@ -166,6 +166,11 @@ class Counters:
     first_audio_s: Histogram = field(default_factory=lambda: Histogram(FIRST_AUDIO_BOUNDS_S))
     rtf: Histogram = field(default_factory=lambda: Histogram(RTF_BOUNDS))
 
+    @property
+    def ended(self) -> int:
+        """How many jobs have had their end."""
+        return self.done + self.failed + self.cancelled
+
 
 class JobTable:
     """Every live job in the order of acceptance; at most `limit` of them wait or speak."""

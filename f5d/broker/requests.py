@@ -53,6 +53,7 @@ class Requests:
         self._state = DaemonState(facts, self._jobs, self._fleet, dispatcher.engines, specs, voices)
         self._drain_until: float | None = None
         self._forced = False
+        self._seen_ended = 0  # jobs that had ended when `tick` last looked
 
     def adopt(
         self,
@@ -253,20 +254,22 @@ class Requests:
 
     def tick(self, now: float) -> None:
         """Do what time asks for: deadlines, progress, engines, the end of draining."""
+        self._seen_ended = self._jobs.counters.ended
         self._dispatcher.tick(now)
-        if self._drain_until is not None:
-            if self._drain_until <= now:
-                limit = f"drain_timeout_s {self._config.drain_timeout_s:g}"
-                line = f"the daemon stopped before the job was finished ({limit})"
-                for job in self._jobs.work:
-                    self._dispatcher.fail(job, TryAgainError("shutting_down", line), now)
-                    self._forced = True
-            if not self._jobs.work:
-                self._end_engines(now)
+        if self._drain_until is not None and self._drain_until <= now:
+            limit = f"drain_timeout_s {self._config.drain_timeout_s:g}"
+            line = f"the daemon stopped before the job was finished ({limit})"
+            for job in self._jobs.work:
+                self._dispatcher.fail(job, TryAgainError("shutting_down", line), now)
+                self._forced = True
         self._dispatcher.pump(now)
+        if self.draining and not self._jobs.work:
+            self._end_engines(now)
 
     def next_due(self, now: float) -> float | None:
-        """Return when `tick` has something to do by time alone."""
+        """Return when `tick` has something to do by time alone, or because a job has ended since."""
+        if self._seen_ended != self._jobs.counters.ended:
+            return now
         times = [self._dispatcher.next_due(now)]
         if self._drain_until is not None and self._jobs.work:
             times.append(self._drain_until)

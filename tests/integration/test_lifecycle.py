@@ -155,6 +155,18 @@ def test_a_second_signal_cancels_everything() -> None:
         assert not is_alive(pid)
 
 
+def test_a_stop_while_a_model_loads_ends_with_the_load() -> None:
+    """The daemon ends as soon as the load that it had accepted has; nothing else has to wake it."""
+    with Daemon(patience={"hang_s": 600.0}) as daemon:  # so that no pulse of the engine's wakes it
+        daemon.loading(delay=1.0)
+        peer = daemon.peer()
+        peer.send(Load("l"))
+        wait_until(lambda: daemon.told("configure"), "loading")
+        daemon.signal(signal.SIGTERM)
+        assert isinstance(peer.end_of("l"), Done)
+        assert daemon.exit_status(5) == 0
+
+
 def test_draining_has_an_end() -> None:
     """Jobs that take longer than drain_timeout_s fail with shutting_down and the daemon ends."""
     with Daemon(drain_timeout_s=0.3) as daemon:
