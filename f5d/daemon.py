@@ -2,7 +2,7 @@
 
     place and lock, or systemd's socket -> engines' supervisor -> requests -> serve -> drain -> stop
 
-Every part gets its collaborators here. Signals only write their number into a socket pair.
+Every part gets its collaborators here.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import resource
-import signal
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 import zmq
 
@@ -42,9 +39,8 @@ from f5d.config import Config, unchangeable
 from f5d.engine.types import Configure
 from f5d.system import journal
 from f5d.system.sdnotify import Notifier, inherited_socket
+from f5d.system.signals import Signals
 from f5d.system.socketfile import InheritedPlace, SocketPlace
-
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +66,7 @@ def run(
     poller = zmq.Poller()
     with (
         InheritedPlace(inherited) if inherited else SocketPlace(config.socket) as place,
-        signals_as_bytes() as wakeup,
+        Signals() as signals,
         Notifier() as notifier,
         zmq.Context() as context,
         closing(Front(most_connections)) as front,
@@ -87,7 +83,7 @@ def run(
         requests = Requests(config, facts, names.specs, names.voices, dispatcher)
         status = ServiceStatus(notifier, dispatcher)
         reloader = Reloader(config, names.specs, read_config, requests, dispatcher, status)
-        loop = Loop(front, poller, wakeup, requests, dispatcher, service_status=status, reload=reloader.reload)
+        loop = Loop(front, poller, signals, requests, dispatcher, service_status=status, reload=reloader.reload)
         front.listen(place.listen())
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
         with _metrics(config.metrics_address, place.socket_path):
@@ -186,24 +182,3 @@ def open_files() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
-
-
-@contextmanager
-def signals_as_bytes() -> Iterator[socket.socket]:
-    """Yield a socket that receives one byte, the number, for each signal of `SIGNALS`."""
-    reader, writer = socket.socketpair()
-    reader.setblocking(False)
-    writer.setblocking(False)
-    with reader, writer:
-        previous_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        previous = {number: signal.signal(number, _ignore) for number in SIGNALS}
-        try:
-            yield reader
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(previous_fd)
-
-
-def _ignore(number: int, frame: object) -> None:
-    """Do nothing: Python has already written the signal's number into the wakeup socket."""

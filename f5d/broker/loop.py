@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import Final
@@ -20,6 +18,7 @@ from f5d.broker.engine_process import EngineProcess
 from f5d.broker.front import Front
 from f5d.broker.requests import Requests
 from f5d.broker.service_status import ServiceStatus
+from f5d.system.signals import Signals
 
 TURNS_A_ROUND: Final = 64
 LAST_FLUSH_S: Final = 2.0
@@ -32,7 +31,7 @@ class Loop:
         self,
         front: Front,
         poller: zmq.Poller,
-        wakeup: socket.socket,
+        signals: Signals,
         requests: Requests,
         dispatcher: Dispatcher,
         *,
@@ -41,7 +40,7 @@ class Loop:
     ) -> None:
         self._front = front
         self._poller = poller
-        self._wakeup = wakeup
+        self._signals = signals
         self._requests = requests
         self._service_status = service_status
         self._reload = reload
@@ -51,7 +50,7 @@ class Loop:
         self._outbox = dispatcher.outbox
         self._flush_until: float | None = None  # everything has ended but for last replies
         poller.register(front.fileno(), zmq.POLLIN)
-        poller.register(wakeup, zmq.POLLIN)
+        poller.register(signals.wakeup, zmq.POLLIN)
 
     def run(self) -> None:
         """Serve until everything that was accepted has ended and every engine is gone."""
@@ -90,18 +89,14 @@ class Loop:
             self._requests.receive(client, message, time.monotonic())
 
     def _take_signals(self, now: float) -> None:
-        try:
-            numbers = self._wakeup.recv(64)
-        except BlockingIOError:
-            return
-        for number in numbers:
-            if number == signal.SIGHUP:
-                self._reload(now)
-            elif number in (signal.SIGTERM, signal.SIGINT):
-                if self._requests.draining:
-                    self._requests.force(now)
-                else:
-                    self._requests.drain(now)
+        asked = self._signals.take()
+        for _ in range(asked.stops):
+            if self._requests.draining:
+                self._requests.force(now)
+            else:
+                self._requests.drain(now)
+        if asked.reload:
+            self._reload(now)
 
     def _is_working(self, engine: EngineProcess) -> bool:
         slot = self._fleet.slots.get(engine.model)
