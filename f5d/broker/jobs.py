@@ -235,14 +235,13 @@ class JobTable:
             raise BadRequestError("bad_message", line)
 
     def check_room(self, reference_bytes: int, share: Share = ()) -> None:
-        """Refuse work beyond the limits of the queue (TryAgainError, overloaded).
+        """Refuse a job beyond the limits of the queue (TryAgainError, overloaded).
 
         Some places beyond the limit are kept for a `share` that has no job yet, more for a session that has
         none, and more again for a user.
         """
-        work = self.work
-        count = len(work)
-        newness = new_levels(share, [job.share for job in work])
+        count = len(self)
+        newness = new_levels(share, [job.share for job in self])
         if count >= self.limit + newness * max(1, self.limit // NEWCOMERS):
             line = f"{count} jobs are waiting or running; the limit is {self.limit}"
             raise TryAgainError("overloaded", line, retry_after_s=self.retry_after_s)

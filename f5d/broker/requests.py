@@ -162,6 +162,7 @@ class Requests:
         if not slots:
             self._outbox.send(client, Done(unload.id, {"unloaded": []}), now)
             return
+        self._jobs.check_room(0, client.share)
         model = wanted or ",".join(slot.model for slot in slots)
         job = self._jobs.admit(client, unload.id, kind="unload", model=model, now=now)
         self._accept(job, now)

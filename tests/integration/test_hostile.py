@@ -24,6 +24,7 @@ from f5ctl.protocol import (
     Load,
     Progress,
     Status,
+    Unload,
     encode,
 )
 
@@ -117,6 +118,22 @@ def test_a_crowd_s_recordings_take_nothing_from_a_deadline() -> None:
         assert isinstance(reply, Failed)
         assert reply.code == "deadline_exceeded"
         assert time.monotonic() - began >= 1.0
+
+
+def test_a_flood_of_unloads_is_refused_like_any_other(daemon: Daemon) -> None:
+    """Beyond the limit of the queue `unload` is `overloaded`; with nothing loaded it is done at once."""
+    peer, other = daemon.peer(), daemon.peer()
+    peer.send(say("long", "segments=1000 delay=0.02"))
+    peer.started("long")
+    for number in range(200):
+        peer.send(Unload(f"u{number}"))
+    refused = peer.until(lambda reply: reply.id == "u199")
+    assert isinstance(refused, Failed)
+    assert (refused.code, refused.retryable) == ("overloaded", True)
+    assert [job["kind"] for job in other.status()["jobs"]] == ["say", "unload", "unload"]
+    other.ok(Cancel("c", job="all"))
+    assert isinstance(peer.end_of("u0"), Done)
+    assert other.ok(Unload("u")) == {"unloaded": []}
 
 
 def test_a_newcomer_finds_a_place_in_a_full_queue() -> None:

@@ -55,12 +55,11 @@ def test_an_id_belongs_to_its_connection() -> None:
 
 
 def test_the_queue_is_bounded() -> None:
-    """At the limit, further work is refused; unload does not count as work."""
+    """At the limit, further jobs are refused; an unload that waits is one."""
     table = JobTable(2)
     admit(table, "a")
-    table.admit(ALICE, "u", kind="unload", model="m", now=0.0)
     table.check_room(0)
-    admit(table, "b")
+    table.admit(ALICE, "u", kind="unload", model="m", now=0.0)
     with pytest.raises(TryAgainError, match="2 jobs are waiting or running; the limit is 2") as caught:
         table.check_room(0)
     assert caught.value.retry_after_s == 5.0
