@@ -65,7 +65,7 @@ def refuse_for_systemd(path: str) -> None:
     """
     if path == SYSTEM_SOCKET:
         raise NoDaemonError(f"no daemon listens on {path}; start it with: systemctl start f5d.socket")
-    if user_socket_unit().exists():
+    if os.path.exists(user_socket_unit()):
         line = f"systemd is to listen on {path} and does not; start it with: systemctl --user start f5d.socket"
         raise NoDaemonError(line)
 

@@ -8,6 +8,7 @@ Plain classes: a dataclass takes a millisecond or two to make, and every call of
 from __future__ import annotations
 
 import re
+from reprlib import Repr
 from typing import Any, Final, NamedTuple
 
 _KINDS: Final[dict[type, str]] = {
@@ -17,6 +18,9 @@ _KINDS: Final[dict[type, str]] = {
     str: "a text",
     bytes: "bytes",
 }
+_SHOWN_CHARS: Final = 80
+_SHORT: Final = Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict = 2, 8, 8
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -111,9 +115,9 @@ def is_utf8(text: str) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return a value as an error line shows it."""
+    """Return a value as an error line shows it, cut before it is built: it may be large, deep, or both."""
     try:
-        return f"{value!r:.80}"
+        return f"{_SHORT.repr(value) if isinstance(value, list | dict) else repr(value):.{_SHOWN_CHARS}}"
     except ValueError:  # Python prints no integer of more than 4300 digits
         return "a number of thousands of digits"
 

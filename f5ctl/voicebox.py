@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgpack
 
 from f5ctl.errors import BadRequestError, OutputError
+from f5ctl.files import read_regular
 from f5ctl.parameters import PARAMETERS, layered, named
 from f5ctl.places import data_home, nearest_folder
 from f5ctl.protocol import MAX_NAME_BYTES, MAX_REF_AUDIO_BYTES, MAX_REF_TEXT_BYTES, Say
@@ -83,8 +84,7 @@ class Store:
         """
         path = self.path(name)
         try:
-            with open(path, "rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+            data = read_regular(path, MAX_FILE_BYTES)
         except FileNotFoundError:
             raise BadRequestError("unknown_voice", f"there is no {self.source} voice {name!r}") from None
         except OSError as error:

@@ -7,6 +7,7 @@ where it came from, the key, the value and what is possible. keys.py has the key
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from typing import Any, Final
 
 import msgspec
 
-from f5ctl.bounds import Rule
-from f5ctl.errors import ConfigError
+from f5ctl.bounds import Rule, shown
+from f5ctl.errors import ConfigError, F5Error
+from f5ctl.files import is_file, read_regular
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.places import user_config
 from f5ctl.protocol import MAX_NAME_BYTES
@@ -32,6 +34,7 @@ else:
     import tomli as tomllib
 
 SYSTEM_FILE: Final = Path("/etc/f5d/f5d.toml")
+MAX_CONFIG_BYTES: Final = 2**20
 _OF_VOICE: Final = {
     "audio": Rule(pattern=FILLED, words=FILLED_WORDS),
     "text": Rule(pattern=FILLED, words=FILLED_WORDS),
@@ -71,6 +74,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return duration_s(self.keep_alive)
 
 
+@contextmanager
+def one_line_for_any_fault() -> Iterator[None]:
+    """Turn whatever reading a configuration raises into a ConfigError: no file ends a daemon that has jobs."""
+    try:
+        yield
+    except F5Error:
+        raise
+    except Exception as error:
+        raise ConfigError(f"configuration: {type(error).__name__}: {_reason(error):.200}") from error
+
+
+@one_line_for_any_fault()
 def load_config(
     flags: Mapping[str, str | int | float | None] | None = None,
     *,
@@ -114,13 +129,13 @@ def config_path(file: str | None, environ: Mapping[str, str]) -> Path | None:
     if file or environ.get("F5D_CONFIG"):
         return Path(file or environ["F5D_CONFIG"])
     candidates = (Path(user_config(environ)), SYSTEM_FILE)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+        text = read_regular(path, MAX_CONFIG_BYTES).decode()
+    except (OSError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else _reason(error)
         raise ConfigError(f"config {path} cannot be read: {reason}") from None
     try:
@@ -146,7 +161,7 @@ def _checked(source: str, name: str, value: Any) -> Any:
     """Return `value` as key `name` holds it, or raise ConfigError that says where it came from."""
     key = KEYS.get(name)
     if key is None:
-        raise ConfigError(f"{source}: unknown key {name!r}; known: {', '.join([*KEYS, *TABLES])}")
+        raise ConfigError(f"{source}: unknown key {shown(name)}; known: {', '.join([*KEYS, *TABLES])}")
     if fault := key.fault(value):
         raise ConfigError(f"{source}: {name} is {fault}")
     return key.held(value)
@@ -157,7 +172,7 @@ def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     for name in TABLES:
         if not isinstance(document.get(name, {}), dict):
-            raise ConfigError(f"{path}: {name} is {document[name]!r}; it can be a table")
+            raise ConfigError(f"{path}: {name} is {shown(document[name])}; it can be a table")
     base_dir = path.absolute().parent
     models: dict[str, Any] = document.get("models", {})
     voices: dict[str, Any] = document.get("voices", {})
@@ -182,13 +197,13 @@ def _defaults(path: Path, table: Mapping[str, Any]) -> dict[str, float]:
 def _pronunciation(path: Path, table: Mapping[str, Any]) -> dict[str, str]:
     for word, said in table.items():
         if not word.strip() or not isinstance(said, str):
-            raise ConfigError(f"{path}: [pronunciation] {word!r} is {said!r}; it can be a text")
+            raise ConfigError(f"{path}: [pronunciation] {shown(word)} is {shown(said)}; it can be a text")
     return dict(table)
 
 
 def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:
     if not isinstance(table, dict):
-        raise ConfigError(f"{path}: [models.{name}] is {table!r}; it can be a table")
+        raise ConfigError(f"{path}: [models.{name}] is {shown(table)}; it can be a table")
     try:
         with _paths_of(f"[models.{name}]"):
             return model_spec_from_table(name, table, base_dir)
@@ -199,20 +214,24 @@ def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:
 def _voice(path: Path, name: str, table: Any, base_dir: Path) -> Voice:
     where = f"{path}: [voices.{name}]"
     if not isinstance(table, dict):
-        raise ConfigError(f"{where} is {table!r}; it can be a table")
+        raise ConfigError(f"{where} is {shown(table)}; it can be a table")
     if not name.strip() or len(name.encode()) > MAX_NAME_BYTES:
         raise ConfigError(f"{where}: the limit of a voice's name is 1 to {MAX_NAME_BYTES} bytes")
     for key, value in table.items():
         if key not in _OF_VOICE:
-            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(_OF_VOICE)}")
+            raise ConfigError(f"{where}: unknown key {shown(key)}; known: {', '.join(_OF_VOICE)}")
         if fault := _OF_VOICE[key].fault(value):
             raise ConfigError(f"{where}: {key} is {fault}")
     if "audio" not in table:
         raise ConfigError(f"{where}: audio is missing; it can be a path")
-    with _paths_of(f"{where}: audio is {table['audio']!r:.80}"):
+    told = f"{where}: audio is {shown(table['audio'])}"
+    with _paths_of(told):
         audio = base_dir / Path(table["audio"]).expanduser()
-        there = audio.is_file()
-    if not there:
-        raise ConfigError(f"{where}: audio is {table['audio']!r}; there is no such file: {audio}")
+        try:
+            kind = audio.stat().st_mode
+        except FileNotFoundError:
+            raise ConfigError(f"{told}; there is no such file: {audio}") from None
+    if not stat.S_ISREG(kind):
+        raise ConfigError(f"{told}; it is no regular file: {audio}")
     prepared = table.get("prepared", False)
     return Voice(name, audio, table.get("text"), prepared, source="config", language=table.get("language"))

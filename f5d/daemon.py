@@ -35,7 +35,7 @@ from f5d.broker.supervisor import ENGINE_COMMAND, PATIENCE, Patience, Supervisor
 from f5d.catalog.models import PUBLISHED, catalog, resolve
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice, VoiceTable, find_voice
-from f5d.config import Config, unchangeable
+from f5d.config import Config, one_line_for_any_fault, unchangeable
 from f5d.engine.types import Configure
 from f5d.system import journal
 from f5d.system.sdnotify import Notifier, inherited_socket
@@ -108,6 +108,7 @@ class Names:
     voices: Mapping[str, Voice]
 
 
+@one_line_for_any_fault()
 def known_names(config: Config) -> Names:
     """Return the models and voices of a configuration, or refuse one whose own names do not exist."""
     wanted = config.model.lower()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from f5ctl.errors import ConfigError, SynthesisError
 from f5ctl.extras import lack
+from f5ctl.files import is_file
 
 if TYPE_CHECKING:
     from f5d.catalog.spec import ModelSpec
@@ -89,14 +90,14 @@ def _vocoder_places(spec: ModelSpec) -> tuple[str, str]:
     folder = spec.vocoder.rstrip("/")
     if folder.startswith(HUB_SCHEME):
         return f"{folder}/{VOCODER_CONFIG}", f"{folder}/{HUB_VOCODER_WEIGHTS}"
-    present = [name for name in VOCODER_WEIGHTS if (Path(folder) / name).is_file()]
+    present = [name for name in VOCODER_WEIGHTS if is_file(f"{folder}/{name}")]
     return f"{folder}/{VOCODER_CONFIG}", f"{folder}/{present[0] if present else HUB_VOCODER_WEIGHTS}"
 
 
 def find_file(place: str) -> Path | None:
     """Return the file of a place if it is already here."""
     if not place.startswith(HUB_SCHEME):
-        return Path(place) if Path(place).is_file() else None
+        return Path(place) if is_file(place) else None
     repo, filename = split_hub_place(place)
     from huggingface_hub import try_to_load_from_cache
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from errno import EFBIG
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,6 +18,7 @@ import msgspec
 
 from f5ctl.errors import BadRequestError
 from f5ctl.extras import upstream_file
+from f5ctl.files import read_regular
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5ctl.voicebox import Default, Source, Store, private_store, shared_store
 
@@ -85,13 +87,10 @@ class Voice:
             stored = self.store.read(self.name)
             return Reference(audio=stored.audio, text=stored.text)
         try:
-            audio = self.audio.read_bytes()
+            audio = read_regular(self.audio, MAX_REF_AUDIO_BYTES)
         except OSError as error:
             line = f"voice {self.name} cannot be read: {error.strerror}: {self.audio}"
-            raise BadRequestError("unknown_voice", line) from None
-        if len(audio) > MAX_REF_AUDIO_BYTES:
-            line = f"voice {self.name} is {len(audio)} bytes; the limit is {MAX_REF_AUDIO_BYTES}"
-            raise BadRequestError("bad_audio", line)
+            raise BadRequestError("bad_audio" if error.errno == EFBIG else "unknown_voice", line) from None
         return Reference(audio=audio, text=self.text, prepared=self.prepared)
 
 

@@ -129,7 +129,7 @@ def own_folders() -> set[Path]:
 
 def _prepare_folder(folder: Path) -> None:
     """Make the socket's folder when it is missing and refuse one that others could use against us."""
-    owner = None if folder.exists() else foreign_owner(nearest_folder(str(folder)))
+    owner = None if os.path.lexists(folder) else foreign_owner(nearest_folder(str(folder)))
     if owner is not None:
         raise ConfigError(
             f"socket folder {folder} would lie among user {owner}'s, who could not use it any more"

@@ -229,6 +229,11 @@ def test_a_broken_configuration_leaves_the_old_one(tmp_path: Path) -> None:
             wait_until(lambda: daemon.log_text().count("the old one stays") == count, "one line")  # noqa: B023
         assert f"the old one stays: {file}: max_jobs is 0; the limit is 1 to 1000" in daemon.log_text()
         assert peer.status()["queue"]["limit"] == 7
+        file.unlink()
+        os.mkfifo(file)
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: daemon.log_text().count("the old one stays") == len(wrong) + 1, "one line")
+        file.unlink()
         file.write_text("max_jobs = 8")
         daemon.signal(signal.SIGHUP)
         wait_until(lambda: peer.status()["queue"]["limit"] == 8, "the right file is taken")

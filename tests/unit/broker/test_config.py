@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from f5ctl.bounds import shown
 from f5ctl.errors import ConfigError
 from f5ctl.parameters import named
 from f5ctl.socketpath import default_socket_path
-from f5d.config import Config, config_path, load_config
+from f5d.config import SYSTEM_FILE, Config, config_path, load_config
 from f5d.engine.types import Parameters
 from f5d.keys import KEYS, duration_s
 
@@ -191,6 +193,47 @@ def test_a_voice_s_text_may_have_several_lines(tmp_path: Path) -> None:
     file.write_text('[voices.a]\naudio = "a.wav"\ntext = " Hello.\\nThere."\n')
     (voice,) = load_config(file=str(file), environ={}).voices
     assert voice.text == " Hello.\nThere."
+
+
+def test_a_file_that_would_be_waited_for_is_not_opened(tmp_path: Path) -> None:
+    """A pipe or a device in the place of a configuration or a recording is one line, at once."""
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    for path in (str(pipe), "/dev/zero"):
+        with pytest.raises(ConfigError, match="cannot be read: it is no regular file"):
+            load_config(file=path, environ={})
+    with pytest.raises(ConfigError, match=r"\[voices.a\]: audio is 'pipe.toml'; it is no regular file"):
+        load(tmp_path, "[voices.a]\naudio = 'pipe.toml'")
+    with pytest.raises(ConfigError, match="cannot be read: it is 1048577 bytes; the limit is 1048576"):
+        load(tmp_path, " " * (2**20 + 1))
+
+
+def test_a_folder_that_cannot_be_entered_is_one_line(tmp_path: Path) -> None:
+    """So it is for a recording there; a home of that kind holds no configuration."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError, match=r"audio is 'loop/a.wav': Too many levels"):
+        load(tmp_path, "[voices.a]\naudio = 'loop/a.wav'")
+    assert config_path(None, {"HOME": str(tmp_path / "loop")}) in (None, SYSTEM_FILE)
+
+
+def test_whatever_reading_meets_is_one_line(tmp_path: Path) -> None:
+    """An error that nobody foresaw is a wrong configuration too, and no traceback."""
+
+    class Odd(dict[str, str]):
+        def get(self, *_key: object) -> str:
+            raise RecursionError("too deep\nby far")
+
+    with pytest.raises(ConfigError, match="configuration: RecursionError: too deep"):
+        load(tmp_path, "", environ=Odd())
+
+
+def test_a_wrong_value_is_cut_before_it_is_written_out() -> None:
+    """A list that holds itself a billion times over is shown in no time."""
+    value: list[Any] = ["x"]
+    for _ in range(30):
+        value = [value] * 10
+    assert len(shown(value)) <= 80
+    assert shown({"a" * 100: 1}).startswith("{'aaa")
 
 
 def test_an_endless_number_is_no_duration(tmp_path: Path) -> None:
