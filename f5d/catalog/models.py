@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from f5ctl.bounds import Rule
+from f5ctl.bounds import Rule, shown
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.extras import require, upstream_file
 from f5ctl.parameters import PARAMETERS
@@ -152,12 +152,12 @@ def _check_table(where: str, table: Mapping[str, Any]) -> None:
             log.warning("%s: %s does nothing, whatever its value; take it out", where, key)
             continue
         if key not in TABLE_KEYS:
-            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(TABLE_KEYS)}")
+            raise ConfigError(f"{where}: unknown key {shown(key)}; known: {', '.join(TABLE_KEYS)}")
         if rule := _OF_MODEL.get(key):
             if fault := rule.fault(value):
                 raise ConfigError(f"{where}: {key} is {fault}")
         elif not isinstance(value, str) or (not value and key != "reference_gap"):
-            raise ConfigError(f"{where}: {key} = {value!r} is not a text")
+            raise ConfigError(f"{where}: {key} = {shown(value)} is not a text")
     if "checkpoint" not in table:
         raise ConfigError(f"{where}: checkpoint is missing")
     if not LANGUAGE_PATTERN.fullmatch(table.get("language", "none")):

@@ -14,23 +14,29 @@ import msgspec
 from msgspec import Meta
 
 from f5ctl import protocol
+from f5ctl.bounds import shown
 from f5ctl.errors import ConfigError
 from f5ctl.extras import require
+from f5ctl.files import read_regular
 from f5ctl.parameters import PARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SAMPLE_RATE_HZ: Final = protocol.SAMPLE_RATE_HZ  # what a model makes is sent as it is
 HOP_SAMPLES: Final = 256
 FFT_SAMPLES: Final = 1_024
 MEL_CHANNELS: Final = 100
+MAX_ARCHITECTURE_BYTES: Final = 16_384  # upstream's files have 2,000
+MAX_DEPTH: Final = 20  # of what is nested in one
+
 FRAMES_PER_SECOND: Final = SAMPLE_RATE_HZ / HOP_SAMPLES  # 93.75, one frame is 10.67 ms
 
 Backbone = Literal["DiT", "UNetT", "MMDiT"]
 SkipConnect = Literal["add", "concat", "none"]
-Whole: TypeAlias = Annotated[int, Meta(ge=1)]
+Width: TypeAlias = Annotated[int, Meta(ge=1, le=16_384)]  # of a layer; four times that of the largest model
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=256)]
 
 BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
 
@@ -57,16 +63,16 @@ class Architecture:
     """
 
     backbone: Backbone
-    dim: Whole
-    depth: Whole = 8
-    heads: Whole = 8
-    dim_head: Whole = 64
-    ff_mult: Annotated[float, Meta(gt=0)] = 4
-    text_dim: Whole | None = None
-    conv_layers: Annotated[int, Meta(ge=0)] = 0
+    dim: Width
+    depth: Count = 8
+    heads: Count = 8
+    dim_head: Count = 64
+    ff_mult: Annotated[float, Meta(gt=0, le=64)] = 4
+    text_dim: Width | None = None
+    conv_layers: Annotated[int, Meta(ge=0, le=256)] = 0
     text_mask_padding: bool = True
     qk_norm: Literal["rms_norm"] | None = None
-    pe_attn_head: Whole | None = None
+    pe_attn_head: Count | None = None
     long_skip_connection: bool = False
     text_embedding_average_upsampling: bool = False
     skip_connect_type: SkipConnect = "concat"
@@ -84,11 +90,11 @@ class Architecture:
         """
         known = _KEYS.get(backbone)
         if known is None:
-            raise ConfigError(f"unknown backbone {backbone!r}; known: {', '.join(BACKBONES)}")
+            raise ConfigError(f"unknown backbone {shown(backbone)}; known: {', '.join(BACKBONES)}")
         wanted = {key: value for key, value in mapping.items() if key not in _TRAINING_ONLY}
-        unknown = sorted(set(wanted) - known)
+        unknown = [key for key in wanted if key not in known]
         if unknown:
-            raise ConfigError(f"unknown architecture key {unknown[0]!r} for a {backbone} backbone")
+            raise ConfigError(f"unknown architecture key {shown(unknown[0])} for a {backbone} backbone")
         if "dim" not in wanted:
             raise ConfigError(f"the architecture of a {backbone} backbone has no dim")
         kinds = get_type_hints(cls, include_extras=True)
@@ -167,16 +173,17 @@ def _architecture_of(document: dict[str, Any]) -> Architecture:
             raise ConfigError(f"the {section} section is not a table")
     mel_kind = mel.get("mel_spec_type", "vocos")
     if mel_kind != "vocos":
-        raise ConfigError(f"mel_spec_type {mel_kind!r} is not supported; known: vocos")
+        raise ConfigError(f"mel_spec_type {shown(mel_kind)} is not supported; known: vocos")
     arguments = model.get("arch", {key: value for key, value in model.items() if key != "backbone"})
     return Architecture.from_mapping(arguments, backbone=str(model.get("backbone", "DiT")))
 
 
 def _read_document(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, MAX_ARCHITECTURE_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read architecture file {path}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"cannot read architecture file {path}: {reason}") from None
     document = _parse(path, text)
     if not isinstance(document, dict):
         raise ConfigError(f"{path} does not hold a table of architecture keys")
@@ -187,21 +194,36 @@ def _parse(path: Path, text: str) -> object:
     if path.suffix == ".json":
         try:
             parsed: object = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path} is not JSON: {error}") from None
         return parsed
     require("engine", f"the YAML file {path}")
     import yaml
 
     try:
+        _refuse_growth(yaml.parse(text))
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 
 
+def _refuse_growth(events: Iterator[Any]) -> None:
+    """Raise YAMLError for a document that would be larger, or deeper, than what was written of it."""
+    from yaml import AliasEvent, CollectionEndEvent, CollectionStartEvent, YAMLError
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent):
+            raise YAMLError(f"it has an alias (*{event.anchor:.40}); write out what that stands for")
+        if depth > MAX_DEPTH:
+            raise YAMLError(f"it is nested more than {MAX_DEPTH} deep")
+
+
 def _check(key: str, value: object, kind: Any) -> None:
-    """Raise ConfigError with key and value when `value` is none of the field's type."""
+    """Raise ConfigError with key, value and limit when `value` is none of the field's type."""
     try:
         msgspec.convert(value, kind)
-    except msgspec.ValidationError:
-        raise ConfigError(f"{key} = {value!r} is not a valid architecture value") from None
+    except msgspec.ValidationError as error:
+        reason = str(error)[:1].lower() + str(error)[1:]
+        raise ConfigError(f"{key} = {shown(value)} is not a valid architecture value: {reason}") from None
