@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import click
 from f5ctl import __version__
 from f5ctl.errors import F5Error
 from f5ctl.extras import require
+from f5ctl.socketpath import check_socket_path
 from f5d.infer import infer
 from f5d.keys import KEYS
 
@@ -55,6 +57,38 @@ def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
     except F5Error as error:
         click.echo(f"f5d: {error.message}", err=True)
         sys.exit(error.exit_status)
+
+
+@main.command("check-config", short_help="Read the configuration as `serve` would.")
+@click.option("--config", "config_file", metavar="FILE", help="Configuration file (TOML); must exist.")
+def check_config(config_file: str | None) -> None:
+    """Read the configuration as `f5d serve` would, print `ok` and what is in it, or each fault in a line.
+
+    The exit status is 78 if anything is wrong. A running daemon is not looked at.
+    """
+    from f5d.config import WrongConfigError, config_path, load_config
+    from f5d.daemon import known_names
+
+    try:
+        require("engine", "f5d check-config")
+        config = load_config(file=config_file)
+        names = known_names(config)
+        check_socket_path(config.socket)
+    except F5Error as error:
+        for fault in error.faults if isinstance(error, WrongConfigError) else [error.message]:
+            click.echo(f"f5d: {fault}", err=True)
+        sys.exit(error.exit_status)
+    path = config_path(config_file, os.environ)
+    found = {
+        "file": str(path or "none; the defaults hold"),
+        "socket": config.socket,
+        "model": config.model,
+        "models": ", ".join(names.specs),
+        "voices": ", ".join(names.voices),
+    }
+    click.echo("ok")
+    for what, value in found.items():
+        click.echo(f"{what:<8} {value}")
 
 
 main.add_command(infer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -74,6 +74,35 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return duration_s(self.keep_alive)
 
 
+class WrongConfigError(ConfigError):
+    """A configuration with `faults`, of which the message tells the first."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        more = f" (and {len(faults) - 1} more: f5d check-config tells all)" if len(faults) > 1 else ""
+        super().__init__(faults[0] + more)
+        self.faults = faults
+
+
+class Faults:
+    """Collects what is wrong, so that one fault hides no other."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    @contextmanager
+    def one(self, where: str = "") -> Iterator[None]:
+        """Note a fault of what is done meanwhile, and go on."""
+        try:
+            yield
+        except F5Error as error:
+            self._found.append(where + error.message)
+
+    def refuse(self) -> None:
+        """Raise WrongConfigError if anything is wrong."""
+        if self._found:
+            raise WrongConfigError(self._found)
+
+
 @contextmanager
 def one_line_for_any_fault() -> Iterator[None]:
     """Turn whatever reading a configuration raises into a ConfigError: no file ends a daemon that has jobs."""
@@ -97,24 +126,21 @@ def load_config(
     `flags` holds keys of `KEYS`; None stands for a flag that was not given. `file` is `--config`.
 
     Raises:
-        ConfigError: a file that cannot be read, an unknown key, a wrong value.
+        ConfigError: a file that cannot be read.
+        WrongConfigError: unknown keys, wrong values.
     """
+    faults = Faults()
     values: dict[str, Any] = {"socket": default_socket_path()}
     document: dict[str, Any] = {}
     path = config_path(file, environ)
     if path is not None:
         document = _read(path)
-        known = {name: value for name, value in document.items() if name not in TABLES}
-        values.update({name: _checked(str(path), name, value) for name, value in known.items()})
-    for name in KEYS:
-        text = environ.get(f"F5D_{name.upper()}")
-        if text:
-            values[name] = _checked(f"F5D_{name.upper()}", name, KEYS[name].read(text))
-    for name, value in (flags or {}).items():
-        if value is not None:
-            given = KEYS[name].read(value) if isinstance(value, str) else value
-            values[name] = _checked(f"--{name.replace('_', '-')}", name, given)
-    return Config(**values, **_tables(path, document))
+    for source, name, value in _given(path, document, environ, flags or {}):
+        with faults.one():
+            values[name] = _checked(source, name, value)
+    tables = _tables(path, document, faults) if path else {}
+    faults.refuse()
+    return Config(**values, **tables)
 
 
 def unchangeable(old: Config, new: Config) -> list[str]:
@@ -157,6 +183,24 @@ def _paths_of(where: str) -> Iterator[None]:
         raise ConfigError(f"{where}: {_reason(error)}") from None
 
 
+def _given(
+    path: Path | None,
+    document: Mapping[str, Any],
+    environ: Mapping[str, str],
+    flags: Mapping[str, str | int | float | None],
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield what is said of the top level's keys: where, which, what; the last counts."""
+    yield from ((str(path), name, value) for name, value in document.items() if name not in TABLES)
+    for name in KEYS:
+        text = environ.get(f"F5D_{name.upper()}")
+        if text:
+            yield f"F5D_{name.upper()}", name, KEYS[name].read(text)
+    for name, value in flags.items():
+        if value is not None:
+            given = KEYS[name].read(value) if isinstance(value, str) else value
+            yield f"--{name.replace('_', '-')}", name, given
+
+
 def _checked(source: str, name: str, value: Any) -> Any:
     """Return `value` as key `name` holds it, or raise ConfigError that says where it came from."""
     key = KEYS.get(name)
@@ -167,51 +211,47 @@ def _checked(source: str, name: str, value: Any) -> Any:
     return key.held(value)
 
 
-def _tables(path: Path | None, document: Mapping[str, Any]) -> dict[str, Any]:
-    if path is None:
-        return {}
+def _tables(path: Path, document: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
+    """Return the fields that the file's tables make."""
+    readers = {"defaults": _default, "pronunciation": _said, "models": _model, "voices": _voice}
+    held: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
     for name in TABLES:
-        if not isinstance(document.get(name, {}), dict):
-            raise ConfigError(f"{path}: {name} is {shown(document[name])}; it can be a table")
-    base_dir = path.absolute().parent
-    models: dict[str, Any] = document.get("models", {})
-    voices: dict[str, Any] = document.get("voices", {})
-    return {
-        "defaults": _defaults(path, document.get("defaults", {})),
-        "pronunciation": _pronunciation(path, document.get("pronunciation", {})),
-        "models": tuple(_model(path, name, table, base_dir) for name, table in models.items()),
-        "voices": tuple(_voice(path, name, table, base_dir) for name, table in voices.items()),
-    }
+        table = document.get(name, {})
+        with faults.one():
+            if not isinstance(table, dict):
+                raise ConfigError(f"{path}: {name} is {shown(table)}; it can be a table")
+            for key, value in table.items():
+                with faults.one():
+                    held[name][key] = readers[name](path, key, value)
+    return {**held, "models": tuple(held["models"].values()), "voices": tuple(held["voices"].values())}
 
 
-def _defaults(path: Path, table: Mapping[str, Any]) -> dict[str, float]:
-    for name, value in table.items():
-        where = f"{path}: [defaults] {name} is"
-        if name not in named("config"):
-            raise ConfigError(f"{where} not a known key; known: {', '.join(named('config'))}")
-        if fault := PARAMETERS[name].fault(value):
-            raise ConfigError(f"{where} {fault}")
-    return dict(table)
+def _default(path: Path, name: str, value: Any) -> Any:
+    where = f"{path}: [defaults] {name} is"
+    if name not in named("config"):
+        raise ConfigError(f"{where} not a known key; known: {', '.join(named('config'))}")
+    if fault := PARAMETERS[name].fault(value):
+        raise ConfigError(f"{where} {fault}")
+    return value
 
 
-def _pronunciation(path: Path, table: Mapping[str, Any]) -> dict[str, str]:
-    for word, said in table.items():
-        if not word.strip() or not isinstance(said, str):
-            raise ConfigError(f"{path}: [pronunciation] {shown(word)} is {shown(said)}; it can be a text")
-    return dict(table)
+def _said(path: Path, word: str, said: Any) -> str:
+    if not word.strip() or not isinstance(said, str):
+        raise ConfigError(f"{path}: [pronunciation] {shown(word)} is {shown(said)}; it can be a text")
+    return said
 
 
-def _model(path: Path, name: str, table: Any, base_dir: Path) -> ModelSpec:
+def _model(path: Path, name: str, table: Any) -> ModelSpec:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [models.{name}] is {shown(table)}; it can be a table")
     try:
         with _paths_of(f"[models.{name}]"):
-            return model_spec_from_table(name, table, base_dir)
+            return model_spec_from_table(name, table, path.absolute().parent)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}") from None
 
 
-def _voice(path: Path, name: str, table: Any, base_dir: Path) -> Voice:
+def _voice(path: Path, name: str, table: Any) -> Voice:
     where = f"{path}: [voices.{name}]"
     if not isinstance(table, dict):
         raise ConfigError(f"{where} is {shown(table)}; it can be a table")
@@ -226,7 +266,7 @@ def _voice(path: Path, name: str, table: Any, base_dir: Path) -> Voice:
         raise ConfigError(f"{where}: audio is missing; it can be a path")
     told = f"{where}: audio is {shown(table['audio'])}"
     with _paths_of(told):
-        audio = base_dir / Path(table["audio"]).expanduser()
+        audio = path.absolute().parent / Path(table["audio"]).expanduser()
         try:
             kind = audio.stat().st_mode
         except FileNotFoundError:

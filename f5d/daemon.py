@@ -20,7 +20,7 @@ from functools import partial
 import zmq
 
 from f5ctl import __version__
-from f5ctl.errors import BadRequestError, ConfigError
+from f5ctl.errors import ConfigError
 from f5d.broker.answers import DaemonFacts
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.fleet import Fleet
@@ -35,7 +35,7 @@ from f5d.broker.supervisor import ENGINE_COMMAND, PATIENCE, Patience, Supervisor
 from f5d.catalog.models import PUBLISHED, catalog, resolve
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice, VoiceTable, find_voice
-from f5d.config import Config, one_line_for_any_fault, unchangeable
+from f5d.config import Config, Faults, one_line_for_any_fault, unchangeable
 from f5d.engine.types import Configure
 from f5d.system import journal
 from f5d.system.sdnotify import Notifier, inherited_socket
@@ -115,12 +115,13 @@ def known_names(config: Config) -> Names:
     published = [name for name in PUBLISHED if config.allowed_models == "all" or name.lower() == wanted]
     specs = catalog({spec.name: spec for spec in config.models}, published=published)
     voices = VoiceTable(config.voices)
-    try:
+    faults = Faults()
+    with faults.one("configuration: "):
         resolve(config.model, specs)
-        for spec in config.models:
+    for spec in config.models:
+        with faults.one(f"configuration: [models.{spec.name}]: default_voice: "):
             find_voice(spec.default_voice, voices)
-    except BadRequestError as error:
-        raise ConfigError(f"configuration: {error.message}") from None
+    faults.refuse()
     return Names(specs, voices)
 
 

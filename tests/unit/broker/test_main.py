@@ -47,6 +47,25 @@ def test_a_model_without_its_voice_is_refused(tmp_path: Path) -> None:
     assert "unknown voice 'nobody'" in result.stderr
 
 
+def test_a_configuration_is_checked_without_a_daemon(tmp_path: Path) -> None:
+    """`f5d check-config` prints ok and what it found, and with 78 each fault in a line, not the first alone."""
+    config = tmp_path / "f5d.toml"
+    config.write_text('max_jobs = 3\n[voices.mine]\naudio = "f5d.toml"\ntext = "x"')
+    result = CliRunner().invoke(main, ["check-config", "--config", str(config)])
+    assert result.exit_code == 0
+    assert result.output.splitlines()[:2] == ["ok", f"file     {config}"]
+    assert "mine" in result.output.splitlines()[-1]
+    wrong = 'max_jobs = 0\nmax_job = 1\n[defaults]\nspeed = 9\n[voices.a]\naudio = "no.wav"\n[models.m]'
+    config.write_text(wrong)
+    result = CliRunner().invoke(main, ["check-config", "--config", str(config)])
+    assert (result.exit_code, result.stdout) == (78, "")
+    starts = ("max_jobs is 0", "unknown key 'max_job'", "[defaults] speed is 9", "[models.m]", "[voices.a]")
+    for line, start in zip(result.stderr.splitlines(), starts, strict=True):
+        assert line.startswith(f"f5d: {config}: {start}")
+    served = CliRunner().invoke(main, ["serve", "--config", str(config)])
+    assert served.stderr.splitlines()[0].endswith("(and 4 more: f5d check-config tells all)")
+
+
 def test_the_package_offers_its_interface_lazily() -> None:
     """The in-process classes are named by the package; anything else is an AttributeError."""
     assert set(f5d.__all__) <= set(dir(f5d))
