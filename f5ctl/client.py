@@ -42,7 +42,7 @@ from f5ctl.protocol import (
     encode,
     parse_reply,
 )
-from f5ctl.socketpath import check_socket_path, client_socket_path
+from f5ctl.socketpath import check_socket_path, client_socket_path, lock_holder
 
 SILENCE_S: Final = 30.0  # a daemon sends progress every second; this long without a word means it hangs
 CONNECT_S: Final = 5.0
@@ -331,7 +331,14 @@ def check_listening(path: str) -> None:
         except PermissionError:
             raise ConfigError(f"this user may not use the socket {path}") from None
         except OSError:
-            raise NoDaemonError(f"no daemon listens on {path}; start one with f5d serve") from None
+            raise NoDaemonError(_nobody_listens(path)) from None
+
+
+def _nobody_listens(path: str) -> str:
+    if pid := lock_holder(path):
+        why = "it is starting, or its socket was removed and is made again in seconds"
+        return f"f5d (pid {pid}) does not listen on {path}: {why}; try again"
+    return f"no daemon listens on {path}; start one with f5d serve"
 
 
 def _event(monitor: zmq.Socket[bytes]) -> int:

@@ -44,6 +44,17 @@ def client_socket_path() -> str:
     return path
 
 
+def lock_holder(path: str) -> str | None:
+    """Return the process that holds the place of the socket `path`, as a daemon does; None without one."""
+    try:
+        inode = os.stat(f"{path}.lock").st_ino
+        with open("/proc/locks", encoding="ascii") as locks:
+            held = [fields for fields in map(str.split, locks) if fields[1] == "FLOCK" and len(fields) > 5]
+    except OSError:
+        return None
+    return next((fields[4] for fields in held if fields[5].endswith(f":{inode}")), None)
+
+
 def may_use(path: str) -> bool:
     """Return True when there is something at `path` that this user may connect to."""
     return os.access(path, os.R_OK | os.W_OK)

@@ -31,6 +31,7 @@ from f5d.broker.outbox import Outbox
 from f5d.broker.quotas import connections_for
 from f5d.broker.requests import Requests
 from f5d.broker.service_status import ServiceStatus
+from f5d.broker.socket_watch import SocketWatch
 from f5d.broker.supervisor import ENGINE_COMMAND, PATIENCE, Patience, Supervisor
 from f5d.catalog.models import PUBLISHED, catalog, resolve
 from f5d.catalog.spec import ModelSpec
@@ -83,7 +84,16 @@ def run(
         requests = Requests(config, facts, names.specs, names.voices, dispatcher)
         status = ServiceStatus(notifier, dispatcher)
         reloader = Reloader(config, names.specs, read_config, requests, dispatcher, status)
-        loop = Loop(front, poller, signals, requests, dispatcher, service_status=status, reload=reloader.reload)
+        loop = Loop(
+            front,
+            poller,
+            signals,
+            requests,
+            dispatcher,
+            service_status=status,
+            watch=SocketWatch(place, requests.drain),
+            reload=reloader.reload,
+        )
         front.listen(place.listen())
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
         with _metrics(config.metrics_address, place.socket_path):

@@ -24,7 +24,7 @@ from f5ctl.extras import EXTRAS, missing, remedy
 from f5ctl.places import cache_home, nearest_folder
 from f5ctl.printing import emit, emit_json, emit_table, size
 from f5ctl.progress import StatusLine
-from f5ctl.socketpath import check_socket_path
+from f5ctl.socketpath import check_socket_path, lock_holder
 from f5ctl.speech.player import find_player
 
 SELF_CHECK_S: Final = 120.0
@@ -94,8 +94,10 @@ def _socket(path: str) -> Iterator[Finding]:
     try:
         with Client(path) as client:
             state = client.status()
-    except NoDaemonError:
-        if missing("engine"):
+    except NoDaemonError as error:
+        if pid := lock_holder(path):
+            yield Finding("daemon", "fault", error.message, f"if that stays so, end process {pid}")
+        elif missing("engine"):
             how = f"none runs on {path}, and there is no engine here to start one"
             fix = "install the extra engine, or set F5D_SOCKET to the socket of another environment's daemon"
             yield Finding("daemon", "fault", how, fix)

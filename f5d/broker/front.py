@@ -58,7 +58,8 @@ class Front:
         return self._epoll.fileno()
 
     def listen(self, listening_fd: int) -> None:
-        """Let in whoever connects, or has connected, to this socket; takes the descriptor."""
+        """Let in whoever connects, or has connected, to this socket alone; takes the descriptor."""
+        self.stop_listening()
         self._listener = socket.socket(fileno=listening_fd)
         self._listener.setblocking(False)
         self._epoll.register(listening_fd, select.EPOLLIN)

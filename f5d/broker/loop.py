@@ -18,6 +18,7 @@ from f5d.broker.engine_process import EngineProcess
 from f5d.broker.front import Front
 from f5d.broker.requests import Requests
 from f5d.broker.service_status import ServiceStatus
+from f5d.broker.socket_watch import SocketWatch
 from f5d.system.signals import Signals
 
 TURNS_A_ROUND: Final = 64
@@ -36,6 +37,7 @@ class Loop:
         dispatcher: Dispatcher,
         *,
         service_status: ServiceStatus,
+        watch: SocketWatch,
         reload: Callable[[float], None],
     ) -> None:
         self._front = front
@@ -43,6 +45,7 @@ class Loop:
         self._signals = signals
         self._requests = requests
         self._service_status = service_status
+        self._watch = watch
         self._reload = reload
         self._dispatcher = dispatcher
         self._fleet = dispatcher.fleet
@@ -76,6 +79,8 @@ class Loop:
             self._dispatcher.bury(engine, now)
 
     def _do_what_is_due(self, now: float) -> None:
+        if not self._requests.draining:
+            self._watch.tick(now, self._front.listen)
         self._requests.tick(now)
         self._supervisor.enforce(now, self._is_working)
         self._requests.forget(self._front.take_lost(), now)
@@ -110,6 +115,7 @@ class Loop:
             self._supervisor.next_due(now),
             self._outbox.next_due(),
             self._service_status.next_due(),
+            None if self._requests.draining else self._watch.look_at,
         ]
         due = min((time_s for time_s in times if time_s is not None), default=None)
         return None if due is None else max(0, math.ceil((due - now) * 1000))

@@ -60,7 +60,10 @@ class SocketPlace:
         if self._made is not None and _is_file(self.socket_path, self._made):
             Path(self.socket_path).unlink(missing_ok=True)
         if self._lock_fd is not None:
-            Path(self.lock_path).unlink(missing_ok=True)  # before the lock goes: _take_lock checks the inode
+            if self._has_lock():
+                Path(self.lock_path).unlink(
+                    missing_ok=True
+                )  # before the lock goes: _take_lock checks the inode
             os.close(self._lock_fd)
             self._lock_fd = None
 
@@ -88,6 +91,33 @@ class SocketPlace:
             listener.setblocking(False)
             return listener.detach()
 
+    def is_there(self) -> bool:
+        """Return True while the path is this daemon's own: its socket, and the lock that guards it."""
+        return self._made is not None and _is_file(self.socket_path, self._made) and self._has_lock()
+
+    def renew(self) -> int:
+        """Return a new listening socket on the path, after its file or its folder was removed.
+
+        Raises:
+            ConfigError: another daemon has the place now, or the folder above it is gone too.
+        """
+        folder = Path(self.socket_path).absolute().parent
+        if not os.path.lexists(folder.parent):
+            raise ConfigError(f"there is no folder {folder.parent}")
+        _prepare_folder(folder)
+        _refuse_other_files(Path(self.socket_path))
+        if not self._has_lock():
+            lock_fd = _take_lock(self.lock_path, self.socket_path)
+            if self._lock_fd is not None:
+                os.close(self._lock_fd)
+            self._lock_fd = lock_fd
+        if self._made is not None and _is_file(self.socket_path, self._made):
+            Path(self.socket_path).unlink(missing_ok=True)  # it was the lock that was removed
+        return self.listen()
+
+    def _has_lock(self) -> bool:
+        return self._lock_fd is not None and _is_file(self.lock_path, os.fstat(self._lock_fd))
+
     def engine_path(self, incarnation: int) -> str:
         """Return the private socket path of one engine process."""
         return f"{self.socket_path}.e{incarnation % 1_000_000}"
@@ -101,10 +131,13 @@ class InheritedPlace:
         self._fd = inherited.fd
         folder = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
         self._engine_stem = f"{folder}/e" if folder else f"{inherited.path}.e"
+        self._seen: os.stat_result | None = None
 
     def __enter__(self) -> Self:
         check_socket_path(self.engine_path(-1))
         _sweep(self._engine_stem)
+        with contextlib.suppress(OSError):  # out of sight in a unit's own /tmp
+            self._seen = os.lstat(self.socket_path)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -113,6 +146,14 @@ class InheritedPlace:
     def listen(self) -> int:
         """Return the listening socket; it belongs to the caller."""
         return self._fd
+
+    def is_there(self) -> bool:
+        """Return True while clients find systemd's socket on its path."""
+        return self._seen is None or _is_file(self.socket_path, self._seen)
+
+    def renew(self) -> int:
+        """Raise ConfigError: only systemd can make its socket again."""
+        raise ConfigError("systemd made it and makes it again: systemctl restart f5d.socket, or with --user")
 
     def engine_path(self, incarnation: int) -> str:
         """Return the private socket path of one engine process, in the service's RuntimeDirectory= if any."""
@@ -217,6 +258,6 @@ def _is_file(path: str, held: os.stat_result) -> bool:
     """Return True while `path` still names the file `held`."""
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
+    except OSError:
         return False
     return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)

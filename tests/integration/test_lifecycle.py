@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket as sockets
 import stat
@@ -339,6 +340,71 @@ def test_a_socket_without_a_daemon_is_no_obstacle(tmp_path: Path) -> None:
         dead.bind(str(path))
     with SocketPlace(str(path)) as place:
         assert place.engine_path(7) == f"{path}.e7"
+
+
+def test_a_socket_that_was_removed_is_made_again() -> None:
+    """Within seconds new clients find the daemon; those that were connected notice nothing."""
+    with Daemon() as daemon:
+        peer = daemon.peer()
+        peer.send(say("a", "segments=50 delay=0.1"))
+        peer.started("a")
+        Path(daemon.socket_path).unlink()
+        wait_until(Path(daemon.socket_path).exists, "it is made again")
+        assert stat.S_IMODE(Path(daemon.socket_path).stat().st_mode) == 0o600
+        assert [job["state"] for job in daemon.peer().status()["jobs"]] == ["running"]
+        assert isinstance(peer.end_of("a"), Done)
+        assert "was removed; it is made again" in daemon.log_text()
+
+
+def test_a_runtime_folder_that_was_removed_is_made_again() -> None:
+    """Folder, lock and socket; the next engine has its socket there too."""
+    with Daemon() as outer, Daemon(socket=str(outer.folder / "new" / "s")) as daemon:
+        path = Path(daemon.socket_path)
+        shutil.rmtree(path.parent)
+        wait_until(path.exists, "it is made again")
+        assert daemon.peer().ok(say("a"))
+        second = daemon.spawn()
+        assert second.wait(20) == 78, "the lock holds"
+        daemon.signal(signal.SIGTERM)
+        assert daemon.exit_status() == 0
+        assert not list(path.parent.iterdir())
+
+
+def test_a_daemon_whose_place_another_has_ends() -> None:
+    """It finishes what it had accepted, and takes nothing of the other's with it."""
+    with Daemon() as outer, Daemon(socket=str(outer.folder / "new" / "s")) as daemon:
+        peer = daemon.peer()
+        peer.send(say("a", "segments=5 delay=0.1"))
+        peer.started("a")
+        daemon.signal(signal.SIGSTOP)
+        shutil.rmtree(Path(daemon.socket_path).parent)
+        with Daemon(socket=daemon.socket_path) as second:
+            daemon.signal(signal.SIGCONT)
+            assert isinstance(peer.end_of("a"), Done)
+            assert daemon.exit_status() == 0
+            assert f"another f5d (pid {second.process.pid}) serves" in daemon.log_text()
+            assert second.peer().status()["pid"] == second.process.pid
+            assert Path(f"{daemon.socket_path}.lock").exists()
+
+
+def test_a_daemon_ends_with_its_session_s_folder() -> None:
+    """Where not even the folder above the socket's is left, nobody can reach the daemon: it does not stay."""
+    with Daemon() as outer, Daemon(socket=str(outer.folder / "run" / "f5d" / "s")) as daemon:
+        shutil.rmtree(outer.folder / "run")
+        assert daemon.exit_status() == 0
+        assert f"is gone (there is no folder {outer.folder / 'run'})" in daemon.log_text()
+
+
+def test_a_client_is_told_of_a_daemon_without_a_socket() -> None:
+    """The line names the process that has the place, and promises no new daemon."""
+    with Daemon() as daemon:
+        daemon.signal(signal.SIGSTOP)
+        Path(daemon.socket_path).unlink()
+        command = [sys.executable, "-m", "f5ctl", "--socket", daemon.socket_path, "status"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        assert done.returncode == 69
+        line = f"f5ctl: error: f5d (pid {daemon.process.pid}) does not listen on {daemon.socket_path}: "
+        assert done.stderr.startswith(line)
 
 
 def test_an_engine_that_hears_nothing_is_killed() -> None:

@@ -112,6 +112,13 @@ def test_the_socket_outlives_the_daemon(service: Service) -> None:
     assert isinstance(late.end_of("late"), Done)
 
 
+def test_a_socket_of_systemd_that_was_removed_ends_the_daemon(service: Service) -> None:
+    """Only systemd can make it again; the log says so."""
+    Path(service.socket_path).unlink()
+    assert service.exit_status() == 0
+    assert "systemd made it and makes it again: systemctl restart f5d.socket" in service.log_text()
+
+
 def test_systemd_is_told_what_happens(service: Service) -> None:
     """READY, pings, what is loaded, RELOADING with its time and READY again, STOPPING with more time."""
     service.hear("^READY=1$")
