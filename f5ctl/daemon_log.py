@@ -1,6 +1,7 @@
 """Where the words of a daemon go that f5ctl starts: a file, or a little memory where no file can be written.
 
-A daemon without a log serves as well as any other, so nothing here keeps one from starting.
+A daemon without a log serves as well as any other, so nothing here keeps one from starting. The daemon itself
+keeps the file small (f5d/system/journal.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Final
 from f5ctl.places import foreign_owner, nearest_folder, state_home
 from f5ctl.socketpath import own_folder
 
-MAX_LOG_BYTES: Final = 10 * 2**20
 MEMORY_BYTES: Final = 65_536  # enough for why a start failed; what comes after it is lost
 _NAME: Final = "f5d.log"
 
@@ -80,8 +80,6 @@ def _open(path: str, *, own: bool) -> int:
     found = os.lstat(folder)
     if own and not (stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()):
         raise PermissionError(None, "its folder is another user's")
-    if os.path.exists(path) and os.stat(path).st_size > MAX_LOG_BYTES:
-        os.replace(path, f"{path}.1")
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_NOFOLLOW if own else 0)
     return os.open(path, flags, 0o600 if own else 0o666)
 

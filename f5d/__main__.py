@@ -52,7 +52,7 @@ def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
     try:
         require("engine", "f5d serve")
         config = read_config()
-        journal.configure(config.log_level)
+        journal.configure(config.log_level, own_file=on_demand)
         daemon.run(config, read_config=read_config, on_demand=on_demand)
     except F5Error as error:
         click.echo(f"f5d: {error.message}", err=True)

@@ -254,7 +254,7 @@ def test_a_job_that_fails_is_logged_louder() -> None:
         assert isinstance(peer.ask(say("b", "fail=bad_audio")), Failed)
         assert isinstance(peer.ask(say("c", "fail=synthesis_failed")), Failed)
         wait_until(lambda: "job 3 failed" in daemon.log_text(), "the lines")
-        lines = [line.split()[1:5] for line in daemon.log_text().splitlines() if " job " in line]
+        lines = [line.split()[2:6] for line in daemon.log_text().splitlines() if " job " in line]
         assert [(line[0], line[3]) for line in lines] == [("INFO", "1"), ("WARNING", "2"), ("ERROR", "3")]
 
 
