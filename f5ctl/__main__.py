@@ -56,10 +56,10 @@ def run(args: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    from f5ctl.printing import printable
+    from f5ctl.printable import printable
 
     if sys.stderr is not None:
-        sys.stderr.write(f"f5ctl: error: {printable(' '.join(message.split()))}\n")
+        sys.stderr.write(f"f5ctl: error: {printable(message)}\n")
         sys.stderr.flush()
     return status
 

@@ -6,16 +6,28 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from f5ctl.printable import printable
 from f5ctl.speech.sinks import writing
 
 
-def emit(text: str, *, to_stderr: bool = False) -> None:
-    """Print `text` and a newline as UTF-8, whatever the locale.
+def emit(line: str, *, to_stderr: bool = False) -> None:
+    """Print one line for a person, as UTF-8 whatever the locale, and nothing that a terminal would obey.
 
     Raises:
         ReaderGoneError: the reader of the pipe is gone.
         OutputError: it could not be written (74).
     """
+    emit_exactly(printable(line), to_stderr=to_stderr)
+
+
+def emit_lines(text: str) -> None:
+    """Print a text of several lines for a person, as `emit` does."""
+    for line in text.split("\n"):
+        emit(line)
+
+
+def emit_exactly(text: str, *, to_stderr: bool = False) -> None:
+    """Print what a program reads, and a newline; raises as `emit` does."""
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:
         return
@@ -29,27 +41,32 @@ def warn(text: str, *, quiet: bool = False, tell: Callable[[str], None] | None =
     """Print a warning on stderr unless `quiet`; `tell` prints it where a plain line would be in the way."""
     if quiet:
         return
-    line = f"f5ctl: warning: {printable(text)}"
+    line = f"f5ctl: warning: {text}"
     if tell:
         tell(line)
     else:
         emit(line, to_stderr=True)
 
 
-def printable(text: str) -> str:
-    """Return a text that may come from anywhere without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
 def emit_json(answer: Any, *, to_stderr: bool = False) -> None:
-    """Print `answer` as one line of JSON."""
+    """Print `answer` as one line of JSON, in which what a terminal would obey is escaped."""
     import json
 
-    emit(json.dumps(answer, ensure_ascii=False), to_stderr=to_stderr)
+    line = json.dumps(answer, ensure_ascii=False)
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else _escaped(char) for char in line)
+    emit_exactly(line, to_stderr=to_stderr)
+
+
+def _escaped(char: str) -> str:
+    """Return a character as JSON's escape, of two halves beyond the first 65,536."""
+    units = char.encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def emit_table(header: list[str], rows: list[list[str]]) -> None:
     """Print rows under their header, the columns aligned and at least two spaces apart."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
         emit("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from f5ctl.printable import printable
 from f5ctl.printing import emit
 from f5ctl.protocol import Accepted, Progress, Reply
 
@@ -33,7 +34,7 @@ class StatusLine:
         if self._active and line != self._shown:
             width = os.get_terminal_size(2).columns or 80
             self._shown = line
-            self._write(_ERASE + line[: width - 1])
+            self._write(_ERASE + printable(line[: width - 1]))
 
     def clear(self) -> None:
         """Erase the line."""
@@ -95,12 +96,12 @@ class Bar:
     def show(self, text: str, completed: float, total: float | None) -> None:
         """Bring the bar up to date."""
         if self._progress:
-            self._progress.update(self._task, description=text, completed=completed, total=total)
+            self._progress.update(self._task, description=printable(text), completed=completed, total=total)
 
     def print(self, text: str) -> None:
         """Print a line on stderr, above the bar."""
         if self._progress:
-            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._progress.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
         else:
             emit(text, to_stderr=True)
 

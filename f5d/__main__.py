@@ -12,6 +12,7 @@ import click
 from f5ctl import __version__
 from f5ctl.errors import F5Error
 from f5ctl.extras import require
+from f5ctl.printable import printable
 from f5ctl.socketpath import check_socket_path
 from f5d.infer import infer
 from f5d.keys import KEYS
@@ -55,7 +56,7 @@ def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
         journal.configure(config.log_level, own_file=on_demand)
         daemon.run(config, read_config=read_config, on_demand=on_demand)
     except F5Error as error:
-        click.echo(f"f5d: {error.message}", err=True)
+        click.echo(printable(f"f5d: {error.message}"), err=True)
         sys.exit(error.exit_status)
 
 
@@ -76,7 +77,7 @@ def check_config(config_file: str | None) -> None:
         check_socket_path(config.socket)
     except F5Error as error:
         for fault in error.faults if isinstance(error, WrongConfigError) else [error.message]:
-            click.echo(f"f5d: {fault}", err=True)
+            click.echo(printable(f"f5d: {fault}"), err=True)
         sys.exit(error.exit_status)
     path = config_path(config_file, os.environ)
     found = {
@@ -88,7 +89,7 @@ def check_config(config_file: str | None) -> None:
     }
     click.echo("ok")
     for what, value in found.items():
-        click.echo(f"{what:<8} {value}")
+        click.echo(printable(f"{what:<8} {value}"))
 
 
 main.add_command(infer)

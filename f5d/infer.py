@@ -21,6 +21,7 @@ from f5ctl.cli.base.parameters import parameter
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
 from f5ctl.extras import require
 from f5ctl.parameters import named
+from f5ctl.printable import printable
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ
 from f5ctl.signals import die_of
@@ -82,13 +83,13 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
     try:
         seconds = _through_daemon(given) if given["use_service"] else _in_process(given)
     except F5Error as error:
-        click.echo(f"f5d: {error.message}", err=True)
+        click.echo(printable(f"f5d: {error.message}"), err=True)
         sys.exit(error.exit_status)
     except ReaderGoneError:
         die_of(signal.SIGPIPE)
     except KeyboardInterrupt:
         die_of(signal.SIGINT)
-    click.echo(f"{given['output']}: {seconds:.1f} s of speech", err=True)
+    click.echo(printable(f"{given['output']}: {seconds:.1f} s of speech"), err=True)
 
 
 @infer.command("info", short_help="Show what a checkpoint holds.")

@@ -48,6 +48,7 @@ SHARED = tuple(
         "pauses",
         "protocol",
         "places",
+        "printable",
         "files",
         "socketpath",
         "receipts",

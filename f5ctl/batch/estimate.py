@@ -13,7 +13,7 @@ from typing import Any, Final
 from f5ctl.batch.line import Line
 from f5ctl.batch.manifest import Manifest
 from f5ctl.errors import F5Error
-from f5ctl.printing import duration, printable, size
+from f5ctl.printing import duration, size
 from f5ctl.progress import Bar
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from f5ctl.speech.output import Format
@@ -77,7 +77,7 @@ class Estimate:
         """Tell that `line` cannot be spoken."""
         self.problems += 1
         if self.problems <= MOST_SHOWN:
-            self._bar.print(printable(f"f5ctl: {line.where}: {error.message}"))
+            self._bar.print(f"f5ctl: {line.where}: {error.message}")
         elif self.problems == MOST_SHOWN + 1:
             self._bar.print("f5ctl: and more lines fail")
         self._show()
@@ -126,7 +126,7 @@ def told(found: Mapping[str, Any], device: str) -> list[str]:
         wait = f", after {duration(found['wait_s'])} of work for others" if found["wait_s"] >= 1 else ""
         lines.append(f"about {duration(found['synthesis_s'])} to make on {device}, line after line{wait}")
     if found["own_columns"]:
-        lines.append(f"columns that are only carried along: {', '.join(map(printable, found['own_columns']))}")
+        lines.append(f"columns that are only carried along: {', '.join(found['own_columns'])}")
     return lines
 
 

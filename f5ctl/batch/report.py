@@ -13,7 +13,7 @@ from typing import Any, Final
 from f5ctl.batch.line import Bad, Line
 from f5ctl.batch.store import Store
 from f5ctl.errors import F5Error
-from f5ctl.printing import duration, emit_json, printable, warn
+from f5ctl.printing import duration, emit_json, warn
 from f5ctl.progress import Bar
 
 PLAIN_EVERY_S: Final = 10.0
@@ -180,7 +180,7 @@ class BatchReport:
 
     def _say(self, text: str) -> None:
         if not self._quiet:
-            self._bar.print(printable(text))
+            self._bar.print(text)
 
     def _show(self) -> None:
         now = time.monotonic()

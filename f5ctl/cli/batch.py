@@ -23,7 +23,7 @@ from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.cli.base.tags import check_tags, marks, tag_options
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.parameters import PRIORITIES
-from f5ctl.printing import emit, emit_json, printable, warn
+from f5ctl.printing import emit, emit_json, emit_lines, warn
 from f5ctl.protocol import Plan
 from f5ctl.speech.output import FORMATS, Format
 
@@ -170,7 +170,7 @@ def _estimate(settings: Settings, folder: str, manifest: Manifest, policy: Polic
         warn(warning, quiet=settings.quiet)
     found = answer(estimate, manifest, skipped=len(made), folder=folder)
     if os.isatty(1):
-        emit("\n".join(told(found, estimate.device)))
+        emit_lines("\n".join(told(found, estimate.device)))
     else:
         emit_json(found)
         for line in [] if settings.quiet else told(found, estimate.device):
@@ -183,7 +183,7 @@ def _estimate(settings: Settings, folder: str, manifest: Manifest, policy: Polic
 def _tell_bad(manifest: Manifest) -> None:
     """Tell of the bad lines, the first ones one by one."""
     for bad in manifest.bad[:MOST_SHOWN]:
-        emit(printable(f"f5ctl: {bad.told}"), to_stderr=True)
+        emit(f"f5ctl: {bad.told}", to_stderr=True)
 
 
 def _refusal(manifest: Manifest) -> BadRequestError:

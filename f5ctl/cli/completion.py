@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from f5ctl.cli.base.settings import Verb, common_options
-from f5ctl.printing import emit
+from f5ctl.printing import emit_exactly
 
 SHELLS: Final = ("bash", "zsh", "fish")
 _VARIABLE: Final = "_F5CTL_COMPLETE"  # click asks for completions through it
@@ -27,4 +27,4 @@ def completion(ctx: click.Context, *, shell: str) -> None:
     script = get_completion_class(shell)
     if script is None:
         raise click.UsageError(f"click knows no completion for {shell}")
-    emit(script(ctx.find_root().command, {}, "f5ctl", _VARIABLE).source())
+    emit_exactly(script(ctx.find_root().command, {}, "f5ctl", _VARIABLE).source())

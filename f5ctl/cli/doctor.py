@@ -22,7 +22,7 @@ from f5ctl.daemon_log import log_path
 from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
 from f5ctl.extras import EXTRAS, missing, remedy
 from f5ctl.places import cache_home, nearest_folder
-from f5ctl.printing import emit, emit_json, emit_table, size
+from f5ctl.printing import emit_json, emit_lines, emit_table, size
 from f5ctl.progress import StatusLine
 from f5ctl.socketpath import check_socket_path, lock_holder
 from f5ctl.speech.player import find_player
@@ -54,7 +54,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
         emit_table(["", "CHECK", "FINDING"], [[_MARKS[f.state], f.what, f.how] for f in findings])
         for finding in findings:
             if finding.fix:
-                emit(f"\n{finding.what}: {finding.fix}")
+                emit_lines(f"\n{finding.what}: {finding.fix}")
     if any(finding.state == "fault" for finding in findings):
         ctx.exit(EXIT_FAULTS)
 

@@ -6,7 +6,7 @@ import click
 
 from f5ctl.cli.base.settings import Settings, Verb, common_options
 from f5ctl.client import Client
-from f5ctl.printing import emit
+from f5ctl.printing import emit_lines
 
 
 @click.command(
@@ -25,4 +25,4 @@ def metrics(settings: Settings, /) -> None:
 
     with Client(settings.socket) as client:
         state = client.status()
-    emit(exposition(state).rstrip("\n"))
+    emit_lines(exposition(state).rstrip("\n"))

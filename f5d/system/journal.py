@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from f5ctl.printable import printable
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 MAX_LOG_BYTES: Final = 10 * 2**20  # of a log that is the daemon's own; as much again of its past lies beside it
 MOST_LINES: Final = 1_000  # of one kind in a window
@@ -29,7 +31,15 @@ _JOURNAL_LINE: Final = "%(name)s: %(message)s"  # journald keeps the time and th
 _PRIORITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
 
-class JournalFormatter(logging.Formatter):
+class LineFormatter(logging.Formatter):
+    """Writes a record's message as one line that nobody's words can break, or turn into commands."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line; a traceback comes after it."""
+        return printable(super().formatMessage(record))
+
+
+class JournalFormatter(LineFormatter):
     """Puts syslog's priority before the line, as sd-daemon(3) wants it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -87,7 +97,7 @@ def configure(level: str, stream: IO[str] | None = None, *, own_file: bool = Fal
     stream = stream if stream is not None else sys.stderr
     handler = OwnFileHandler(stream) if own_file else logging.StreamHandler(stream)
     handler.setFormatter(
-        JournalFormatter(_JOURNAL_LINE) if is_journal(stream) else logging.Formatter(_LINE, "%Y-%m-%d %H:%M:%S")
+        JournalFormatter(_JOURNAL_LINE) if is_journal(stream) else LineFormatter(_LINE, "%Y-%m-%d %H:%M:%S")
     )
     handler.addFilter(RepeatFilter())
     logger = logging.getLogger("f5d")

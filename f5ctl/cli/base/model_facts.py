@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from f5ctl.printing import emit, emit_json, size
+from f5ctl.printing import emit, emit_json, emit_lines, size
 
 EXIT_INCOMPATIBLE: Final = 65
 _ROWS: Final = (
@@ -33,7 +33,7 @@ def print_info(facts: dict[str, Any], *, as_json: bool) -> int:
         emit(f"{'':<14} {problem}")
     if facts.get("card"):
         emit("")
-        emit(str(facts["card"]).rstrip())
+        emit_lines(str(facts["card"]).rstrip())
     return EXIT_INCOMPATIBLE if problems else 0
 
 

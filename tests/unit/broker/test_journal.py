@@ -24,13 +24,22 @@ def log_to(path: Path) -> str:
         return stream.read()
 
 
+def test_names_cannot_forge_lines(tmp_path: Path) -> None:
+    """A label with line ends and escape sequences stays one line that a terminal shows."""
+    with (tmp_path / "log").open("w+") as stream:
+        journal.configure("info", stream)
+        logging.getLogger("f5d.test").info("job 1 done: voice=%s end", "\x1b[31mred\n2026 INFO forged\x9b")
+        stream.seek(0)
+        assert stream.read().endswith(": job 1 done: voice=�[31mred 2026 INFO forged� end\n")
+
+
 def test_journald_gets_priorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under systemd every line begins with its priority."""
     path = tmp_path / "log"
     path.touch()
     found = path.stat()
     monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
-    assert log_to(path) == "<6>f5d.test: one\n<6>two\n<3>f5d.test: three\n"
+    assert log_to(path) == "<6>f5d.test: one two\n<3>f5d.test: three\n"
 
 
 def test_people_get_time_and_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
