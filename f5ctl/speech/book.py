@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from f5ctl.sentences import PARAGRAPH_END
-from f5ctl.speech.pieces import last_end
+from f5ctl.speech.pieces import forced_end, last_end
 from f5ctl.speech.texts import Incoming, unreadable
 
 # About four minutes of speech: what a kill costs at most is not long, and a receipt for each is not much.
@@ -165,7 +165,7 @@ def _end_of_piece(text: str, *, ended: bool) -> tuple[int, bool]:
     """Return where the first piece of `text` ends, and whether a paragraph does there.
 
     That is the last blank line of the second half of what a piece may hold, else the last end of a sentence,
-    else the last white space, else the last character.
+    else the last white space, else a character with the marks after it.
     """
     window = text.encode()[:PIECE_BYTES].decode(errors="ignore")
     if ended and len(window) == len(text):
@@ -179,5 +179,4 @@ def _end_of_piece(text: str, *, ended: bool) -> tuple[int, bool]:
         return end, window[:end].endswith("\n") or bool(
             PARAGRAPH_END.match(text[end : end + _LOOK_AHEAD_CHARS])
         )
-    space = max(window.rfind(char) for char in " \n\t")
-    return space + 1 or len(window), False
+    return forced_end(text, len(window)), False

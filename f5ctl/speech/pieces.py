@@ -109,7 +109,7 @@ class Pieces:
         if not self.is_full:
             return len(self._text) if self.ended else self._ends.last
         window = self._text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
-        return last_end(window) or len(window.rpartition(" ")[0]) or len(window)
+        return last_end(window) or forced_end(self._text, len(window))
 
     def _look_for_end(self, now: float) -> None:
         self._ends.look(self._text)
@@ -122,6 +122,17 @@ def last_end(text: str) -> int:
     ends = _Ends()
     ends.look(text)
     return ends.last
+
+
+def forced_end(text: str, most_chars: int) -> int:
+    """Return where a text without sentences is cut: after a late white space, else before a letter or digit."""
+    space = max(text.rfind(char, most_chars // 2, most_chars) for char in " \n\t")
+    if space >= 0:
+        return space + 1
+    end = most_chars
+    while end and not text[end : end + 1].isalnum():
+        end -= 1
+    return end or most_chars
 
 
 class _Ends:

@@ -160,9 +160,21 @@ def shorten_pauses(wave: Wave, rate_hz: int, *, keep_s: float) -> Wave:
 
 
 def trim_edges(wave: Wave, rate_hz: int) -> Wave:
-    """Return `wave` without the windows below -42 dB at its start and end."""
-    window = max(1, int(STEP_S * rate_hz))
-    loud = np.flatnonzero(levels_db(wave, rate_hz) >= EDGE_SILENCE_DB)
-    if len(loud) == 0:
-        return wave[:0]
-    return wave[loud[0] * window : (loud[-1] + 1) * window]
+    """Return `wave` without the windows below -42 dB at its ends, counted from either end as upstream does."""
+    wave = wave[_place(_quiet_windows(wave, rate_hz), rate_hz) :]
+    quiet = _quiet_windows(wave[::-1], rate_hz)
+    whole_ms = round(1000 * len(wave) / rate_hz)
+    return wave[: max(0, whole_ms - 10 * quiet) * rate_hz // 1000] if quiet else wave
+
+
+def _quiet_windows(wave: Wave, rate_hz: int) -> int:
+    """Return how many windows of 10 ms below -42 dB a wave begins with."""
+    places = np.array([_place(count, rate_hz) for count in range(len(wave) * 100 // rate_hz + 2)])
+    places = np.minimum(places, len(wave))
+    energy = np.concatenate([[0.0], np.cumsum(np.square(wave.astype(np.float64)))])
+    power = np.diff(energy[places]) / np.maximum(1, np.diff(places))
+    return int(np.argmax(np.append(power >= 10 ** (EDGE_SILENCE_DB / 10), [True])))
+
+
+def _place(windows: int, rate_hz: int) -> int:
+    return windows * rate_hz // 100

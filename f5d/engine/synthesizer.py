@@ -56,6 +56,7 @@ class PreparedReference:
 
     mel: torch.Tensor
     frames: int  # whole hops of audio; `mel` has one frame more, centred on the end
+    length_s: float  # to the sample
     text: str  # as it stands before the generated text
     gain: float
     voice_hash: str
@@ -63,7 +64,7 @@ class PreparedReference:
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds."""
+        """Length in seconds, in whole hops."""
         return self.frames * HOP_SAMPLES / SAMPLE_RATE_HZ
 
 
@@ -146,7 +147,7 @@ class Synthesizer:
         job_text = self._read_out(job_text, parameters.language)
         prepared = self._prepare(reference, parameters.target_rms, parameters.language)
         spec = self._model.spec
-        max_bytes = text.max_segment_bytes(prepared.text, prepared.duration_s, parameters.speed)
+        max_bytes = text.max_segment_bytes(prepared.text, prepared.length_s, parameters.speed)
         if spec.max_segment_bytes is not None:
             max_bytes = min(max_bytes, spec.max_segment_bytes)
         pieces = text.split_segments(job_text, max_bytes, short_start=parameters.stream)
@@ -297,10 +298,12 @@ class Synthesizer:
         wave = resample(torch.from_numpy(recording.wave / np.float32(gain)), recording.rate_hz, SAMPLE_RATE_HZ)
         read = self._folding.fold(self._read_out(ref_text, language), {})
         ended = text.end_reference_text(read, self._model.spec.reference_gap)
-        mel, frames = self._timed(self._model.mel(wave).cpu(), len(wave) // HOP_SAMPLES, ended)
+        whole = len(wave) // HOP_SAMPLES
+        mel, frames = self._timed(self._model.mel(wave).cpu(), whole, ended)
         prepared = PreparedReference(
             mel=mel,
             frames=frames,
+            length_s=recording.duration_s if frames == whole else frames * HOP_SAMPLES / SAMPLE_RATE_HZ,
             text=ended,
             gain=gain,
             voice_hash=key[:16],

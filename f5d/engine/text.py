@@ -3,8 +3,8 @@
 Pure: no audio, no torch. Tokens, segments and lengths equal upstream's for ordinary text
 (f5_tts.model.utils.convert_char_to_pinyin, f5_tts.infer.utils_infer.chunk_text and
 infer_batch_process, 1.1.22). Where upstream's rules lose text or time it departs: an over-long
-sentence is split, a blank line ends a segment, a line end is a place to split, the point of an
-abbreviation is none, and marks alone are no segment.
+sentence is split (overlong.py), a blank line ends a segment, a line end is a place to split, the point of an
+abbreviation is none, a closing quotation mark stays with its sentence, and marks alone are no segment.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from f5ctl.sentences import MARKS, PARAGRAPH_END, WIDE_MARKS, is_end
 from f5d.catalog.spec import FRAMES_PER_SECOND
 from f5d.engine.characters import clean
 from f5d.engine.markup import without_marks
+from f5d.engine.overlong import CLOSING, equal_parts
 
 # Upstream's longest comfortable utterance: reference and generated speech together.
 UTTERANCE_S: Final = 22.0
@@ -40,7 +41,7 @@ SHORT_TEXT_BYTES: Final = 10
 
 _QUOTES: Final = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})
 _NO_SPACE_AFTER: Final = frozenset(" :'\"")
-_PLACE: Final = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|\n")
+_PLACE: Final = re.compile(rf"(?P<gap>(?<=[;:,.!?])\s+|\n)|[；：，。！？][{CLOSING}]*")
 _SENTENCE_END: Final = re.compile(rf"""[{MARKS}]["'”’»)\]]*(?=\s|\Z)|[{WIDE_MARKS}]["'”’」』）]*""")
 
 
@@ -97,8 +98,12 @@ def _mixed_tokens(word: str) -> Iterator[str]:
 
 
 def max_segment_bytes(ref_text: str, ref_s: float, speed: float) -> int:
-    """Return how many bytes of text fill an utterance after a reference of `ref_s` seconds."""
-    fits = int(len(ref_text.encode()) / ref_s * (UTTERANCE_S - ref_s) * speed)
+    """Return how many bytes of text fill an utterance after a reference of `ref_s` seconds.
+
+    Upstream counts one space after the reference text here, whatever stands there before the model.
+    """
+    size = len(end_reference_text(ref_text, " ").encode())
+    fits = int(size / ref_s * (UTTERANCE_S - ref_s) * speed)
     return max(MIN_SEGMENT_BYTES, fits)
 
 
@@ -154,17 +159,17 @@ def _pieces(paragraph: str, max_bytes: int) -> Iterator[str]:
         if len(sentence.encode()) <= max_bytes:
             yield sentence
         else:
-            yield from _split_sentence(sentence, max_bytes)
+            yield from equal_parts(sentence, max_bytes)
 
 
 def _cut(paragraph: str) -> Iterator[str]:
     """Yield what stands between the places at which a segment may end."""
     begin = 0
     for place in _PLACE.finditer(paragraph):
-        at = place.start() - 1
-        if at >= 0 and paragraph[at] == "." and not is_end(paragraph, at):
+        end = place.end() if place["gap"] is None else place.start()
+        if paragraph[end - 1 : end] == "." and not is_end(paragraph, end - 1):
             continue
-        yield paragraph[begin : place.start()].replace("\n", " ")
+        yield paragraph[begin:end].replace("\n", " ")
         begin = place.end()
     yield paragraph[begin:].replace("\n", " ").rstrip()
 
@@ -183,53 +188,6 @@ def _pack(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
             packed = spaced
     if has_words(packed):
         yield packed.strip()
-
-
-def _split_sentence(sentence: str, max_bytes: int) -> Iterator[str]:
-    """Cut an over-long sentence into about equal parts, at spaces where there are any."""
-    parts = -(-len(sentence.encode()) // max_bytes)
-    target = -(-len(sentence.encode()) // parts)
-    part = ""
-    for word in _words(sentence, max_bytes):
-        if part and len((part + word.rstrip()).encode()) > max_bytes:
-            yield part.strip()
-            part = ""
-        *heads, rest = _parts(word, max_bytes)
-        for head in heads:
-            yield part + head
-            part = ""
-        part += rest
-        if len(part.encode()) >= target:
-            yield part.strip()
-            part = ""
-    if part.strip():
-        yield part.strip()
-
-
-def _parts(word: str, max_bytes: int) -> Iterator[str]:
-    """Yield a word in parts of at most `max_bytes`: one endless word, or a script without spaces."""
-    begin = 0
-    while len((part := word[begin : begin + max_bytes]).encode()) > max_bytes or begin + len(part) < len(word):
-        head = part.encode()[:max_bytes].decode(errors="ignore")
-        yield head
-        begin += len(head)
-    yield part
-
-
-def _words(sentence: str, max_bytes: int) -> Iterator[str]:
-    """Yield the words, each with the spaces after it; an abbreviation stays with the word after it."""
-    together = ""
-    for match in re.finditer(r"\S+\s*|\s+", sentence):
-        if together and len((together + match[0]).encode()) > max_bytes:
-            yield together
-            together = ""
-        together += match[0]
-        point = match.start() + len(match[0].rstrip()) - 1
-        if sentence[point] != "." or is_end(sentence, point):
-            yield together
-            together = ""
-    if together:
-        yield together
 
 
 def segment_frames(

@@ -462,3 +462,13 @@ def test_pieces_are_whole_sentences() -> None:
     assert max(len(piece.text.encode()) for piece in pieces) <= PIECE_BYTES
     assert all(piece.text.endswith(".") for piece in pieces)
     assert "".join("".join(piece.text for piece in pieces).split()) == "".join(BOOK.split())
+
+
+def test_pieces_of_a_text_without_spaces() -> None:
+    """A mark stays with what it follows, and one space far back is no place to cut."""
+    long = "天" * (PIECE_BYTES // 3) + "、" + "地" * 3_000
+    pieces = [piece.text for piece in book_of(long)]
+    assert "".join(pieces) == long
+    assert all(piece[0] != "、" for piece in pieces)
+    first, *_rest = (piece.text for piece in book_of("あ あ" + "い" * 6_000))
+    assert len(first.encode()) > PIECE_BYTES // 2

@@ -109,6 +109,45 @@ def test_an_over_long_sentence_is_split_at_words_into_like_parts() -> None:
     assert max(map(len, segments)) - min(map(len, segments)) <= 10
 
 
+@pytest.mark.parametrize("letter", ["天", "あ", "7", "x"])
+@pytest.mark.parametrize("count", [67, 70, 133, 201, 1_000])
+def test_text_without_spaces_is_split_into_like_parts(letter: str, count: int) -> None:
+    """A little over the limit gives two halves, not a full segment and a stump, whatever the script."""
+    sentence = letter * count + ("。" if letter in "天あ" else ".")
+    segments = text.split_segments(sentence, 200)
+    sizes = [len(segment.encode()) for segment in segments]
+    assert "".join(segments) == sentence
+    assert max(sizes) - min(sizes) <= 6
+    assert len(sizes) == -(-len(sentence.encode()) // (198 if letter in "天あ" else 200))
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.sampled_from("天然あーっ12ab。，、！？」』”…"), min_size=40, max_size=300), st.integers(24, 60)
+)
+def test_no_segment_begins_with_a_closing_mark(prose: str, max_bytes: int) -> None:
+    """Where a text without spaces is cut, its marks stay with what they follow, two in a row as well."""
+    begin = prose.lstrip("。，、！？」』”…")  # a text may begin so; no cut makes it
+    segments = text.split_segments(begin, max_bytes)
+    assert spoken("".join(segments)) == spoken(begin)
+    assert all(segment[0] not in "。，、！？」』”…" for segment in segments[1:])
+    assert all(spoken(segment) for segment in segments)
+
+
+def test_an_opening_mark_goes_with_what_it_opens() -> None:
+    """A quotation begins a segment with its mark; a lone dash ends one."""
+    assert text.split_segments("他走到门口停下「我们回家」去吧", 30) == ["他走到门口停下", "「我们回家」去吧"]
+    assert text.split_segments("we all went home — and sat down by the fire", 24) == [
+        "we all went home —",
+        "and sat down by the fire",
+    ]
+
+
+def test_a_quotation_s_end_stays_with_its_sentence() -> None:
+    """A full stop inside quotation marks ends no segment before them."""
+    assert text.split_segments("“我们走吧。”他说完了话。", 30) == ["“我们走吧。”", "他说完了话。"]
+
+
 def test_a_blank_line_ends_a_segment_and_a_line_end_does_not() -> None:
     """Paragraphs are spoken apart; hard-wrapped lines flow together."""
     assert text.split_segments("One line\nwrapped here.\n\nA title\n \nEnd", 200) == [
