@@ -108,11 +108,12 @@ def _convert(body: dict[str, Any]) -> Request:
             known_fields = ", ".join(known)
             raise BadRequestError("bad_message", f"{name}: unknown field {field!r:.80}; known: {known_fields}")
     encoding = body.get("encoding")
-    if isinstance(encoding, str) and cls is Say:
+    if isinstance(encoding, str) and issubclass(cls, Say):
         check("encoding", encoding)
+    given = {name: value for name, value in body.items() if value is not None}  # nil is left out
     try:
         # bytes among the built-in types: msgspec would else read a text as base64
-        return msgspec.convert(body, cls, strict=True, builtin_types=(bytes,))
+        return msgspec.convert(given, cls, strict=True, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise BadRequestError("bad_message", f"{name}: {error}") from None
 

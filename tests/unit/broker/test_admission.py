@@ -66,6 +66,28 @@ def test_good_requests_come_through_unchanged(request_: Say) -> None:
     assert parse_request(encode(request_)) == request_
 
 
+@pytest.mark.parametrize("kind", sorted(REQUEST_TYPES))
+def test_nil_means_left_out(kind: str) -> None:
+    """A client whose library writes every field is understood: numbers, texts, flags and choices alike."""
+    needed = {"text": "hello"} if kind in ("say", "plan") else {"job": "1"} if kind == "cancel" else {}
+    message = {"v": 1, "type": kind, "id": "x", **needed}
+    every = dict.fromkeys(REQUEST_TYPES[kind].__dataclass_fields__) | message
+    assert parse_request(msgpack.packb(every)) == parse_request(msgpack.packb(message))
+
+
+@pytest.mark.parametrize(("kind", "name"), [("say", "text"), ("say", "id"), ("status", "txet"), ("say", "v")])
+def test_nil_is_no_value_of_what_is_needed_or_unknown(kind: str, name: str) -> None:
+    """What a request cannot do without cannot be nil, and a typing error is refused whatever its value."""
+    message = (
+        {"v": 1, "type": kind, "id": "x", "text": "hello"}
+        if kind == "say"
+        else {"v": 1, "type": kind, "id": "x"}
+    )
+    with pytest.raises(Refusal) as caught:
+        parse_request(msgpack.packb(message | {name: None}))
+    assert caught.value.error.code == ("unsupported_version" if name == "v" else "bad_message")
+
+
 FILL: dict[str, Any] = {"language": "en", "seed": 9}
 
 
