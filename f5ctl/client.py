@@ -20,6 +20,7 @@ import zmq
 
 from f5ctl import __version__
 from f5ctl.errors import (
+    BadRequestError,
     ConfigError,
     F5Error,
     InterruptedRequest,
@@ -98,7 +99,14 @@ class Client:
         self._context.destroy(linger=0 if self._gone else LINGER_MS)
 
     def send(self, request: Request) -> str:
-        """Send `request` and return its id; read what comes back with `replies`."""
+        """Send `request` and return its id; read what comes back with `replies`.
+
+        Raises:
+            BadRequestError: `bad_message` when a request of that id is still under way, or cannot be encoded.
+        """
+        if request.id in self._live:
+            line = f"id {request.id!r} is in use by a request that is under way; take new_id()"
+            raise BadRequestError("bad_message", line)
         frame = encode(request)
         if not self._live:
             self._heard_at = time.monotonic()  # an idle connection is no silent one
@@ -280,12 +288,8 @@ class Client:
 
     def _noted(self, reply: Reply) -> Reply:
         self._heard_at = time.monotonic()
-        if isinstance(reply, Failed) and not reply.id and reply.code == "unsupported_version":
-            theirs = f"f5d {reply.version}" if reply.version else "the daemon"
-            line = f"f5ctl {__version__} and {theirs} on {self.socket_path} are of different versions"
-            raise NoDaemonError(f"{line}; stop that daemon and try again: f5ctl stop ({reply.message})")
-        if isinstance(reply, Failed) and not reply.id:  # not of a request: of the connection
-            raise error_from_wire(reply.code, reply.message, reply.retry_after_s)
+        if isinstance(reply, Failed) and not reply.id:
+            raise self._refusal(reply)
         if isinstance(reply, TERMINAL_TYPES):
             self._live.pop(reply.id, None)
             self._sent.pop(reply.id, None)
@@ -295,6 +299,14 @@ class Client:
                 raise SynthesisError("internal_error", f"audio chunk {due} is missing; {reply.seq} came")
             self._live[reply.id] += 1
         return reply
+
+    def _refusal(self, reply: Failed) -> F5Error:
+        """Return the error for a message that the daemon could not lay to any request."""
+        if reply.code != "unsupported_version":
+            return error_from_wire(reply.code, reply.message, reply.retry_after_s)
+        theirs = f"f5d {reply.version}" if reply.version else "the daemon"
+        line = f"f5ctl {__version__} and {theirs} on {self.socket_path} are of different versions"
+        return NoDaemonError(f"{line}; stop that daemon and try again: f5ctl stop ({reply.message})")
 
     def _watch(self, timeout_s: float | None, others: Sequence[tuple[int, int]] = ()) -> bool:
         """Wait until something arrives or one of `others` is ready (True); notice a lost connection."""

@@ -130,7 +130,7 @@ def file_tag(job: Job, order: Order, loaded: Loaded) -> str:
 
 def load_result(model: str, pid: int, loaded: Loaded) -> dict[str, Any]:
     """Return the `result` of a `load`."""
-    return {"model": model, "pid": pid, **msgspec.structs.asdict(loaded)}
+    return {"model": model, "pid": pid, **msgspec.structs.asdict(loaded), "load_s": _rounded_s(loaded.load_s)}
 
 
 def status_result(state: DaemonState, *, draining: bool, now: float, wall: float) -> dict[str, Any]:

@@ -231,7 +231,7 @@ class JobTable:
     def check_id(self, client: Client, request_id: str) -> None:
         """Refuse an id that is in use; the live job keeps it."""
         if job := self.by_request(client, request_id):
-            line = f"id {request_id!r} belongs to job {job.id}, which is still alive"
+            line = f"id {request_id!r} is in use by job {job.id}, which goes on; take an id of its own"
             raise BadRequestError("bad_message", line)
 
     def check_room(self, reference_bytes: int, share: Share = ()) -> None:

@@ -81,6 +81,10 @@ class Requests:
             return
         try:
             self._jobs.check_id(client, request.id)
+        except F5Error as error:  # under that id it would be taken for the live job's end
+            self._refuse(client, "", error, now)
+            return
+        try:
             self._act(client, request, now)
         except F5Error as error:
             self._refuse(client, request.id, error, now)

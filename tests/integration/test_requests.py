@@ -20,6 +20,7 @@ from f5ctl.protocol import (
     Progress,
     Request,
     Status,
+    Stop,
     Unload,
     encode,
     parse_reply,
@@ -152,6 +153,11 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
     reply = raw(peer, v=2)
     assert (reply.code, reply.id) == ("unsupported_version", "")
     assert "this side speaks version 1" in reply.message
+    for kind in ("say", "status"):  # none at all is no version
+        peer.socket.send(msgpack.packb({"type": kind, "id": "raw", "text": "hello"}))
+        reply = peer.receive()
+        assert isinstance(reply, Failed)
+        assert (reply.code, reply.id) == ("unsupported_version", "")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +169,8 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
         ("nfe_step", True, "bad_message", "$.nfe_step"),
         ("ref_audio", "UklGRg==", "bad_message", "$.ref_audio"),
         ("encoding", "aac", "bad_parameter", "encoding is 'aac'; it can be pcm, wav"),
+        ("encoding", 1, "bad_message", "$.encoding"),
+        ("text", None, "bad_message", "`text`"),
         ("speed", 3, "bad_parameter", "speed is 3; the limit is 0.5 to 2"),
         ("speed", float("nan"), "bad_parameter", "speed is nan"),
         ("language", "English", "bad_parameter", "language is 'English'; it can be en or pt, another"),
@@ -198,6 +206,17 @@ def test_a_wrong_field_is_named(peer: Peer, field: str, value: object, code: str
     assert line in reply.message
 
 
+def test_an_unknown_field_is_refused_in_every_version(peer: Peer) -> None:
+    """A status is read whatever its version, but not a typing error in it."""
+    assert raw(peer, type="status", v=7).code == "bad_message"  # with the text of a say
+    assert peer.ok(Status("a"))
+
+
+def test_a_plan_is_refused_as_the_say_would_be(peer: Peer) -> None:
+    """The fields of `plan` are those of `say`, and so are the codes."""
+    assert raw(peer, type="plan", encoding="aac").code == "bad_parameter"
+
+
 def test_voice_and_recording_exclude_each_other(peer: Peer) -> None:
     """A request has a voice's name or a recording, not both; an empty ref_text is refused as well."""
     refused(peer, say("a", voice="rms", ref_audio=b"RIFF"), "bad_parameter")
@@ -205,16 +224,20 @@ def test_voice_and_recording_exclude_each_other(peer: Peer) -> None:
     refused(peer, say("c", ref_audio=b"RIFF", ref_text="x" * 4_097), "bad_text")
 
 
-def test_an_id_in_use_is_refused_and_the_job_lives(peer: Peer) -> None:
-    """A second request under the id of a live one fails; the live one goes on and ends once."""
+@pytest.mark.parametrize(
+    "second", [say("a"), Status("a"), Load("a"), Unload("a"), Cancel("a", job="all"), Stop("a")]
+)
+def test_an_id_in_use_is_refused_and_the_job_lives(peer: Peer, second: Request) -> None:
+    """The refusal of a second request carries no id, so it cannot be taken for the end of the live one."""
     peer.send(say("a", "delay=0.3"))
     peer.started("a")
-    peer.send(say("a"))
-    first = peer.until(lambda reply: isinstance(reply, Failed | Done))
-    assert isinstance(first, Failed)
-    assert first.code == "bad_message"
-    peer.seen.clear()
+    peer.send(second)
+    refusal = peer.until(lambda reply: isinstance(reply, Failed | Done))
+    assert isinstance(refusal, Failed)
+    assert (refusal.id, refusal.code) == ("", "bad_message")
+    assert "id 'a' is in use" in refusal.message
     assert isinstance(peer.end_of("a"), Done)
+    assert len(peer.terminals("a")) == 1
     assert isinstance(peer.ask(say("a")), Done)
 
 
@@ -305,6 +328,7 @@ def test_load_and_unload(peer: Peer) -> None:
     assert loaded["model"] == "starter"
     assert loaded["model_hash"] == "tone"
     assert loaded["parameter_count"] == 42
+    assert loaded["load_s"] == round(loaded["load_s"], 3)
     assert peer.ok(Unload("u")) == {"unloaded": ["starter"]}
     assert peer.status()["engines"] == []
     assert peer.ok(Unload("v")) == {"unloaded": []}

@@ -77,7 +77,7 @@ class ToneEngine:
         if "fail" in plan:
             self.send(types.LoadFailed(*plan["fail"]))
             return False
-        self.send(types.Loaded("cpu", "float32", 1_000, 42, "tone", 0.01))
+        self.send(types.Loaded("cpu", "float32", 1_000, 42, "tone", 0.0123456))
         return True
 
     def serve(self) -> None:

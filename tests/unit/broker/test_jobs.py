@@ -47,7 +47,7 @@ def test_an_id_belongs_to_its_connection() -> None:
     table = JobTable(9)
     job = admit(table, "a")
     table.check_id(BOB, "a")
-    with pytest.raises(BadRequestError, match="id 'a' belongs to job 1, which is still alive"):
+    with pytest.raises(BadRequestError, match="id 'a' is in use by job 1, which goes on"):
         table.check_id(ALICE, "a")
     table.remove(job, "done", 1.0)
     table.check_id(ALICE, "a")

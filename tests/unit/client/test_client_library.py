@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from f5ctl.client import Client, new_id
-from f5ctl.errors import ConfigError, InterruptedRequest, NoDaemonError, SynthesisError, TryAgainError
-from f5ctl.protocol import Audio, Done, Say, Status
+from f5ctl.errors import (
+    BadRequestError,
+    ConfigError,
+    InterruptedRequest,
+    NoDaemonError,
+    SynthesisError,
+    TryAgainError,
+)
+from f5ctl.protocol import Audio, Done, Failed, Say, Status
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon
@@ -99,6 +106,24 @@ def test_a_listener_that_pauses_loses_nothing(daemon: FakeDaemon) -> None:
         time.sleep(1.0)
         chunks = [reply.data for reply in client.replies(request) if isinstance(reply, Audio)]
     assert chunks == daemon.chunks
+
+
+def test_an_id_in_use(daemon: FakeDaemon) -> None:
+    """A second request under the id of a live one is refused here, and the live one goes on to its end."""
+    with Client(daemon.path) as client:
+        request = client.send(Say("r1", "hi"))
+        with pytest.raises(BadRequestError, match="id 'r1' is in use"):
+            client.send(Status("r1"))
+        assert isinstance(list(client.replies(request))[-1], Done)
+        assert isinstance(list(client.replies(client.send(Say("r1", "hi"))))[-1], Done)
+    assert [body["type"] for body in daemon.seen] == ["say", "say"]
+
+
+def test_a_refusal_that_belongs_to_no_request(daemon: FakeDaemon) -> None:
+    """What the daemon could not read, or lay to a request, raises at once instead of waiting for an answer."""
+    daemon.refuses = lambda _body: Failed("", "bad_message", "id 'r1' is in use by job 4")
+    with Client(daemon.path) as client, pytest.raises(BadRequestError, match="in use by job 4"):
+        list(client.replies(client.send(Say("r1", "hi"))))
 
 
 def test_nobody_listens(socket_path: str) -> None:
