@@ -255,9 +255,11 @@ def _blame(
         slot.kills += from_outside
         slot.loading_deaths += not from_outside or slot.kills > BLAMED_KILLS
         if slot.loading_deaths >= MAX_LOADING_DEATHS:
-            return queued, f"the engine for {slot.model} died twice while loading: {cause}"
+            times = max(slot.kills, MAX_LOADING_DEATHS)
+            return queued, f"the engine for {slot.model} died {times} times while loading: {cause}"
     culprits = [job for job in in_engine if job.lonely_deaths >= MAX_LONELY_DEATHS]
-    return culprits, f"the engine died under this job {MAX_LONELY_DEATHS} times: {cause}"
+    times = max([MAX_LONELY_DEATHS, *(job.kills for job in culprits)])
+    return culprits, f"the engine died under this job {times} times: {cause}"
 
 
 def _is_worth_a_restart(slot: Slot, wanted: Sequence[Job], *, was_idle: bool) -> bool:

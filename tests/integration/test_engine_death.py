@@ -120,7 +120,7 @@ def test_two_deaths_while_loading_fail_the_waiting_jobs() -> None:
             ended = peer.end_of(name)
             assert isinstance(ended, Failed)
             assert ended.code == "engine_error"
-            assert "died twice while loading: signal SIGSEGV" in ended.message
+            assert "died 2 times while loading: signal SIGSEGV" in ended.message
         assert peer.ok(say("c")), "the next request tries again"
 
 

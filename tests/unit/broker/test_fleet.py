@@ -196,6 +196,7 @@ def test_kills_from_outside_have_to_be_many() -> None:
         assert yard.again("A") == ["1 to A"]
     verdict = yard.die("A", from_outside=True)
     assert [job.id for job in verdict.convicted] == ["1"]
+    assert "died under this job 12 times" in verdict.reason
     assert two.kills == SUSPECT_KILLS + 1
 
 
