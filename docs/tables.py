@@ -33,7 +33,7 @@ _MORE_AND_LESS: Final = {  # what a larger and a smaller value do to the sound
     "speed": ("faster; above 1.3 words suffer", "slower; below 0.8 it drags"),
     "seed": ("another take", "another take"),
     "sentence_pause": ("calmer; other pauses grow with it", "livelier; 0: words stand edge to edge"),
-    "cross_fade_duration": ("more of two words sounds at once", "0: segments stand edge to edge"),
+    "cross_fade_duration": ("more of two words sounds at once", "segments stand edge to edge at 0"),
     "target_rms": ("quiet recordings are raised further", "they stay quieter"),
     "volume": ("louder; the ceiling tames the peaks", "softer"),
     "loudness": ("", ""),
@@ -48,8 +48,20 @@ def say_fields() -> Iterator[str]:
     yield from ("| field | type | meaning and limit | default |", "|---|---|---|---|")
     for name, one in PARAMETERS.items():
         limits = " ".join(f"`{choice}`" for choice in one.choices) or one.limits
-        meaning = "; ".join(filter(None, (", ".join(filter(None, (one.help, limits))), one.note)))
+        more, less = _MORE_AND_LESS.get(name, ("", ""))
+        effect = f"larger: {more.replace(';', ',')}; smaller: {less.replace(';', ',')}" if more != less else ""
+        meaning = "; ".join(filter(None, (", ".join(filter(None, (one.help, limits))), one.note, effect)))
         yield f"| `{name}` | {_TYPES[one.kind]} | {meaning} | {one.told} |"
+
+
+def codes() -> Iterator[str]:
+    """Yield the rows of docs/protocol.md: the code of a value that a field does not admit."""
+    fields: dict[str, list[str]] = {}
+    for name, one in PARAMETERS.items():
+        fields.setdefault(one.code, []).append(f"`{name}`")
+    yield from ("| code | fields with a wrong value |", "|---|---|")
+    for code, names in sorted(fields.items(), key=lambda pair: len(pair[1])):
+        yield f"| `{code}` | {', '.join(names) if len(names) < 3 else 'all others'} |"
 
 
 def sound() -> Iterator[str]:
@@ -105,6 +117,7 @@ def manifest() -> Iterator[str]:
 
 TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "say": say_fields,
+    "codes": codes,
     "sound": sound,
     "generate": generate,
     "manifest": manifest,

@@ -73,8 +73,8 @@ _MOST: Final = "say manifest story voice config"
 _OPTIONS: Final = "say batch manifest"
 _NAME: Final[dict[str, Any]] = {"most_bytes": MAX_NAME_BYTES}
 _OF_TEXT: Final = (
-    "with a letter or digit; `[name]` is text and no tag ([what of it is read](scripts.md#brackets)),"
-    " `\\[` and `\\]` are brackets"
+    "with a letter or digit; brackets are text ([what of them is read](scripts.md#brackets)): voices and pauses"
+    " in brackets are f5ctl's alone, and `[pause 1s]` is read as words; `\\[` and `\\]` are brackets"
 )
 _LANGUAGE: Final[dict[str, Any]] = {"pattern": LANGUAGE_PATTERN.pattern, "words": LANGUAGE_WORDS}
 
@@ -83,9 +83,9 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "text": Parameter(str, "what to say", "manifest", "required",
                       most_bytes=MAX_TEXT_BYTES, code="bad_text", note=_OF_TEXT),
     "model": Parameter(str, "a name of `status.models`, or `auto`", f"{_OPTIONS} voice", "the daemon's",
-                       **_NAME),
+                       **_NAME, note="in any case"),
     "voice": Parameter(str, "a name of `status.voices`", _OPTIONS, "the model's", **_NAME,
-                       note="not with `ref_audio`"),
+                       note="in its own case; not with `ref_audio`"),
     "ref_audio": Parameter(bytes, "a whole audio file in any format of libsndfile or ffmpeg", _OPTIONS, "none",
                            most_bytes=MAX_REF_AUDIO_BYTES, code="bad_audio"),
     "ref_text": Parameter(str, "what `ref_audio` says", _OPTIONS, "transcribed",
@@ -99,13 +99,13 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "seed": Parameter(int, "the same seed, the same audio", f"{_OPTIONS} infer voice python",
                       "drawn, told in the receipt", bound=SEED_BOUND),
     "fix_duration": Parameter(float, "length, the recording's included", "say infer manifest story python",
-                              "from the text", bound=Bound(0.1, 3600, "s")),
+                              "from the text", bound=Bound(0.1, 3600, "s"), note="longer than the recording"),
     "language": Parameter(str, "whose words numbers, dates and units are read out in",
                           f"{_OPTIONS} voice",
                           "the voice's, else the daemon's, else the model's", **_LANGUAGE,
-                          note="what is in another language than `en` and `pt` is left as it is"),
+                          note="in any case; what is in another language than `en` and `pt` is left as it is"),
     "remove_silence": Parameter(bool, "shorten pauses over a second", "say infer manifest story python",
-                                "false"),
+                                "false", note="one second of each is left, 30 ms at the ends"),
     "stream": Parameter(bool, "a short first segment, so that audio starts early", "", "false"),
     "sentence_pause": Parameter(float, "pause after a sentence", _ALL, "0.3 (or the model's)",
                                 bound=Bound(0, 5, "s"), default=0.3,
@@ -113,7 +113,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "cross_fade_duration": Parameter(float, "overlap of segments, instead of pauses", f"{_MOST} infer python",
                                      "none", bound=Bound(0, 1, "s"), note="upstream's is 0.15"),
     "target_rms": Parameter(float, "level that quiet recordings are raised to", _MOST, "0.1",
-                            bound=Bound(0.001, 0.5), default=0.1),
+                            bound=Bound(0.001, 0.5), default=0.1, note="RMS of full scale"),
     "loudness": Parameter(bool, "bring speech to -19 LUFS, peaks to -1 dBTP at most",
                           "say batch infer manifest python", "true", note="false: as the model makes it"),
     "volume": Parameter(float, "loudness above or below the usual", _ALL, "0",

@@ -218,7 +218,10 @@ def retimed_frames(*, ref_frames: int, ref_text: str, frames_per_byte: int) -> i
     shortest = math.ceil(ref_frames / frames_per_byte / MAX_RETIMING)
     longest = int(ref_frames / frames_per_byte * MAX_RETIMING)
     if not shortest <= size <= longest:
-        line = f"ref_text has {size} bytes; a recording of {ref_frames} frames has {shortest} to {longest}"
+        line = (
+            f"ref_text has {size} bytes with its full stop and space; a recording of"
+            f" {ref_frames / FRAMES_PER_SECOND:.1f} s has {shortest} to {longest}"
+        )
         raise BadRequestError("bad_parameter", f"{line} (does it say all that the recording does?)")
     return size * frames_per_byte
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from f5ctl import __version__
 from f5ctl.errors import ConfigError
-from f5ctl.protocol import Cancelled, Done, Failed, Load, Say, Stop, Unload
+from f5ctl.protocol import Accepted, Cancel, Cancelled, Done, Failed, Load, Plan, Say, Status, Stop, Unload
 from f5d.system.sdnotify import InheritedSocket
 from f5d.system.socketfile import InheritedPlace, SocketPlace
 
@@ -166,6 +167,25 @@ def test_a_stop_while_a_model_loads_ends_with_the_load() -> None:
         daemon.signal(signal.SIGTERM)
         assert isinstance(peer.end_of("l"), Done)
         assert daemon.exit_status(5) == 0
+
+
+def test_what_a_draining_daemon_takes() -> None:
+    """say, plan and load are refused, which would be new work; status, unload, cancel and stop are taken."""
+    with Daemon() as daemon:
+        peer = daemon.peer()
+        peer.send(say("long", "segments=99 delay=0.05"))
+        peer.started("long")
+        assert peer.ok(Stop("s"))["stopping"]
+        for request in (say("a"), Plan("b", "Hello."), Load("c")):
+            ended = peer.ask(request)
+            assert isinstance(ended, Failed)
+            assert (ended.code, ended.version) == ("shutting_down", __version__)
+        assert peer.ok(Status("d"))["draining"]
+        assert peer.ok(Stop("e"))["draining"] == 1
+        peer.send(Unload("f"))
+        assert isinstance(peer.until(lambda reply: reply.id == "f"), Accepted)
+        assert peer.ok(Cancel("g", request="long"))["cancelled"]
+        assert isinstance(peer.end_of("f"), Done)
 
 
 def test_draining_has_an_end() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import get_args, get_type_hints
 
+import msgpack
 import msgspec
 import pytest
 
@@ -32,7 +33,14 @@ from f5ctl.protocol import (
     decode,
     encode,
 )
+from f5d.broker.admission import Refusal, parse_request
 from f5d.broker.dispatcher import AUDIO_PIECE_BYTES
+from f5d.catalog.models import catalog
+from f5d.catalog.spec import FRAMES_PER_SECOND
+from f5d.engine.audio import MAX_REFERENCE_S, MIN_REFERENCE_S
+from f5d.engine.recording import MAX_CHANNELS, MAX_RATE_HZ, MAX_RECORDING_S, MIN_RATE_HZ
+from f5d.engine.synthesizer import MAX_JOB_S, MAX_SEGMENT_FRAMES
+from f5d.engine.text import MAX_RETIMING
 from f5d.engine.types import Loaded, Parameters
 from f5d.system.socketfile import ENGINE_SUFFIX_BYTES
 
@@ -82,6 +90,49 @@ def test_the_limits_are_the_code_s() -> None:
         assert re.search(rf"\b{number} bytes", PAGE), number
     assert f"the daemon itself needs {ENGINE_SUFFIX_BYTES} of them" in PAGE
     assert f"`{ID_PATTERN.pattern}`" in PAGE
+
+
+def test_the_limits_of_recordings_and_models_are_the_code_s() -> None:
+    """What depends on the model and the recording is as the engine has it."""
+    starter = catalog()["starter"]
+    assert starter.frames_per_byte is not None
+    per_s = FRAMES_PER_SECOND / starter.frames_per_byte
+    longest_s = MAX_SEGMENT_FRAMES / FRAMES_PER_SECOND
+    text = " ".join(PAGE.split())
+    assert f"`starter` speaks at {per_s:.1f} bytes of text a second" in text
+    assert f"{per_s / MAX_RETIMING:.1f} to {per_s * MAX_RETIMING:.1f} bytes for each second" in text
+    assert f"holds {MIN_REFERENCE_S:g} to {MAX_REFERENCE_S:g} s of speech" in text
+    assert f"(to {MAX_RECORDING_S:g} s and {MAX_CHANNELS} channels as a file" in text
+    assert f"{MIN_RATE_HZ // 1000} to {MAX_RATE_HZ // 1000} kHz" in text
+    assert f"A segment ends at {longest_s:.1f} s" in text
+    assert f"the whole text takes at most {MAX_JOB_S / 3600:.0f} h" in text
+
+
+def test_the_parameters_of_a_receipt_are_the_engine_s() -> None:
+    """They stand in the page in the order in which they come."""
+    row = re.search(r"^\| `parameters` \| map \| (.*?) as used;", PAGE, re.MULTILINE)
+    assert row is not None
+    assert tuple(re.findall(r"`(\w+)`", row[1])) == Parameters.__struct_fields__
+
+
+def refusal(**body: object) -> str:
+    with pytest.raises(Refusal) as caught:
+        parse_request(msgpack.packb({"v": 1, "type": "say", "id": "x", "text": "hello", **body}))
+    return caught.value.error.code
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_wrong_value_has_the_code_that_the_page_says(name: str) -> None:
+    """A wrong type is a bad_message; what the table does not admit has the code of its field."""
+    one = PARAMETERS[name]
+    assert refusal(**{name: ["x"]}) == "bad_message"
+    if one.kind is bool:
+        return
+    rows = dict(re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+|all others) \|$", PAGE, re.MULTILINE))
+    wanted = next((code for code, names in rows.items() if f"`{name}`" in names), "bad_parameter")
+    wrong: object = one.kind() if one.bound is None else int(one.bound.high) + 1
+    with_audio = {"ref_audio": b"x"} if name in ("ref_text", "label") else {}
+    assert refusal(**{**with_audio, name: wrong}) == wanted == one.code
 
 
 def test_the_fields_of_a_say_are_the_table_s() -> None:
