@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from f5ctl.errors import BadRequestError
-from f5ctl.protocol import SAMPLE_RATE_HZ, Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 
 FORMAT: Final = 1
 MARK: Final = "f5d_receipt"  # its value is the format's number
@@ -84,7 +84,7 @@ class SamplesHash:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next samples."""
         self._digest.update(data)
 
@@ -168,6 +168,25 @@ def parse_tag(line: str, name: str) -> list[dict[str, Any]]:
 def spoken(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the receipts among what a file was made of, without the pauses."""
     return [part for part in parts if "silence" not in part]
+
+
+def describe(parts: Iterable[Mapping[str, Any]], blocks: Iterable[bytes]) -> bool:
+    """Return whether the samples in `blocks` are, from the first to the last, what a file's parts describe."""
+    stream, rest = iter(blocks), memoryview(b"")
+    for part in parts:
+        audio, silent = SamplesHash(), True
+        left = SAMPLE_BYTES * part.get("silence", part.get("samples", 0))
+        while left:
+            rest = rest or memoryview(next(stream, b""))
+            if not rest:
+                return False
+            taken, rest = rest[:left], rest[left:]
+            left -= len(taken)
+            audio.update(taken)
+            silent = silent and "silence" in part and not any(taken)
+        if not (silent if "silence" in part else audio.short == part["audio_hash"]):
+            return False
+    return not rest and next(stream, None) is None
 
 
 def short_hash(data: bytes) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import click
 
 from f5ctl.cli.base.settings import Verb, common_options, option
 from f5ctl.printing import emit, emit_json
-from f5ctl.receipts import SamplesHash, spoken
-from f5ctl.speech.file_tags import Tagged, read_tag, receipts_of
+from f5ctl.receipts import spoken
+from f5ctl.speech.file_samples import holds, why_not_compared
+from f5ctl.speech.file_tags import read_tag, receipts_of
 
-BLOCK_BYTES: Final = 2**20
 _SHOWN: Final = ("version", "model", "device", "voice", "ref_text", "audio_hash", "text_hash", "text")
 
 
-@click.command(cls=Verb, examples="f5ctl inspect hello.wav\nf5ctl inspect --json *.opus | jq -r .[].seed")
+@click.command(
+    cls=Verb,
+    examples="f5ctl inspect hello.wav\nf5ctl inspect --json *.opus | jq -r '.[].parameters.seed'",
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @option("--json", "as_json", is_flag=True, help="Print the receipts as JSON, a line for each file.")
 @common_options
@@ -34,8 +37,8 @@ def inspect(files: tuple[str, ...], *, as_json: bool) -> None:
             emit(f"{file}: {tagged.container}{part}")
             for name, value in _lines(receipt):
                 emit(f"  {name:<10} {value}")
-        if tagged.samples:
-            changed = "as it was made" if _is_untouched(file, tagged, receipts) else "CHANGED since it was made"
+        if why_not_compared(tagged) is None:
+            changed = "as it was made" if holds(file, tagged, receipts) else "CHANGED since it was made"
             emit(f"  {'audio':<10} {changed}")
 
 
@@ -57,24 +60,3 @@ def _lines(receipt: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "length", f"{receipt['samples'] / receipt['sample_rate_hz']:.2f} s"
             if "parts" in receipt:
                 yield "parts", f"{receipt['parts']}, spoken one after the other"
-
-
-def _is_untouched(file: str, tagged: Tagged, receipts: list[dict[str, Any]]) -> bool:
-    """Return True when a WAV's samples are those that its receipts describe."""
-    place, left = tagged.samples or (0, 0)
-    sizes = [2 * part.get("silence", part.get("samples", 0)) for part in receipts]
-    if left != sum(sizes):
-        return False
-    with open(file, "rb") as stream:
-        stream.seek(place)
-        return all(_is_part(stream, size, part) for size, part in zip(sizes, receipts, strict=True))
-
-
-def _is_part(stream: IO[bytes], size: int, part: dict[str, Any]) -> bool:
-    """Return True when the next `size` bytes are the samples that `part` describes."""
-    digest, silent = SamplesHash(), True
-    while size and (block := stream.read(min(size, BLOCK_BYTES))):
-        digest.update(block)
-        silent = silent and not any(block)
-        size -= len(block)
-    return not size and (silent if "silence" in part else digest.short == part["audio_hash"])

@@ -19,7 +19,8 @@ from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
 from f5ctl.receipts import short_hash, silence_tags, spoken
-from f5ctl.speech.file_tags import read_tag, receipts_of
+from f5ctl.speech.file_samples import holds, why_not_compared
+from f5ctl.speech.file_tags import Tagged, read_tag, receipts_of
 from f5ctl.speech.inputs import read_any_text, read_recording, read_text
 from f5ctl.speech.joining import silence
 from f5ctl.speech.output import Output, choose_output
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from f5ctl.speech.script import Reading
 
 EXIT_DIFFERENT: Final = 1
+EXIT_BY_RECEIPT: Final = 3
 _BEFORE_LEVELS: Final = {"loudness": False}  # what a receipt that does not say was made with
 _BLAME: Final = {  # what can have changed: the key of the receipt, and how a person calls it
     "model_hash": "the model",
@@ -77,10 +79,13 @@ def replay(
 ) -> int:
     """Make the audio of FILE again from its receipt and compare the two.
 
-    Exits with 0 when every sample is the same, with 1 when not; a line says what has changed since.
+    WAV and FLAC: exits with 0 when every sample of FILE is the same, with 1 when not; a line says what has
+    changed since. Other formats keep no samples: exits with 3 when the audio is that of the receipt.
     """
-    parts = receipts_of(file, read_tag(file))
+    tagged = read_tag(file)
+    parts = receipts_of(file, tagged)
     receipts = spoken(parts)
+    original = _Original(file, why_not_compared(tagged), tagged, parts)
     recording = read_recording(ref_audio) if ref_audio else None
     target = None if output is None else choose_output(output, None, raw=False, play=False)
     if "parts" in receipts[0]:
@@ -88,7 +93,7 @@ def replay(
         book = _book(settings, ((text,) if text is not None else (), text_file), receipts[0], request, file)
         with StatusLine(quiet=settings.quiet) as line:
             tag = _speak_book(settings, line, request, book=book, receipt=receipts[0], target=target)
-        return _verdict([(receipts[0], json.loads(tag))], file, as_json=as_json)
+        return original.verdict([(receipts[0], json.loads(tag))], as_json=as_json)
     given = None
     if text is not None or text_file is not None:
         given = read_text((text,) if text is not None else (), text_file)
@@ -114,7 +119,7 @@ def replay(
                 made.append(speak(client, next(todo), sink, line, last=False))
         line.show("playing")
         sink.finish()
-    return _verdict(list(zip(receipts, made, strict=True)), file, as_json=as_json)
+    return original.verdict(list(zip(receipts, made, strict=True)), as_json=as_json)
 
 
 def _request(receipt: dict[str, Any], given: str | None, file: str) -> Say:
@@ -222,19 +227,32 @@ def _with_voice(request: Say, recording: bytes | None, ref_text: str | None, fil
     return with_private_voice(replace(request, voice=request.voice or None, ref_text=None))
 
 
-def _verdict(pairs: list[tuple[dict[str, Any], dict[str, Any]]], file: str, *, as_json: bool) -> int:
-    same = all(before["audio_hash"] == now["audio_hash"] for before, now in pairs)
-    changed = [
-        f"{name} was {before.get(key)}, is {now.get(key)}"
-        for before, now in pairs
-        for key, name in _BLAME.items()
-        if before.get(key) != now.get(key)
-    ]
-    changed = list(dict.fromkeys(changed))
-    if as_json:
-        emit_json({"file": file, "identical": same, "changed": changed})
-    elif same:
-        emit(f"{file}: identical")
-    else:
-        emit(f"{file}: different; " + ("; ".join(changed) or "nothing that the receipt names has changed"))
-    return 0 if same else EXIT_DIFFERENT
+class _Original:
+    """The file as it was before anything was made, which may take its place."""
+
+    def __init__(self, file: str, unread: str | None, tagged: Tagged, parts: list[dict[str, Any]]) -> None:
+        self._file = file
+        self._unread = unread  # why its samples are not compared
+        self._is_as_made = unread is not None or holds(file, tagged, parts)
+
+    def verdict(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]], *, as_json: bool) -> int:
+        """Print what came of the comparison and return the exit status; a pair is a receipt and the new one."""
+        same = self._is_as_made and all(before["audio_hash"] == now["audio_hash"] for before, now in pairs)
+        changed = [] if self._is_as_made else ["the file's samples are not those that it was made with"]
+        changed += [
+            f"{name} was {before.get(key)}, is {now.get(key)}"
+            for before, now in pairs
+            for key, name in _BLAME.items()
+            if before.get(key) != now.get(key)
+        ]
+        changed = list(dict.fromkeys(changed))
+        if as_json:
+            compared = "receipt" if self._unread else "samples"
+            emit_json({"file": self._file, "identical": same, "compared": compared, "changed": changed})
+        elif same:
+            how = f"by the receipt alone: {self._unread}" if self._unread else "every sample"
+            emit(f"{self._file}: identical, {how}")
+        else:
+            why = "; ".join(changed) or "nothing that the receipt names has changed"
+            emit(f"{self._file}: different; {why}")
+        return (EXIT_BY_RECEIPT if self._unread else 0) if same else EXIT_DIFFERENT

@@ -14,24 +14,29 @@ from itertools import islice
 from typing import IO, Any, Final
 
 from f5ctl.errors import BadRequestError
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from f5ctl.receipts import MAX_COMMENT_BYTES, parse_tag
 from f5ctl.speech.sinks import UNKNOWN_SIZE
 
 MAX_DS64_BYTES: Final = 28
 MAX_HEAD_BYTES: Final = 2**20  # where the comment of a compressed file must be over
 _FRAME_HEAD_BYTES: Final = 10
+_FORMAT: Final = struct.Struct("<HHIIHH")  # of a WAV: kind, channels, rate, bytes a second, bytes a frame, bits
+_PLAIN: Final = (1, SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
     """What a file says: its container's name and comment (None without one).
 
-    `samples` is the place of a WAV file's samples: offset and length in bytes, None in other containers.
+    `samples` is the place of a WAV file's samples: offset and length in bytes, None in other containers;
+    `is_plain` says that they are mono, 16 bits and 24 kHz, as f5d writes them.
     """
 
     container: str
     comment: str | None
     samples: tuple[int, int] | None = None
+    is_plain: bool = False
 
 
 def read_tag(path: str) -> Tagged:
@@ -85,7 +90,7 @@ def _read_compressed(data: bytes, path: str) -> Tagged:
 
 
 def _read_wav(file: IO[bytes]) -> Tagged:
-    comment, samples, long_data = None, None, None
+    comment, samples, long_data, is_plain = None, None, None, False
     size = os.fstat(file.fileno()).st_size
     while len(head := file.read(8)) == 8:
         name, length = struct.unpack("<4sI", head)
@@ -97,12 +102,14 @@ def _read_wav(file: IO[bytes]) -> Tagged:
             from f5ctl.speech.rf64 import read_data_size
 
             long_data = read_data_size(file.read(min(length, MAX_DS64_BYTES)))
+        elif name == b"fmt " and length >= _FORMAT.size:
+            is_plain = _FORMAT.unpack(file.read(_FORMAT.size))[1:] == _PLAIN
         elif name == b"data":
             samples = (start, length)
         elif name == b"LIST" and length <= MAX_COMMENT_BYTES:
             comment = _info_comment(file.read(length)) or comment
         file.seek(start + length + length % 2)
-    return Tagged("wav", comment, samples)
+    return Tagged("wav", comment, samples, is_plain)
 
 
 def _info_comment(chunk: bytes) -> str | None:

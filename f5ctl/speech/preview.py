@@ -95,8 +95,8 @@ def outline(plans: Iterable[Planned]) -> Iterator[str]:
 def in_all(plans: Iterable[Planned]) -> Answer:
     """Return what the plans of one text come to, as one request's plan has it."""
     total, device = Total(), ""
-    for _part, found, total in plans:
-        device = found["device"] if found else device
+    for _part, found, so_far in plans:
+        total, device = so_far, found["device"] if found else device
     facts = {"synthesis_s": total.synthesis_s, "wait_s": total.wait_s, "device": device}
     return {"duration_s": total.length_s, **facts}
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from f5ctl.errors import BadRequestError
-from f5ctl.receipts import MAX_TAG_BYTES, join_tags, parse_tag, silence_tags, tag_of
+from f5ctl.receipts import MAX_TAG_BYTES, describe, join_tags, parse_tag, short_hash, silence_tags, tag_of
 from f5ctl.speech.file_tags import read_tag
 from f5ctl.speech.sinks import open_file, wav_comment, wav_header
 from f5d.engine.audio import FILE_ENCODINGS, encode_file
@@ -50,7 +50,6 @@ def test_a_replay_joins_and_levels_as_the_receipt_says(
 ) -> None:
     """Also one that was made before there were pauses and one loudness."""
     from f5ctl.cli.replay import _request
-    from f5ctl.receipts import short_hash
 
     receipt = {**FACTS, "text": TEXT, "text_hash": short_hash(TEXT.encode()), "parameters": recorded}
     request = _request(receipt, None, "a.wav")
@@ -177,3 +176,21 @@ def test_a_file_cut_off_anywhere_never_breaks_the_reader(tmp_path: Path, encodin
 def test_the_comment_chunk_is_even() -> None:
     """RIFF chunks begin at even bytes, whatever the comment's length."""
     assert {len(wav_comment("x" * count)) % 2 for count in range(5)} == {0}
+
+
+@pytest.mark.parametrize("block", [2, 7, 4_096, 10**6])
+def test_samples_are_compared_with_all_their_parts(block: int) -> None:
+    """Speech, silence, speech: in blocks of any size, to the last sample and no further."""
+    parts = [
+        {"samples": 2, "audio_hash": short_hash(b"abcd")},
+        {"silence": 3},
+        {"samples": 1, "audio_hash": short_hash(b"ef")},
+    ]
+
+    def holds(data: bytes) -> bool:
+        return describe(parts, (data[at : at + block] for at in range(0, len(data), block)))
+
+    assert holds(b"abcd" + bytes(6) + b"ef")
+    for other in (b"", b"abcd", b"abcd" + bytes(6), b"abcd" + bytes(6) + b"efgh", b"abcd" + bytes(5) + b"xef"):
+        assert not holds(other)
+    assert not holds(b"abcx" + bytes(6) + b"ef")

@@ -38,7 +38,7 @@ def test_a_text_a_plan_and_a_replay_agree(cli: Cli, tmp_path: Path) -> None:
     assert (done.returncode, said(done.stdout)) == (0, [READ])
     kept = json.loads(cli.run("inspect", "--json", target).stdout)
     assert WRITTEN in json.dumps(kept)
-    assert cli.run("replay", target).stdout == f"{target}: identical\n".encode()
+    assert cli.run("replay", target).stdout == f"{target}: identical, every sample\n".encode()
 
 
 def test_retry_says_the_same(cli: Cli, tmp_path: Path) -> None:
