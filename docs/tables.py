@@ -83,8 +83,8 @@ def generate() -> Iterator[str]:
     defaults = dict(zip(names[-len(values) :], values, strict=True))
     own = {
         "text": ("not empty", "what to say, of any length"),
-        "ref_audio": ("at most 16 MiB, 12 s of speech", "a recording of the voice"),
-        "ref_text": ("", "what it says; transcribed when empty"),
+        "ref_audio": ("at most 16 MiB, 12 s of speech", "a recording of the voice: path, bytes or samples"),
+        "ref_text": (PARAMETERS["ref_text"].limits, "what it says; transcribed when empty"),
     }
     yield from ("| parameter | default | range | meaning |", "|---|---|---|---|")
     for name in names:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from f5ctl import __version__
+
+if TYPE_CHECKING:  # for type checkers and editors; at run time __getattr__ gives them
+    from f5d.inference import F5TTSInference, F5TTSInferenceService, get_inference_service
 
 __all__ = ["F5TTSInference", "F5TTSInferenceService", "__version__", "get_inference_service"]
 

@@ -9,76 +9,40 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from f5ctl.bounds import is_utf8, shown
 from f5ctl.errors import BadRequestError, ConfigError, F5Error
 from f5ctl.parameters import PARAMETERS, layered
-from f5ctl.protocol import MAX_REF_AUDIO_BYTES
-from f5d.catalog.models import fetch, model_spec_from_table
-from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ
+from f5d.catalog.models import catalog, fetch, model_spec_from_table, resolve
+from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
 from f5d.catalog.voices import Reference
-from f5d.engine.audio import FILE_ENCODINGS, encode_file, to_pcm
+from f5d.config import load_config
 from f5d.engine.synthesizer import Synthesizer
 from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters
-from f5d.model.load import load_model, pick_device
+from f5d.model.load import load_model, pick_device, pick_dtype
+from f5d.python_audio import ReferenceAudio, checked_path, reference_bytes, save_audio
 
 DEFAULT_ASR_MODEL: Final = "openai/whisper-large-v3-turbo"
-
-
-def save_audio(
-    audio: npt.NDArray[np.float32], output_path: str | os.PathLike[str], sample_rate: int | None = None
-) -> None:
-    """Write mono samples at 24 kHz under `output_path`, atomically, in the format of its suffix.
-
-    Raises:
-        ValueError: the suffix names no known format, or `sample_rate` is not 24000.
-        OSError: the file cannot be written.
-    """
-    if sample_rate not in (None, SAMPLE_RATE_HZ):
-        raise ValueError(f"sample_rate is {sample_rate}; the audio has {SAMPLE_RATE_HZ}")
-    path = Path(output_path)
-    encoding = path.suffix.removeprefix(".").lower()
-    pcm = to_pcm(np.asarray(audio, np.float32))
-    if encoding in ("pcm", "raw"):
-        data = pcm
-    elif encoding in FILE_ENCODINGS:
-        data = encode_file(pcm, encoding)
-    else:
-        known = ", ".join(FILE_ENCODINGS)
-        raise ValueError(f"{path.name} has no known audio suffix: {known} or pcm")
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - NamedTemporaryFile made it 0600
-            os.replace(file.name, path)  # noqa: PTH105
-        except BaseException:
-            os.unlink(file.name)  # noqa: PTH108
-            raise
-
-
-def _umask() -> int:
-    umask = os.umask(0o022)
-    os.umask(umask)
-    return umask
+_MAY_BE_NONE: Final = frozenset({"fix_duration", "sentence_pause", "cross_fade_duration"})
 
 
 class F5TTSInference:
     """A loaded F5-TTS model. Not thread-safe: one call at a time; see F5TTSInferenceService.
 
     Args:
-        checkpoint_path: `.safetensors` or `.pt`, in upstream's format.
-        vocab_file: the model's vocab.txt, one token a line.
+        checkpoint_path: `.safetensors` or `.pt`, in upstream's format; or, without `vocab_file`, the name of a
+            model as `f5ctl models` has it, such as `starter`.
+        vocab_file: the model's vocab.txt, one token a line; None is upstream's.
         device: `cuda`, `cuda:N`, `mps`, `cpu` or `auto`.
         config: the keys of a `[models.NAME]` table besides checkpoint and vocab (`architecture`,
             `vocoder`, `reference_gap`, `language`, `ema`), or just the architecture: a name such as
@@ -96,9 +60,9 @@ class F5TTSInference:
     def __init__(
         self,
         checkpoint_path: str | os.PathLike[str],
-        vocab_file: str | os.PathLike[str],
+        vocab_file: str | os.PathLike[str] | None = None,
         device: str = "cuda",
-        config: str | Mapping[str, str | bool] | None = None,
+        config: str | Mapping[str, str | bool | float] | None = None,
         sample_rate: int = SAMPLE_RATE_HZ,
         hop_length: int = HOP_SAMPLES,
         target_rms: float = 0.1,
@@ -107,23 +71,24 @@ class F5TTSInference:
             raise ValueError(
                 f"sample_rate is {sample_rate} and hop_length {hop_length}; only 24000 and 256 work"
             )
-        for path in (checkpoint_path, vocab_file):
-            if not Path(path).is_file():
-                raise FileNotFoundError(f"{path} does not exist")
-        table = {"architecture": config} if isinstance(config, str) else dict(config or {})
+        self._target_rms = _checked("target_rms", target_rms)
+        if not isinstance(device, str):
+            raise ValueError(f"device is {shown(device)}; it can be auto, cpu, cuda, cuda:N or mps")  # noqa: TRY004
+        if not isinstance(config, str | Mapping | None):
+            raise ValueError(f"config is {shown(config)}; it can be an architecture or a table")  # noqa: TRY004
+        table: dict[str, Any] = {"architecture": config} if isinstance(config, str) else dict(config or {})
         dtype = str(table.pop("dtype", "auto"))
-        table |= {"checkpoint": os.fspath(checkpoint_path), "vocab": os.fspath(vocab_file)}
         with _python_errors():
-            spec = model_spec_from_table(Path(checkpoint_path).stem, table, Path.cwd())
+            spec = _spec(checkpoint_path, vocab_file, table)
             chosen = pick_device(device)
-            model = load_model(fetch(spec), device=chosen, dtype=dtype)
+            number_format = pick_dtype(dtype, chosen)  # before anything is fetched
+            model = load_model(fetch(spec), device=chosen, dtype=number_format)
             self._synthesizer: Synthesizer | None = Synthesizer(model, Transcriber(DEFAULT_ASR_MODEL, chosen))
-        self._target_rms = target_rms
 
     def generate(
         self,
         text: str,
-        ref_audio: str | os.PathLike[str],
+        ref_audio: ReferenceAudio,
         ref_text: str = "",
         nfe_step: int = 32,
         cfg_strength: float = 2.0,
@@ -141,7 +106,8 @@ class F5TTSInference:
 
         Args:
             text: what to say, of any length.
-            ref_audio: an audio file of at most 12 s; `ref_text` is what it says (transcribed when empty).
+            ref_audio: a recording of at most 12 s: a path, the bytes of an audio file, samples at 24 kHz, or
+                (samples, rate). `ref_text` is what it says (transcribed when empty).
             nfe_step: ODE steps, 1-128. `cfg_strength`: guidance, 1-3, or 0 for none.
             sway_sampling_coef: -1-1. `speed`: 0.5-2. `fix_duration`: seconds, reference included.
             remove_silence: shorten pauses over a second, and trim the ends.
@@ -157,16 +123,13 @@ class F5TTSInference:
         """
         if self._synthesizer is None:
             raise RuntimeError("the model is unloaded")
-        if not Path(ref_audio).is_file():
-            raise FileNotFoundError(f"{ref_audio} does not exist")
         for name, given in (("text", text), ("ref_text", ref_text)):
-            if not isinstance(given, str):
-                raise ValueError(f"{name} is {given!r:.80}; it must be a text")  # noqa: TRY004 - as documented
+            if not isinstance(given, str) or not is_utf8(given):
+                raise ValueError(f"{name} is {shown(given)}; it must be a text")
         if not text.strip():
             raise ValueError("text is empty")
-        size = Path(ref_audio).stat().st_size
-        if size > MAX_REF_AUDIO_BYTES:
-            raise ValueError(f"{ref_audio} is {size} bytes; the limit is {MAX_REF_AUDIO_BYTES}")
+        if ref_text.strip():
+            _checked("ref_text", ref_text)
         numbers: dict[str, Any] = {
             "nfe_step": nfe_step,
             "cfg_strength": cfg_strength,
@@ -175,24 +138,22 @@ class F5TTSInference:
             "fix_duration": fix_duration,
             "seed": random.getrandbits(32) if seed is None else seed,
             "target_rms": self._target_rms,
+            "remove_silence": remove_silence,
             "loudness": loudness,
             "volume": volume,
+            "sentence_pause": sentence_pause,
+            "cross_fade_duration": cross_fade_duration,
         }
-        joins = {"sentence_pause": sentence_pause, "cross_fade_duration": cross_fade_duration}
-        numbers |= {name: value for name, value in joins.items() if value is not None}
-        for name, value in numbers.items():
-            numbers[name] = value.item() if isinstance(value, np.generic) else value
-            if (fault := PARAMETERS[name].fault(numbers[name])) and not (
-                name == "fix_duration" and value is None
-            ):
-                raise ValueError(f"{name} is {fault}")
-        reference = Reference(Path(ref_audio).read_bytes(), ref_text.strip() or None)
+        numbers = {
+            name: _checked(name, value)
+            for name, value in numbers.items()
+            if value is not None or name not in _MAY_BE_NONE
+        }
+        reference = Reference(reference_bytes(ref_audio), ref_text.strip() or None)
         with _python_errors():
             spec = self._synthesizer.spec
             settings = layered({"sentence_pause": spec.sentence_pause}, numbers)
-            parameters = Parameters(
-                remove_silence=remove_silence, language=spec.language, **{"sentence_pause": None, **settings}
-            )
+            parameters = Parameters(language=spec.language, **{"sentence_pause": None, **settings})
             plan = self._synthesizer.plan(text, reference, parameters)
             return self._synthesizer.speak(plan)
 
@@ -230,10 +191,19 @@ class F5TTSInferenceService:
             return cls._instance
 
     def configure(
-        self, checkpoint_path: str | os.PathLike[str], vocab_file: str | os.PathLike[str], **options: Any
+        self,
+        checkpoint_path: str | os.PathLike[str],
+        vocab_file: str | os.PathLike[str] | None = None,
+        **options: Any,
     ) -> None:
         """Set F5TTSInference's arguments; a model loaded with other ones is unloaded."""
-        arguments = {"checkpoint_path": checkpoint_path, "vocab_file": vocab_file, **options}
+        paths = {"checkpoint_path": checkpoint_path, "vocab_file": vocab_file}
+        named = {name: checked_path(name, path) for name, path in paths.items() if path is not None}
+        arguments = {
+            name: path if not Path(path).exists() else str(Path(path).absolute())
+            for name, path in named.items()
+        }
+        arguments |= deepcopy(options)  # a table that is changed later is another one
         with self._lock:
             if arguments != self._arguments:
                 self.unload_model()
@@ -252,7 +222,7 @@ class F5TTSInferenceService:
                 self._inference = None
 
     def generate(
-        self, text: str, ref_audio: str | os.PathLike[str], ref_text: str = "", **parameters: Any
+        self, text: str, ref_audio: ReferenceAudio, ref_text: str = "", **parameters: Any
     ) -> npt.NDArray[np.float32]:
         """Return what F5TTSInference.generate returns, loading the model first if need be."""
         with self._lock:
@@ -261,14 +231,12 @@ class F5TTSInferenceService:
     save_audio = staticmethod(save_audio)  # needs no model
 
     def is_loaded(self) -> bool:
-        """Return whether the model is in memory."""
-        with self._lock:
-            return self._inference is not None
+        """Return whether the model is in memory; never waits."""
+        return self._inference is not None
 
     def is_configured(self) -> bool:
-        """Return whether `configure` has been called."""
-        with self._lock:
-            return self._arguments is not None
+        """Return whether `configure` has been called; never waits."""
+        return self._arguments is not None
 
     def _loaded(self) -> F5TTSInference:
         if self._arguments is None:
@@ -283,6 +251,36 @@ class F5TTSInferenceService:
 def get_inference_service() -> F5TTSInferenceService:
     """Return the process's one F5TTSInferenceService."""
     return F5TTSInferenceService.get_instance()
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Return a parameter as plain Python, or raise ValueError with its name, the value and the limit."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if fault := PARAMETERS[name].fault(value):
+        raise ValueError(f"{name} is {fault}")
+    return value
+
+
+def _spec(
+    checkpoint: str | os.PathLike[str], vocab: str | os.PathLike[str] | None, table: dict[str, Any]
+) -> ModelSpec:
+    """Return the model in a checkpoint's file, or the one of that name where no vocabulary is given."""
+    path = checked_path("checkpoint_path", checkpoint)
+    if vocab is not None:
+        table["vocab"] = checked_path("vocab_file", vocab)
+        if not Path(table["vocab"]).is_file():
+            raise FileNotFoundError(f"{vocab} does not exist")
+    if Path(path).is_file():
+        return model_spec_from_table(Path(path).stem, table | {"checkpoint": path}, Path.cwd())
+    if vocab is not None:
+        raise FileNotFoundError(f"{path} does not exist")
+    try:
+        spec = resolve(path, catalog({one.name: one for one in load_config().models}))
+    except BadRequestError as error:
+        raise FileNotFoundError(f"{path} does not exist; {error.message}") from None
+    if table:
+        raise ValueError(f"config is {shown(table)}; of the model {spec.name} only dtype can be chosen")
+    return spec
 
 
 @contextmanager

@@ -90,15 +90,7 @@ class Environment:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel, from a copy of the sources: what an earlier build left in the checkout is not in it."""
     folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "checkout"
-    copy.mkdir()
-    for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, copy / name, symlinks=True, ignore=ignored)
-        else:
-            shutil.copy(source, copy / name)
+    copy = copy_sources(folder / "checkout")
     pip(sys.executable, "wheel", "--no-deps", "-w", str(folder), str(copy))
     (built,) = folder.glob("*.whl")
     return built
@@ -117,6 +109,19 @@ def engine(wheel: Path) -> Iterator[Environment]:
     with fresh(f"{wheel}[engine]") as environment:
         yield environment
         environment.run("f5ctl", "stop", "--force")
+
+
+def copy_sources(copy: Path) -> Path:
+    """Make a checkout of what the package is built from, and return it."""
+    copy.mkdir()
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, copy / name, symlinks=True, ignore=ignored)
+        else:
+            shutil.copy(source, copy / name)
+    return copy
 
 
 @contextmanager

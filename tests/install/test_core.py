@@ -19,7 +19,7 @@ from f5ctl import __version__
 from tests.integration.cli.test_cli_versions import OTHER, installation
 from tests.integration.support import Daemon, wait_until
 
-from .conftest import FEW_STEPS, ROOT, Environment
+from .conftest import FEW_STEPS, ROOT, Environment, copy_sources, pip
 
 MOST_MB = 100
 BROUGHT = {
@@ -53,6 +53,20 @@ def client(core: Environment) -> Iterator[Environment]:
         finally:
             daemon.terminate()
             daemon.wait(30)
+
+
+def test_a_clone_beside_a_script_hides_no_package(tmp_path: Path) -> None:
+    """A script in the folder that the clone f5d lies in imports the package, not the folder."""
+    clone = copy_sources(tmp_path / "f5d")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    pip(python, "install", "--no-deps", "--editable", str(clone))
+    (tmp_path / "script.py").write_text("import f5ctl, f5d; print(f5ctl.__version__, f5d.__file__)")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [python, "script.py"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [__version__, str(clone / "f5d" / "__init__.py")]
 
 
 def test_a_wheel_has_what_speech_and_services_need(wheel: Path) -> None:
