@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from f5ctl import __version__
 
-if TYPE_CHECKING:  # for type checkers and editors; at run time __getattr__ gives them
-    from f5d.inference import F5TTSInference, F5TTSInferenceService, get_inference_service
-
 __all__ = ["F5TTSInference", "F5TTSInferenceService", "__version__", "get_inference_service"]
 
-_LAZY: Final = frozenset({"F5TTSInference", "F5TTSInferenceService", "get_inference_service"})
+if TYPE_CHECKING:  # for type checkers and editors
+    from f5d.inference import F5TTSInference, F5TTSInferenceService, get_inference_service
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from f5ctl.extras import lack
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from f5ctl.extras import lack
 
-    if line := lack("engine", f"f5d.{name}"):
-        raise ImportError(line)
-    from importlib import import_module
+        if line := lack("engine", f"f5d.{name}"):
+            raise ImportError(line)
+        from importlib import import_module
 
-    return getattr(import_module("f5d.inference"), name)
+        return getattr(import_module("f5d.inference"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *__all__})

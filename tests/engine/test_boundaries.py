@@ -114,8 +114,9 @@ def test_english_texts_are_cut_where_upstream_cuts_them(
     """Of 63 texts of 5 to 40 sentences for each of twelve recordings none has another boundary."""
     chance = random.Random(row[0])
     path = tmp_path / "reference.wav"
-    path.write_bytes(recording(*row[:4], chance))
-    ref_text = sentence(chance, row[4])
+    speech_s, before_s, after_s, rate_hz, words = row
+    path.write_bytes(recording(speech_s, before_s, after_s, rate_hz, chance))
+    ref_text = sentence(chance, words)
     reference = Reference(path.read_bytes(), ref_text)
     differ = 0
     for _ in range(TEXTS):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from f5d import F5TTSInference, F5TTSInferenceService, get_inference_service
 
 from .conftest import STARTER
 
-MODEL = {
+MODEL: dict[str, Any] = {
     "checkpoint_path": STARTER / "model.safetensors",
     "vocab_file": STARTER / "vocab.txt",
     "device": "cpu",
@@ -121,7 +122,7 @@ def test_bad_arguments_raise_pythons_own_errors(
     inference: F5TTSInference, changes: dict[str, object], error: type[Exception], line: str
 ) -> None:
     """What is wrong, the value and the limit are in the message."""
-    arguments: dict[str, object] = {"text": "Hi there", "ref_audio": VOICE, "ref_text": VOICE_TEXT, **changes}
+    arguments: dict[str, Any] = {"text": "Hi there", "ref_audio": VOICE, "ref_text": VOICE_TEXT, **changes}
     with pytest.raises(error, match=line):
         inference.generate(**arguments)
 

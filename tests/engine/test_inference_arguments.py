@@ -161,7 +161,8 @@ def test_what_is_no_audio_makes_no_file(tmp_path: Path, audio: Any, line: str) -
 def test_floating_point_samples_of_any_size_are_saved(tmp_path: Path, kind: Any) -> None:
     """What other libraries return is taken as well."""
     samples = [0.5, -0.25]
-    F5TTSInference.save_audio(samples if kind is list else np.array(samples, kind), tmp_path / "out.wav")
+    audio: Any = samples if kind is list else np.array(samples, kind)
+    F5TTSInference.save_audio(audio, tmp_path / "out.wav")
     assert sf.read(tmp_path / "out.wav")[0].tolist() == pytest.approx(samples, abs=1e-4)
 
 
@@ -226,6 +227,8 @@ def test_type_checkers_and_editors_see_the_classes(tmp_path: Path) -> None:
         "reveal_type(f5d.F5TTSInference)\nreveal_type(f5d.F5TTSInferenceService)\n"
         "reveal_type(f5d.get_inference_service)\nreveal_type(f5d.F5TTSInference('starter').generate)\n"
         "f5d.nothing\n"
+        "reveal_type(f5ctl.say('Hello.'))\nreveal_type(f5ctl.say('Hello.').array())\n"
+        "reveal_type(f5ctl.stream('Hello.'))\nf5ctl.nothing\n"
     )
     root = Path(f5d.__file__).parents[1]
     done = subprocess.run(
@@ -240,4 +243,7 @@ def test_type_checkers_and_editors_see_the_classes(tmp_path: Path) -> None:
     assert "-> f5d.inference.F5TTSInferenceService" in told[1]
     assert "def () -> f5d.inference.F5TTSInferenceService" in told[2]
     assert "ndarray" in told[3]
-    assert "Any" not in told[0].partition("->")[2]
+    assert "f5ctl.api.Audio" in told[4]
+    assert "floating" in told[5]
+    assert "f5ctl.api.Stream" in told[6]
+    assert done.stdout.count('has no attribute "nothing"') == 2

@@ -155,9 +155,9 @@ def test_another_protocol_version_is_named(peer: Peer) -> None:
     assert "this side speaks version 1" in reply.message
     for kind in ("say", "status"):  # none at all is no version
         peer.socket.send(msgpack.packb({"type": kind, "id": "raw", "text": "hello"}))
-        reply = peer.receive()
-        assert isinstance(reply, Failed)
-        assert (reply.code, reply.id) == ("unsupported_version", "")
+        answer = peer.receive()
+        assert isinstance(answer, Failed)
+        assert (answer.code, answer.id) == ("unsupported_version", "")
 
 
 @pytest.mark.parametrize(
@@ -332,6 +332,7 @@ def test_load_and_unload(peer: Peer) -> None:
     assert peer.ok(Unload("u")) == {"unloaded": ["starter"]}
     assert peer.status()["engines"] == []
     assert peer.ok(Unload("v")) == {"unloaded": []}
+    assert not [reply for reply in peer.seen if reply.id == "v" and isinstance(reply, Accepted)]
     refused(peer, Load("m", model="gpt"), "unknown_model")
     refused(peer, Unload("w", model="gpt"), "unknown_model")
 

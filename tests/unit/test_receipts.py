@@ -181,7 +181,7 @@ def test_the_comment_chunk_is_even() -> None:
 @pytest.mark.parametrize("block", [2, 7, 4_096, 10**6])
 def test_samples_are_compared_with_all_their_parts(block: int) -> None:
     """Speech, silence, speech: in blocks of any size, to the last sample and no further."""
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"samples": 2, "audio_hash": short_hash(b"abcd")},
         {"silence": 3},
         {"samples": 1, "audio_hash": short_hash(b"ef")},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
 import wave
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -194,6 +195,18 @@ def test_a_file_is_made_again(cli: Cli, tmp_path: Path, suffix: str) -> None:
     answer = json.loads(cli.run("replay", str(out), "--json").stdout)
     compared = "samples" if suffix in LOSSLESS else "receipt"
     assert answer == {"file": str(out), "identical": True, "compared": compared, "changed": []}
+
+
+def test_the_example_of_inspect_finds_the_seed(cli: Cli, tmp_path: Path) -> None:
+    """What --help shows for scripts is a path that is there."""
+    path = re.search(r"jq -r '\.\[\]\.([\w.]+)'", cli.run("inspect", "--help").stdout.decode())
+    assert path is not None
+    out = tmp_path / "a.opus"
+    assert cli.run("say", *FAST, "--seed", "5", "-o", str(out), "He stood.").returncode == 0
+    found: Any = receipt_in(cli, out)
+    for key in path[1].split("."):
+        found = found[key]
+    assert found == 5
 
 
 def harm(path: Path, how: str) -> None:
