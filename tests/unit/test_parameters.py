@@ -9,7 +9,8 @@ import click
 import pytest
 
 from f5ctl.cli.batch import batch
-from f5ctl.cli.say import Call, say
+from f5ctl.cli.say import say
+from f5ctl.cli.say_call import Call
 from f5ctl.cli.voices_add import add
 from f5ctl.parameters import PARAMETERS, Place, named
 from f5ctl.protocol import Say
