@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from f5ctl import __version__
+from f5ctl.commandline import FILE
 from f5ctl.errors import F5Error
 from f5ctl.extras import require
 from f5ctl.printable import printable
@@ -30,12 +31,16 @@ def settings(function: Decorated) -> Decorated:
     """Add the flag of each key of the configuration that has one."""
     for name in reversed([name for name, key in KEYS.items() if key.metavar]):
         key = KEYS[name]
-        function = click.option(f"--{name.replace('_', '-')}", metavar=key.metavar, help=key.phrase)(function)
+        kind = FILE if key.metavar == "PATH" else None
+        flag = f"--{name.replace('_', '-')}"
+        function = click.option(flag, metavar=key.metavar, type=kind, help=key.phrase)(function)
     return function
 
 
 @main.command(short_help="Run the daemon in the foreground.")
-@click.option("--config", "config_file", metavar="FILE", help="Configuration file (TOML); must exist.")
+@click.option(
+    "--config", "config_file", metavar="FILE", type=FILE, help="Configuration file (TOML); must exist."
+)
 @settings
 @click.option("--on-demand", is_flag=True, help="An f5ctl of another version may replace this daemon.")
 def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:

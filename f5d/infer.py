@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 
 from f5ctl.cli.base.parameters import parameter
+from f5ctl.commandline import FILE, FOLDER
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
 from f5ctl.extras import require
 from f5ctl.parameters import named
@@ -42,30 +43,33 @@ def _numbers(function: Any) -> Any:
 @click.group(
     invoke_without_command=True, short_help="Speak a text once, in this process or through the daemon."
 )
-@click.option("-c", "--checkpoint", metavar="FILE", help="The model, as upstream has it.")
-@click.option("-v", "--vocab", metavar="FILE", help="Its vocab.txt.")
+@click.option("-c", "--checkpoint", metavar="FILE", type=FILE, help="The model, as upstream has it.")
+@click.option("-v", "--vocab", metavar="FILE", type=FILE, help="Its vocab.txt.")
 @click.option(
     "--architecture",
     metavar="NAME",
+    type=FILE,
     default="F5TTS_v1_Base",
     show_default=True,
     help="A published one's name, or a .yaml or .json file.",
 )
 @click.option("--no-ema", is_flag=True, help="Take the weights, not their average.")
-@click.option("--vocoder", metavar="DIR", help="A Vocos folder other than upstream's.")
+@click.option("--vocoder", metavar="DIR", type=FOLDER, help="A Vocos folder other than upstream's.")
 @click.option("-t", "--text", metavar="TEXT", help="What to say.")
-@click.option("-r", "--ref-audio", metavar="FILE", help="A recording of the voice, 12 s at most.")
+@click.option("-r", "--ref-audio", metavar="FILE", type=FILE, help="A recording of the voice, 12 s at most.")
 @click.option("--ref-text", metavar="TEXT", default="", help="What it says; transcribed when left out.")
 @_numbers
 @click.option("--remove-silence", is_flag=True, help="Shorten long pauses.")
 @parameter("loudness")
-@click.option("-o", "--output", metavar="FILE", help="Where the audio goes, in the format of its suffix.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=FILE, help="Where the audio goes, in the format of its suffix."
+)
 @click.option(
     "-d", "--device", metavar="D", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
 )
 @click.option("--dtype", metavar="D", default="auto", show_default=True, help="As for `f5d serve`.")
 @click.option("--use-service", is_flag=True, help="Let the daemon speak, which knows it.")
-@click.option("--socket", metavar="PATH", help="The daemon's socket ($F5D_SOCKET).")
+@click.option("--socket", metavar="PATH", type=FILE, help="The daemon's socket ($F5D_SOCKET).")
 @click.pass_context
 def infer(ctx: click.Context, /, **given: Any) -> None:
     """Speak --text in the voice of --ref-audio into --output, once.
@@ -93,8 +97,10 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
 
 
 @infer.command("info", short_help="Show what a checkpoint holds.")
-@click.option("-c", "--checkpoint", metavar="FILE", required=True, help="The model: .safetensors or .pt.")
-@click.option("--vocab", metavar="FILE", help="Its vocab.txt, to see whether they fit.")
+@click.option(
+    "-c", "--checkpoint", metavar="FILE", type=FILE, required=True, help="The model: .safetensors or .pt."
+)
+@click.option("--vocab", metavar="FILE", type=FILE, help="Its vocab.txt, to see whether they fit.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as a line of JSON.")
 def info(checkpoint: str, vocab: str | None, *, as_json: bool) -> None:
     """Show what a checkpoint holds and whether it can speak, as `f5ctl info --checkpoint`."""

@@ -42,6 +42,7 @@ RESERVED: Mapping[str, tuple[str, ...]] = {
 SHARED = tuple(
     f"f5ctl.{name}"
     for name in (
+        "commandline",
         "errors",
         "bounds",
         "parameters",

@@ -21,6 +21,7 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.parameters import check_voice, parameters, priority, quality, steps, voice_options
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.cli.base.tags import check_tags, marks, tag_options
+from f5ctl.commandline import FILE, FOLDER
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.parameters import PRIORITIES
 from f5ctl.printing import emit, emit_json, emit_lines, warn
@@ -36,8 +37,10 @@ _OF_LINES: Final = "Lines that do not say it"
     options_metavar="[OPTIONS]",
     examples="f5ctl batch lines.txt -d out\njq -c '{text: .title}' news.json | f5ctl batch - -d out --jobs 16",
 )
-@click.argument("manifest", metavar="MANIFEST")
-@option("-d", "--dir", "folder", metavar="DIR", required=True, section="Files", help="Where the files go.")
+@click.argument("manifest", metavar="MANIFEST", type=FILE)
+@option(
+    "-d", "--dir", "folder", metavar="DIR", type=FOLDER, required=True, section="Files", help="Where they go."
+)
 @option(
     "--as",
     "style",

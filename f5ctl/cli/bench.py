@@ -8,9 +8,9 @@ from typing import Final
 import click
 
 from f5ctl.bench import SENTENCES, Crowd, crowd, speak_timed
-from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
+from f5ctl.commandline import FILE
 from f5ctl.errors import OutputError
 from f5ctl.printing import emit, emit_json, emit_table
 from f5ctl.progress import StatusLine
@@ -24,7 +24,7 @@ HEADER: Final = ("CLIENTS", "REQUESTS", "AUDIO S/S", "RTF", "FIRST AUDIO P50", "
 @option("--clients", metavar="LIST", default="1,2,4,8", help="Numbers of clients at once (1,2,4,8).")
 @option("--requests", type=click.IntRange(1, 10_000), metavar="N", default=16, help="For each of them (16).")
 @option("--seconds", type=click.FloatRange(1, 3600), metavar="S", default=60.0, help="At most for each (60).")
-@option("--plot", metavar="FILE", help="Draw the table as an SVG.")
+@option("--plot", metavar="FILE", type=FILE, help="Draw the table as an SVG.")
 @option("--json", "as_json", is_flag=True, help="Print the table as one line of JSON.")
 @option("-v", "--voice", metavar="NAME", shell_complete=offer("voices"), help="The voice.")
 @option("-m", "--model", metavar="NAME", shell_complete=offer("models"), help="The model.")

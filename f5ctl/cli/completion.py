@@ -1,4 +1,4 @@
-"""`f5ctl completion`: the script that a shell completes verbs and options with."""
+"""`f5ctl completion`: the script that a shell completes a command line with."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ from f5ctl.cli.base.settings import Verb, common_options
 from f5ctl.printing import emit_exactly
 
 SHELLS: Final = ("bash", "zsh", "fish")
-_VARIABLE: Final = "_F5CTL_COMPLETE"  # click asks for completions through it
+COMMANDS: Final = ("f5ctl", "f5d")
 
 
 @click.command(
     cls=Verb,
-    examples='eval "$(f5ctl completion bash)"\nf5ctl completion fish > ~/.config/fish/completions/f5ctl.fish',
+    examples='eval "$(f5ctl completion bash)"\neval "$(f5ctl completion zsh f5d)"\n'
+    "f5ctl completion fish > ~/.config/fish/completions/f5ctl.fish",
 )
 @click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("command", metavar="[COMMAND]", default="f5ctl", type=click.Choice(COMMANDS))
 @common_options
 @click.pass_context
-def completion(ctx: click.Context, *, shell: str) -> None:
-    """Print the script that lets SHELL complete verbs, options, voices and models."""
+def completion(ctx: click.Context, *, shell: str, command: str) -> None:
+    """Print the script that lets SHELL complete verbs, options, files, voices and models.
+
+    COMMAND is f5ctl, or f5d.
+    """
     from click.shell_completion import get_completion_class
 
     script = get_completion_class(shell)
     if script is None:
         raise click.UsageError(f"click knows no completion for {shell}")
-    emit_exactly(script(ctx.find_root().command, {}, "f5ctl", _VARIABLE).source())
+    variable = f"_{command.upper()}_COMPLETE"  # click asks for completions through it
+    emit_exactly(script(ctx.find_root().command, {}, command, variable).source())

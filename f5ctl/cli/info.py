@@ -6,9 +6,9 @@ import os
 
 import click
 
-from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.model_facts import print_info
-from f5ctl.cli.base.settings import Verb, common_options, option
+from f5ctl.cli.base.settings import Verb, common_options, offer, option
+from f5ctl.commandline import FILE
 from f5ctl.errors import BadRequestError
 from f5ctl.helper import MODEL_DESK, ask_once
 
@@ -18,9 +18,14 @@ from f5ctl.helper import MODEL_DESK, ask_once
     examples="f5ctl info starter\nf5ctl info --checkpoint model_last.safetensors --vocab vocab.txt",
 )
 @click.argument("model", required=False, shell_complete=offer("models"))
-@option("--checkpoint", metavar="FILE", help="A checkpoint that is no model of f5d yet.")
-@option("--vocab", metavar="FILE", help="Its vocab.txt, to see whether they fit.")
-@option("--architecture", metavar="NAME", help="What it ought to be; a name or a YAML (default: what it is).")
+@option("--checkpoint", metavar="FILE", type=FILE, help="A checkpoint that is no model of f5d yet.")
+@option("--vocab", metavar="FILE", type=FILE, help="Its vocab.txt, to see whether they fit.")
+@option(
+    "--architecture",
+    metavar="NAME",
+    type=FILE,
+    help="What it ought to be; a name or a YAML; else what it is.",
+)
 @option("--json", "as_json", is_flag=True, help="Print everything as a line of JSON.")
 @common_options
 def info(

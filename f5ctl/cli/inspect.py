@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from f5ctl.cli.base.settings import Verb, common_options, option
+from f5ctl.commandline import FILE
 from f5ctl.printing import emit, emit_json
 from f5ctl.receipts import spoken
 from f5ctl.speech.file_samples import holds, why_not_compared
@@ -20,7 +21,7 @@ _SHOWN: Final = ("version", "model", "device", "voice", "ref_text", "audio_hash"
     cls=Verb,
     examples="f5ctl inspect hello.wav\nf5ctl inspect --json *.opus | jq -r '.[].parameters.seed'",
 )
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", type=FILE, nargs=-1, required=True)
 @option("--json", "as_json", is_flag=True, help="Print the receipts as JSON, a line for each file.")
 @common_options
 def inspect(files: tuple[str, ...], *, as_json: bool) -> None:

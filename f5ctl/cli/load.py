@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.settings import Settings, Verb, common_options
+from f5ctl.cli.base.settings import Settings, Verb, common_options, offer
 from f5ctl.client import new_id
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Load

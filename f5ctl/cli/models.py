@@ -10,11 +10,10 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.cli.base.completing import offer
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.family import VerbFamily
 from f5ctl.cli.base.model_facts import print_info
-from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
 from f5ctl.errors import F5Error
 from f5ctl.helper import MODEL_DESK, ask, ask_once
 from f5ctl.printing import emit, emit_json, emit_table, size, warn

@@ -14,6 +14,7 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.cli.base.tags import marks
 from f5ctl.client import new_id
+from f5ctl.commandline import FILE
 from f5ctl.errors import BadRequestError
 from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
@@ -49,15 +50,22 @@ _BLAME: Final = {  # what can have changed: the key of the receipt, and how a pe
     examples="f5ctl replay hello.wav\nf5ctl replay -o again.wav hello.wav\n"
     "f5ctl replay --text 'Hello there.' private.opus",
 )
-@click.argument("file", metavar="FILE")
-@option("-o", "--output", metavar="OUT", help="Write the new audio to OUT, in its suffix's format.")
+@click.argument("file", metavar="FILE", type=FILE)
+@option("-o", "--output", metavar="OUT", type=FILE, help="Write the new audio to OUT, in its suffix's format.")
 @option("--text", metavar="TEXT", section="Left out of the receipt", help="The text, if it was kept out.")
 @option(
-    "-f", "--file", "text_file", metavar="PATH", section="Left out of the receipt", help="Likewise, from PATH."
+    "-f",
+    "--file",
+    "text_file",
+    metavar="PATH",
+    type=FILE,
+    section="Left out of the receipt",
+    help="Likewise, from PATH.",
 )
 @option(
     "--ref-audio",
     metavar="PATH",
+    type=FILE,
     section="Left out of the receipt",
     help="The recording, if the voice had no name.",
 )

@@ -12,6 +12,7 @@ from f5ctl.cli.base.parameters import check_voice, parameters, priority, quality
 from f5ctl.cli.base.settings import LongVerb, Settings, common_options, option
 from f5ctl.cli.base.tags import check_tags, tag_options
 from f5ctl.cli.say_call import Call, Performance
+from f5ctl.commandline import FILE
 from f5ctl.printing import warn
 from f5ctl.progress import StatusLine
 from f5ctl.speech.output import FORMATS
@@ -41,6 +42,7 @@ _TOLD: Final = {
     "-f",
     "--file",
     metavar="FILE",
+    type=FILE,
     section="Text",
     help="Read the text, or subtitles (.srt, .vtt, .sbv), from FILE (- is stdin).",
 )
@@ -51,7 +53,9 @@ _TOLD: Final = {
     rare=True,
     help="Read Markdown's marks, as in a .md FILE.",
 )
-@option("-c", "--config", metavar="FILE", section="Text", help="Speak a story of f5-tts: a TOML file.")
+@option(
+    "-c", "--config", metavar="FILE", type=FILE, section="Text", help="Speak a story of f5-tts: a TOML file."
+)
 @option(
     "--paragraph-pause",
     metavar="TIME",
@@ -71,6 +75,7 @@ _TOLD: Final = {
     "-o",
     "--output",
     metavar="FILE",
+    type=FILE,
     section="Output",
     help="Write FILE, in its suffix's format (- is stdout).",
 )
@@ -94,7 +99,7 @@ _TOLD: Final = {
 )
 @option("--play", is_flag=True, section="Output", help="Play it ($F5CTL_PLAYER).")
 @option("--json", "as_json", is_flag=True, section="Output", help="Print the receipt as a line of JSON.")
-@option("--subtitles", metavar="FILE", section="Output", help="Write subtitles, .srt or .vtt.")
+@option("--subtitles", metavar="FILE", type=FILE, section="Output", help="Write subtitles, .srt or .vtt.")
 @voice_options("Speech")
 @quality("Speech")
 @parameters("say", usual="Speech", fine="Fine tuning", told=_TOLD)

@@ -10,7 +10,7 @@ import click
 
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.family import VerbFamily
-from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
 from f5ctl.errors import BadRequestError
 from f5ctl.printing import emit, emit_json, emit_table, size, warn
 from f5ctl.progress import StatusLine
@@ -81,7 +81,7 @@ def list_voices(settings: Settings, *, as_json: bool) -> None:
 
 
 @click.command(cls=Verb, examples="f5ctl voices show anna\nf5ctl voices show anna --json")
-@click.argument("name")
+@click.argument("name", shell_complete=offer("voices"))
 @option("--json", "as_json", is_flag=True, help="Print it as a line of JSON.")
 @common_options
 @click.pass_obj
@@ -99,7 +99,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
 
 
 @click.command(cls=Verb, examples="f5ctl voices rename anna anna_studio")
-@click.argument("old")
+@click.argument("old", shell_complete=offer("voices"))
 @click.argument("new")
 @shared_option
 @common_options
@@ -109,7 +109,7 @@ def rename(old: str, new: str, *, shared: bool) -> None:
 
 
 @click.command("rm", cls=Verb, examples="f5ctl voices rm anna\nsudo f5ctl voices rm --shared house")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=offer("voices"))
 @shared_option
 @common_options
 def remove(names: tuple[str, ...], *, shared: bool) -> None:

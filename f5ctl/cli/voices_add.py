@@ -9,9 +9,10 @@ import click
 
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.parameters import parameter
-from f5ctl.cli.base.settings import Decorated, Settings, Verb, common_options, option
+from f5ctl.cli.base.settings import Decorated, Settings, Verb, common_options, offer, option
 from f5ctl.cli.voices import shared_option, store_of
 from f5ctl.client import new_id
+from f5ctl.commandline import FILE
 from f5ctl.errors import BadRequestError, F5Error, InterruptedRequest
 from f5ctl.helper import VOICE_CHECK, ask_once
 from f5ctl.printing import warn
@@ -50,9 +51,9 @@ def _default_options(function: Decorated) -> Decorated:
     "f5ctl voices add joana joana.flac -f joana.txt -m my_pt_br --speed 0.95",
 )
 @click.argument("name")
-@click.argument("recording", metavar="FILE")
+@click.argument("recording", metavar="FILE", type=FILE)
 @option("--text", metavar="TEXT", help="What the recording says (transcribed when left out).")
-@option("-f", "--file", "text_file", metavar="PATH", help="Likewise, from PATH.")
+@option("-f", "--file", "text_file", metavar="PATH", type=FILE, help="Likewise, from PATH.")
 @option("--force", is_flag=True, help="Take the place of a voice of that name.")
 @option("--no-preview", is_flag=True, help="Do not speak a preview (needs --text; starts no daemon).")
 @shared_option
@@ -99,9 +100,9 @@ def add(
     cls=Verb,
     examples="f5ctl voices set anna --speed 0.9 --nfe-step 32\nf5ctl voices set anna --unset speed",
 )
-@click.argument("name")
+@click.argument("name", shell_complete=offer("voices"))
 @option("--text", metavar="TEXT", help="What the recording says.")
-@option("-f", "--file", "text_file", metavar="PATH", help="Likewise, from PATH.")
+@option("-f", "--file", "text_file", metavar="PATH", type=FILE, help="Likewise, from PATH.")
 @option(
     "--unset",
     metavar="PARAMETER",

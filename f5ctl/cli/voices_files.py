@@ -10,10 +10,11 @@ from typing import Any, Final
 import click
 
 from f5ctl.cli.base.connecting import connect
-from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
 from f5ctl.cli.voices import find_stored, known_voices, shared_option, store_of
 from f5ctl.cli.voices_add import refuse_unusable
 from f5ctl.client import new_id
+from f5ctl.commandline import FILE
 from f5ctl.errors import BadRequestError
 from f5ctl.helper import VOICE_CHECK, ask_once
 from f5ctl.printing import emit, emit_json, emit_table
@@ -37,7 +38,7 @@ _SIGNATURES: Final = (  # where, what, and the suffix of such a file
 
 
 @click.command(cls=Verb, examples="f5ctl voices play anna")
-@click.argument("name")
+@click.argument("name", shell_complete=offer("voices"))
 @common_options
 @click.pass_obj
 def play(settings: Settings, name: str) -> None:
@@ -65,7 +66,7 @@ def play(settings: Settings, name: str) -> None:
     examples="f5ctl voices doctor anna\nf5ctl voices doctor take1.wav --text 'What it says.'\n"
     "f5ctl voices doctor",
 )
-@click.argument("names", metavar="[NAME|FILE]...", nargs=-1)
+@click.argument("names", metavar="[NAME|FILE]...", nargs=-1, shell_complete=offer("voices"))
 @option("--text", metavar="TEXT", help="What the one FILE says.")
 @option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @common_options
@@ -93,8 +94,8 @@ def doctor(names: tuple[str, ...], *, text: str | None, as_json: bool) -> int:
 
 
 @click.command(cls=Verb, examples="f5ctl voices export anna\nf5ctl voices export anna --recording -o anna.wav")
-@click.argument("name")
-@option("-o", "--output", metavar="FILE", help="Write FILE (- is stdout), not NAME.voice here.")
+@click.argument("name", shell_complete=offer("voices"))
+@option("-o", "--output", metavar="FILE", type=FILE, help="Write FILE (- is stdout), not NAME.voice here.")
 @option("--recording", is_flag=True, help="Write the recording alone, as it was given.")
 @common_options
 def export(name: str, *, output: str | None, recording: bool) -> None:
@@ -117,7 +118,7 @@ def export(name: str, *, output: str | None, recording: bool) -> None:
 @click.command(
     "import", cls=Verb, examples="f5ctl voices import anna.voice\nf5ctl voices import anna.voice bea"
 )
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.argument("name", required=False)
 @option("--force", is_flag=True, help="Take the place of a voice of that name.")
 @shared_option

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from f5ctl.cli.base.completing import offer
-from f5ctl.cli.base.settings import Decorated, option
+from f5ctl.cli.base.settings import Decorated, offer, option
+from f5ctl.commandline import FILE
 from f5ctl.parameters import PARAMETERS, PRIORITIES, QUALITIES, Place, named
 
 _BY_HAND: Final = {"voice", "ref_audio", "ref_text", "model"}  # voice_options()
@@ -85,7 +85,9 @@ def voice_options(section: str) -> Callable[[Decorated], Decorated]:
             section=section,
             help="What the recording says.",
         )
-        ref_audio = option("--ref-audio", metavar="FILE", section=section, help="A recording of the voice.")
+        ref_audio = option(
+            "--ref-audio", metavar="FILE", type=FILE, section=section, help="A recording of the voice."
+        )
         voice = option(
             "-v",
             "--voice",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
+from f5ctl.commandline import FILE
 from f5ctl.socketpath import client_socket_path
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -60,6 +61,7 @@ def common_options(function: Decorated) -> Decorated:
             "--socket",
             rare=True,
             metavar="PATH",
+            type=FILE,
             expose_value=False,
             callback=note("socket", str),
             help="The daemon's socket ($F5D_SOCKET).",
@@ -83,6 +85,18 @@ def option(
 ) -> Callable[[Decorated], Decorated]:
     """Return click's decorator for an option that is listed under `section`."""
     return click.option(*declarations, cls=SectionOption, section=section, rare=rare, **attributes)
+
+
+def offer(kind: Literal["voices", "models"]) -> Callable[..., Any]:
+    """Return what completes a name in the shell: the daemon's names, and this user's own voices."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, start: str) -> list[Any]:
+        from f5ctl.cli.base.completing import offered
+
+        files = "FILE" in (parameter.metavar or "")
+        return offered(kind, ctx.ensure_object(Settings).socket, start, files=files)
+
+    return complete
 
 
 class WithExamples(click.Command):

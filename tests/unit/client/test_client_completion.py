@@ -6,13 +6,20 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
+
+from f5ctl.cli import cli
+from f5ctl.commandline import FILE, FOLDER
+from f5d.__main__ import main as daemon_group
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import FakeDaemon
@@ -21,19 +28,29 @@ needs = {
     shell: pytest.mark.skipif(shutil.which(shell) is None, reason=f"{shell} is not installed")
     for shell in ("bash", "zsh", "fish")
 }
+FILES = {  # what is typed before the Tab key, and what stands there then
+    "f5ctl say -f chap": "chapter.txt ",
+    "f5ctl say -v rms -o chap": "chapter.txt ",
+    "f5ctl batch chap": "chapter.txt ",
+    "f5ctl batch chapter.txt -d chap": "chapters/",  # a folder
+    "f5ctl voices doctor chap": "chapter.txt ",  # a name or a file
+    "f5d serve --config chap": "chapter.txt ",
+}
 
 
 @pytest.fixture
 def environment(tmp_path: Path, daemon: FakeDaemon) -> dict[str, str]:
-    """PATH with an `f5ctl` that runs this checkout, a socket with a daemon, and an empty home."""
-    script = tmp_path / "bin" / "f5ctl"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m f5ctl "$@"\n')
-    script.chmod(0o755)
+    """PATH with commands that run this checkout, a daemon's socket, and a home with a file and a folder."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name in ("f5ctl", "f5d"):
+        (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} -m {name} "$@"\n')
+        (commands / name).chmod(0o755)
+    (tmp_path / "chapter.txt").write_text("Once.")
+    (tmp_path / "chapters").mkdir()
     daemon.status = {"voices": [{"name": "rms"}, {"name": "rosa"}, {"name": "slt"}], "models": []}
-    path = f"{script.parent}:{os.environ['PATH']}"
     return {
-        "PATH": path,
+        "PATH": f"{commands}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "F5D_SOCKET": daemon.path,
         "TERM": "dumb",
@@ -42,8 +59,9 @@ def environment(tmp_path: Path, daemon: FakeDaemon) -> dict[str, str]:
 
 
 def words(environment: dict[str, str], *command: str) -> set[str]:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
-    return {line.split("\t")[0] for line in done.stdout.splitlines()}
+    home = environment["HOME"]
+    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, timeout=60, check=True)
+    return {line.split("\t")[0] for line in done.stdout.decode().splitlines()}
 
 
 BASH = """eval "$(f5ctl completion bash)"
@@ -61,42 +79,104 @@ def test_bash(environment: dict[str, str]) -> None:
     assert offered("f5ctl", "st") == {"status", "stop"}
     assert offered("f5ctl", "say", "--spe") == {"--speed"}
     assert offered("f5ctl", "say", "-v", "r") == {"rms", "rosa"}
+    assert offered("f5ctl", "voices", "show", "r") == {"rms", "rosa"}
 
 
 @needs["fish"]
 def test_fish(environment: dict[str, str]) -> None:
-    """The same in fish."""
+    """The same in fish, and names of files."""
 
     def offered(line: str) -> set[str]:
-        return words(environment, "fish", "-N", "-c", f"f5ctl completion fish | source; complete -C '{line}'")
+        command = line.partition(" ")[0]
+        script = f"f5ctl completion fish {command} | source; complete -C '{line}'"
+        return words(environment, "fish", "-N", "-c", script)
 
     assert offered("f5ctl st") == {"status", "stop"}
     assert offered("f5ctl say --spe") == {"--speed"}
     assert offered("f5ctl say -v r") == {"rms", "rosa"}
+    for typed, completed in FILES.items():
+        assert completed.strip() in offered(typed), typed
+    assert offered("f5ctl batch chapter.txt -d chap") == {"chapters/"}
 
 
-ZSH = b"""autoload -U compinit; compinit -u -D; eval "$(f5ctl completion zsh)"; PS1="ready>"\n"""
+EVAL = 'eval "$(f5ctl completion {0})"; eval "$(f5ctl completion {0} f5d)"'
+START = {
+    "bash": (["--norc", "-i"], EVAL.format("bash")),
+    "zsh": (["-f", "-i"], f"autoload -U compinit; compinit -u -D; {EVAL.format('zsh')}"),
+}
 
 
-@needs["zsh"]
-def test_zsh(environment: dict[str, str]) -> None:
-    """The same in zsh, whose completion wants a terminal: the Tab key turns `sta` into `status`."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)  # noqa: S606
-    try:
-        os.write(terminal, ZSH)
-        read_until(terminal, b"ready>")
-        os.write(terminal, b"f5ctl sta\t")
-        read_until(terminal, b"status ")
-    finally:
-        os.close(terminal)
-        os.waitpid(pid, 0)
+class Typist:
+    """A shell on a terminal, in which keys are typed."""
+
+    def __init__(self, shell: str, environment: dict[str, str]) -> None:
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.chdir(environment["HOME"])
+            os.execvpe(shell, [shell, *START[shell][0]], environment)  # noqa: S606
+        os.write(self._terminal, f"{START[shell][1]}; PS1='read''y>'\n".encode())
+        self.read_until("ready>")
+
+    def completes(self, typed: str, completed: str) -> None:
+        """Type the beginning of a line and the Tab key, wait for what is to stand there, and drop the line."""
+        os.write(self._terminal, f"{typed}\t".encode())
+        self.read_until(typed.rpartition(" ")[0] + " " + completed)
+        os.write(self._terminal, b"\x15: next\n")
+        self.read_until("ready>")
+
+    def read_until(self, wanted: str) -> None:
+        """Read what the terminal shows until it shows that."""
+        seen = b""
+        end = time.monotonic() + 60
+        while wanted.encode() not in seen:
+            assert select.select([self._terminal], [], [], max(0.0, end - time.monotonic()))[0], seen
+            seen += os.read(self._terminal, 4096)
+
+    def close(self) -> None:
+        """Hang up."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.close(self._terminal)
+        os.waitpid(self._pid, 0)
 
 
-def read_until(terminal: int, wanted: bytes) -> None:
-    seen = b""
-    end = time.monotonic() + 60
-    while wanted not in seen:
-        assert select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0], seen
-        seen += os.read(terminal, 4096)
+@pytest.fixture(params=[pytest.param("bash", marks=needs["bash"]), pytest.param("zsh", marks=needs["zsh"])])
+def typist(request: pytest.FixtureRequest, environment: dict[str, str]) -> Iterator[Typist]:
+    typist = Typist(request.param, environment)
+    yield typist
+    typist.close()
+
+
+def test_the_tab_key(typist: Typist) -> None:
+    """On a terminal, the Tab key completes verbs, names of files where a file is meant, and folders."""
+    typist.completes("f5ctl sta", "status ")
+    for typed, completed in FILES.items():
+        if completed == "chapter.txt ":
+            typist.completes(typed + "ter.", completed)
+        else:
+            typist.completes(typed, completed)
+
+
+def parameters(group: click.Group, path: str) -> Iterator[tuple[str, click.Parameter]]:
+    """Yield every parameter of a command and its subcommands, with its name."""
+    ctx = click.Context(group, info_name=path)
+    yield from ((f"{path} {parameter.name}", parameter) for parameter in group.params)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from parameters(command, f"{path} {name}")
+        else:
+            yield from ((f"{path} {name} {parameter.name}", parameter) for parameter in command.params)
+
+
+@pytest.mark.parametrize("group", [cli, daemon_group], ids=["f5ctl", "f5d"])
+def test_whatever_takes_a_file_completes_one(group: click.Group) -> None:
+    """What is called FILE, PATH, OUT, MANIFEST or DIR on a help page completes names of files or folders."""
+    kinds = {"FILE": FILE, "PATH": FILE, "OUT": FILE, "MANIFEST": FILE, "DIR": FOLDER}
+    named = {
+        name: (parameter, kinds[word])
+        for name, parameter in parameters(group, group.name or "")
+        if (word := (parameter.metavar or parameter.name or "").upper().rstrip(".")) in kinds
+    }
+    assert len(named) > 6
+    assert [name for name, (parameter, kind) in named.items() if parameter.type is not kind] == []
