@@ -106,6 +106,15 @@ class WithExamples(click.Command):
         super().__init__(*args, **kwargs)
         self._examples = examples
 
+    def make_parser(self, ctx: click.Context) -> Any:
+        """Return click's parser, made to look for a short option where it looks first: among the long ones.
+
+        Otherwise it first searches all of these for one that is spelled like -o, and imports difflib for that.
+        """
+        parser = super().make_parser(ctx)
+        parser._long_opt.update(parser._short_opt)  # noqa: SLF001 - so named since click 2
+        return parser
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the examples as they are; without any, the epilog."""
         if not self._examples:
