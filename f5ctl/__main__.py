@@ -25,43 +25,26 @@ def main() -> NoReturn:
     os._exit(status)
 
 
-def run(args: Sequence[str]) -> int:
+def run(args: Sequence[str], program: str = "f5ctl") -> int:
     """Run the command line `args` and return the exit status; a line on stderr tells of an error."""
-    import click
+    from functools import partial
 
     from f5ctl.cli import cli
-    from f5ctl.errors import EXIT_OK, EXIT_USAGE, F5Error
+    from f5ctl.commandline import fail, status_of
     from f5ctl.speech.sinks import ReaderGoneError
 
     try:
-        code = cli.main(args=list(args), prog_name="f5ctl", standalone_mode=False)
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "f5ctl"
-        return _fail(f"{error.format_message()} (see {where} --help)", EXIT_USAGE)
-    except F5Error as error:
-        after_s = getattr(error, "retry_after_s", None)
-        hint = f" (try again in {after_s:g} s, or with --retry)" if after_s else ""
-        return _fail(error.message + hint, error.exit_status)
+        return status_of(program, partial(cli.main, args=list(args), prog_name="f5ctl", standalone_mode=False))
     except ReaderGoneError:
         die_of(signal.SIGPIPE)  # quietly, as cat does
     except UnicodeEncodeError as error:  # bytes of the command line that mean no character
-        return _fail(f"{error.object!r:.80} holds half a character, or bytes that are not UTF-8", 65)
+        return fail(program, f"{error.object!r:.80} holds half a character, or bytes that are not UTF-8", 65)
     except OSError as error:  # the help page into a full disk
-        return _fail(str(error), 74)
+        return fail(program, str(error), 74)
     except Exception as error:
         if os.environ.get("F5CTL_DEBUG"):
             raise
-        return _fail(f"unexpected {type(error).__name__}: {error} (F5CTL_DEBUG=1 shows where)", 70)
-    return code if isinstance(code, int) else EXIT_OK
-
-
-def _fail(message: str, status: int) -> int:
-    from f5ctl.printable import printable
-
-    if sys.stderr is not None:
-        sys.stderr.write(f"f5ctl: error: {printable(message)}\n")
-        sys.stderr.flush()
-    return status
+        return fail(program, f"unexpected {type(error).__name__}: {error} (F5CTL_DEBUG=1 shows where)", 70)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
 from f5ctl import __version__
-from f5ctl.commandline import FILE
-from f5ctl.errors import F5Error
+from f5ctl.commandline import FILE, Family, fail, status_of
+from f5ctl.errors import EXIT_OK, F5Error
 from f5ctl.extras import require
 from f5ctl.printable import printable
+from f5ctl.signals import die_of
 from f5ctl.socketpath import check_socket_path
 from f5d.infer import infer
 from f5d.keys import KEYS
@@ -21,10 +24,30 @@ from f5d.keys import KEYS
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class CommandLine(Family):
+    """The commands of f5d. What is wrong is told in one line and an exit status, as by f5ctl."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command line and end the process, unless `standalone_mode` is false."""
+        run = partial(super().main, *args, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        try:
+            status = status_of("f5d", run)
+        except click.Abort:
+            die_of(signal.SIGINT)
+        sys.exit(status)
+
+
+@click.group(
+    cls=CommandLine, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="f5d")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Keep an F5-TTS model warm and serve f5ctl over a Unix socket."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def settings(function: Decorated) -> Decorated:
@@ -48,26 +71,20 @@ def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
 
     A second signal does not wait for the accepted jobs. SIGHUP reads the configuration again.
     """
-    from functools import partial
-
     from f5d import daemon
     from f5d.config import load_config
     from f5d.system import journal
 
     read_config = partial(load_config, flags, file=config_file)
-    try:
-        require("engine", "f5d serve")
-        config = read_config()
-        journal.configure(config.log_level, own_file=on_demand)
-        daemon.run(config, read_config=read_config, on_demand=on_demand)
-    except F5Error as error:
-        click.echo(printable(f"f5d: {error.message}"), err=True)
-        sys.exit(error.exit_status)
+    require("engine", "f5d serve")
+    config = read_config()
+    journal.configure(config.log_level, own_file=on_demand)
+    daemon.run(config, read_config=read_config, on_demand=on_demand)
 
 
 @main.command("check-config", short_help="Read the configuration as `serve` would.")
 @click.option("--config", "config_file", metavar="FILE", help="Configuration file (TOML); must exist.")
-def check_config(config_file: str | None) -> None:
+def check_config(config_file: str | None) -> int:
     """Read the configuration as `f5d serve` would, print `ok` and what is in it, or each fault in a line.
 
     The exit status is 78 if anything is wrong. A running daemon is not looked at.
@@ -82,8 +99,8 @@ def check_config(config_file: str | None) -> None:
         check_socket_path(config.socket)
     except F5Error as error:
         for fault in error.faults if isinstance(error, WrongConfigError) else [error.message]:
-            click.echo(printable(f"f5d: {fault}"), err=True)
-        sys.exit(error.exit_status)
+            fail("f5d", fault, error.exit_status)
+        return error.exit_status
     path = config_path(config_file, os.environ)
     found = {
         "file": str(path or "none; the defaults hold"),
@@ -95,6 +112,7 @@ def check_config(config_file: str | None) -> None:
     click.echo("ok")
     for what, value in found.items():
         click.echo(printable(f"{what:<8} {value}"))
+    return EXIT_OK
 
 
 main.add_command(infer)

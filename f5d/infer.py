@@ -18,7 +18,7 @@ from typing import Any, Final
 import click
 
 from f5ctl.cli.base.parameters import parameter
-from f5ctl.commandline import FILE, FOLDER
+from f5ctl.commandline import FILE, FOLDER, Family
 from f5ctl.errors import BadRequestError, ConfigError, F5Error, OutputError, SynthesisError
 from f5ctl.extras import require
 from f5ctl.parameters import named
@@ -41,7 +41,9 @@ def _numbers(function: Any) -> Any:
 
 
 @click.group(
-    invoke_without_command=True, short_help="Speak a text once, in this process or through the daemon."
+    cls=Family,
+    invoke_without_command=True,
+    short_help="Speak a text once, in this process or through the daemon.",
 )
 @click.option("-c", "--checkpoint", metavar="FILE", type=FILE, help="The model, as upstream has it.")
 @click.option("-v", "--vocab", metavar="FILE", type=FILE, help="Its vocab.txt.")
@@ -86,9 +88,6 @@ def infer(ctx: click.Context, /, **given: Any) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} is missing")
     try:
         seconds = _through_daemon(given) if given["use_service"] else _in_process(given)
-    except F5Error as error:
-        click.echo(printable(f"f5d: {error.message}"), err=True)
-        sys.exit(error.exit_status)
     except ReaderGoneError:
         die_of(signal.SIGPIPE)
     except KeyboardInterrupt:
@@ -107,7 +106,7 @@ def info(checkpoint: str, vocab: str | None, *, as_json: bool) -> None:
     from f5ctl.__main__ import run
 
     arguments = ["--checkpoint", checkpoint, *(["--vocab", vocab] if vocab else [])]
-    sys.exit(run(["info", *arguments, *(["--json"] if as_json else [])]))
+    sys.exit(run(["info", *arguments, *(["--json"] if as_json else [])], "f5d"))
 
 
 def _in_process(given: dict[str, Any]) -> float:

@@ -58,6 +58,7 @@ SHARED = tuple(
         "brackets",
         "sentences",
         "extras",
+        "signals",
     )
 )
 LISTENER = ("f5ctl.client", "f5ctl.metrics")

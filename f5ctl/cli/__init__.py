@@ -30,11 +30,42 @@ VERBS: Final = {  # each lies in the file of its name
     "completion": "Print the shell's completion script.",
     "service": "Let systemd start the daemon, and watch over it.",
     "version": "Show the versions of f5ctl and of the daemon.",
+    "help": "Show the help page of a verb.",
 }
 
 
+class Verbs(VerbFamily):
+    """The verbs of f5ctl. A text in a verb's place is spoken; another program's verb is told what is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options before the verb; of one that `say` has, tell that (click.UsageError)."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from f5ctl.cli.habits import misplaced
+
+            raise misplaced(error, self.get_command(ctx, "say")) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb, `say` for a text, and what follows it."""
+        if args[0] not in VERBS and not ctx.resilient_parsing:
+            from f5ctl.cli.habits import is_text
+
+            if is_text(args[0]):
+                args = ["say", *args]
+        return super().resolve_command(ctx, args)
+
+    def unknown(self, ctx: click.Context, word: str) -> click.UsageError:
+        """Return the error for a verb that is none, with what it is here."""
+        from f5ctl.cli.habits import told
+
+        return told(word, super().unknown(ctx, word))
+
+
 @click.group(
-    cls=VerbFamily,
+    cls=Verbs,
     verbs={verb: (verb, verb, line) for verb, line in VERBS.items()},
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},

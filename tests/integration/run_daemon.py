@@ -35,7 +35,7 @@ def main() -> None:
     try:
         daemon.run(Config(**settings), command, read_config, on_demand=on_demand, patience=patience)
     except F5Error as error:
-        sys.stderr.write(f"f5d: {error.message}\n")
+        sys.stderr.write(f"f5d: error: {error.message}\n")
         sys.exit(error.exit_status)
 
 

@@ -118,7 +118,7 @@ def test_a_socket_path_that_is_too_long_is_refused() -> None:
         [sys.executable, "-m", "f5d", "serve", "--socket", path], capture_output=True, text=True, check=False
     )
     assert result.returncode == 78
-    assert result.stderr.startswith("f5d: socket path is 127 bytes; the limit is 107")
+    assert result.stderr.startswith("f5d: error: socket path is 127 bytes; the limit is 107")
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -149,7 +149,7 @@ def test_two_sockets_are_refused() -> None:
     service = Service()
     service.process = service.spawn(count=2)
     assert service.exit_status() == 78
-    assert service.log_text() == "f5d: systemd passed 2 sockets; the limit is 1\n"
+    assert service.log_text() == "f5d: error: systemd passed 2 sockets; the limit is 1\n"
     service.__exit__(None, None, None)
 
 
@@ -163,7 +163,7 @@ def test_a_socket_that_systemd_holds_is_not_taken_from_it() -> None:
             command = [sys.executable, "-m", "f5d", "serve", "--socket", path]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
             assert done.returncode == 78
-            assert done.stderr.startswith(f"f5d: another process listens on {path}")
+            assert done.stderr.startswith(f"f5d: error: another process listens on {path}")
             assert Path(path).exists()
 
 

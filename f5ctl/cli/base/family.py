@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from f5ctl.cli.base.settings import WithExamples
+from f5ctl.commandline import Family
 
 
-class VerbFamily(WithExamples, click.Group):
+class VerbFamily(WithExamples, Family):
     """A group that knows its verbs by name and imports one only to run it.
 
     `verbs` maps a verb to (module under f5ctl.cli, name of the command there, line in the help).

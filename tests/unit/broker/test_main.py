@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,11 @@ def test_version() -> None:
     [
         (
             ["--config", "/nonexistent.toml"],
-            "f5d: config /nonexistent.toml cannot be read: No such file or directory",
+            "f5d: error: config /nonexistent.toml cannot be read: No such file or directory",
         ),
-        (["--device", "tpu"], "f5d: --device: device is 'tpu'; it can be auto, cpu, cuda or cuda:N"),
-        (["--max-jobs", "0"], "f5d: --max-jobs: max_jobs is 0; the limit is 1 to 1000"),
-        (["--keep-alive", "-1", "--model", "gpt"], "f5d: configuration: unknown model 'gpt'"),
+        (["--device", "tpu"], "f5d: error: --device: device is 'tpu'; it can be auto, cpu, cuda or cuda:N"),
+        (["--max-jobs", "0"], "f5d: error: --max-jobs: max_jobs is 0; the limit is 1 to 1000"),
+        (["--keep-alive", "-1", "--model", "gpt"], "f5d: error: configuration: unknown model 'gpt'"),
     ],
 )
 def test_a_wrong_configuration_is_one_line_and_78(arguments: list[str], line: str) -> None:
@@ -36,6 +38,31 @@ def test_a_wrong_configuration_is_one_line_and_78(arguments: list[str], line: st
     assert result.exit_code == 78
     assert result.stderr.startswith(line)
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_arguments_there_is_help() -> None:
+    """`f5d` alone shows its help page, as `f5ctl` does."""
+    result = CliRunner().invoke(main, [])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == CliRunner().invoke(main, ["--help"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["srve"], "f5d has no verb 'srve'; did you mean serve? (see f5d --help)"),
+        (["serve", "--prot", "x"], "f5d serve has no option '--prot' (see f5d serve --help)"),
+        (["serve", "--dty=y"], "f5d serve has no option '--dty'; did you mean --dtype? (see f5d serve --help)"),
+        (["infer", "inof"], "f5d infer has no verb 'inof'; did you mean info? (see f5d infer --help)"),
+        (["infer"], "--text is missing (see f5d infer --help)"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_one_line_and_2(arguments: list[str], line: str) -> None:
+    """What is spelled wrong is told with what was probably meant; the exit status is 2."""
+    done = subprocess.run(
+        [sys.executable, "-m", "f5d", *arguments], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"f5d: error: {line}\n")
 
 
 def test_a_model_without_its_voice_is_refused(tmp_path: Path) -> None:

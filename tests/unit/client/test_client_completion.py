@@ -80,6 +80,7 @@ def test_bash(environment: dict[str, str]) -> None:
     assert offered("f5ctl", "say", "--spe") == {"--speed"}
     assert offered("f5ctl", "say", "-v", "r") == {"rms", "rosa"}
     assert offered("f5ctl", "voices", "show", "r") == {"rms", "rosa"}
+    assert offered("f5ctl", "help", "models", "p") == {"pull"}
 
 
 @needs["fish"]
