@@ -125,7 +125,7 @@ def replay(
                     sink.note(tag)
             else:
                 made.append(speak(client, next(todo), sink, line, last=False))
-        line.show("playing")
+        line.show(sink.doing)
         sink.finish()
     return original.verdict(list(zip(receipts, made, strict=True)), as_json=as_json)
 

@@ -44,7 +44,7 @@ _TOLD: Final = {
     metavar="FILE",
     type=FILE,
     section="Text",
-    help="Read the text, or subtitles (.srt, .vtt, .sbv), from FILE (- is stdin).",
+    help="Read the text or subtitles from FILE (- is stdin).",
 )
 @option(
     "--markdown/--no-markdown",
@@ -76,8 +76,9 @@ _TOLD: Final = {
     "--output",
     metavar="FILE",
     type=FILE,
+    multiple=True,
     section="Output",
-    help="Write FILE, in its suffix's format (- is stdout).",
+    help="Write FILE, in its suffix's format (- is stdout), or a new one in FOLDER/; may be repeated.",
 )
 @option(
     "--format",
@@ -130,6 +131,10 @@ def _speak(settings: Settings, call: Call, fields: dict[str, Any], line: StatusL
     tell = partial(warn, quiet=settings.quiet)
     steady = fields["seed"] is not None
     text = call.text(reading, as_it_comes=target.is_stream and not whole, steady=steady, tell=tell)
+    if target.is_folder:
+        from f5ctl.speech.naming import stem_of
+
+        target = target.named(stem_of(text if isinstance(text, str) else text.beginning))
     reading = call.reading_of_cues(reading, text, marks)
     text = _bound(text, reading)
     if reading is None and isinstance(text, str) and ("[" in text or call.dry_run):

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from f5ctl.speech.marks import Marks
     from f5ctl.speech.pieces import Pieces
     from f5ctl.speech.script import Reading
+    from f5ctl.speech.several import Outputs
+    from f5ctl.speech.sinks import Sink
+
+    Target = Output | Outputs
 
 
 class Call(NamedTuple):
@@ -38,7 +42,7 @@ class Call(NamedTuple):
     markdown: bool | None
     paragraph_pause: str | None
     subtitles: str | None
-    output: str | None
+    output: tuple[str, ...]
     format_: Format | None
     output_raw: bool
     play: bool
@@ -83,9 +87,13 @@ class Call(NamedTuple):
             raise click.UsageError("--programme-start is for subtitles; the text has no cues")
         return reading
 
-    def target(self, reading: Reading | None) -> Output:
+    def target(self, reading: Reading | None) -> Target:
         """Return where the audio goes."""
-        output = self.output
+        if len(self.output) + self.output_raw + self.play > 1:
+            from f5ctl.speech.several import choose_several
+
+            return choose_several(self.output, self.format_, raw=self.output_raw, play=self.play)
+        output = self.output[0] if self.output else None
         if reading and output is None and not (self.output_raw or self.play):
             output = reading.output
         if self.dry_run and output is None and not self.output_raw:
@@ -111,7 +119,7 @@ class Call(NamedTuple):
             tell=tell,
         )
 
-    def request(self, text: str, target: Output, fields: dict[str, Any]) -> Say:
+    def request(self, text: str, target: Target, fields: dict[str, Any]) -> Say:
         """Return the request, with the recording of its voice if that is one of the user's own."""
         request = Say(
             new_id(),
@@ -137,7 +145,7 @@ class Performance(NamedTuple):
     settings: Settings
     call: Call
     request: Say
-    target: Output
+    target: Target
     line: StatusLine
     told: set[str]  # warnings that were printed
 
@@ -156,6 +164,7 @@ class Performance(NamedTuple):
 
                 marks = self.call.marks(self.settings, self.line)
                 Feed(client, self.request, text, marks, sink, line=self.line, report=self._report).speak()
+        self._tell_names(sink)
 
     def speak_parts(self, reading: Reading, text: str | Book) -> None:
         """Speak a text of several requests, then write its subtitles."""
@@ -177,6 +186,7 @@ class Performance(NamedTuple):
                 except ChangedError as error:
                     self._warn(f"{error}; {sink.name} is made from its beginning")
                     order = order.again(sink.name)
+        self._tell_names(sink)
         if reading.subtitles is not None:
             write_subtitles(reading.subtitles, spoken.cues, split=not reading.has_cues)
 
@@ -210,6 +220,12 @@ class Performance(NamedTuple):
 
     def _again(self) -> Client:
         return connect(self.settings, self.line, start=True)
+
+    def _tell_names(self, sink: Sink) -> None:
+        """Tell the names that were found for files in folders."""
+        for name in sink.chosen:
+            self.line.clear()
+            emit(name, to_stderr=True)
 
     def _report(self, receipt: dict[str, Any]) -> None:
         """Tell what a receipt says."""

@@ -63,6 +63,11 @@ class Book:
         self._add(head)
 
     @property
+    def beginning(self) -> str:
+        """What was read and not yet taken."""
+        return self._text
+
+    @property
     def is_over(self) -> bool:
         """True when every piece was taken."""
         return self._ended and not self._text

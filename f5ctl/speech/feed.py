@@ -84,7 +84,7 @@ class Feed:
                     raise self._fault
                 if not self._sent:
                     raise nothing_to_speak()
-                self._line.show("playing")
+                self._line.show(self._sink.doing)
                 if self._pause_s:
                     pause_s = self._joints.of_s(Silence(self._pause_s), last=True)
                     self._put_silence(pause_s, lambda block: self._sink.add(block, SAMPLE_RATE_HZ))

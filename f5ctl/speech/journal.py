@@ -22,7 +22,7 @@ from typing import Any, Final
 from f5ctl.errors import OutputError
 from f5ctl.protocol import SAMPLE_BYTES, Say
 from f5ctl.receipts import BookReceipt
-from f5ctl.speech.sinks import FileSink, writing
+from f5ctl.speech.sinks import Sink, writing
 from f5ctl.speech.spool import Spool
 from f5ctl.speech.srt import Cue
 
@@ -62,14 +62,14 @@ class Journal(Spool):
 
     def __init__(
         self,
-        sink: FileSink,
+        sink: Sink,
         encoding: str,
         wanted: int | None,
         *,
         book: BookReceipt | None,
         tell: Callable[[str], None],
     ) -> None:
-        self._place = _place(sink.target)
+        self._place = _place(sink.target or sink.name)
         with _making(sink.name):
             os.makedirs(self._place, exist_ok=True)
             self._parts = open(os.path.join(self._place, "parts"), "a+b")  # noqa: SIM115 - closed with the journal

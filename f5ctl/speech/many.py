@@ -24,7 +24,7 @@ from f5ctl.speech.journal import ChangedError, Journal
 from f5ctl.speech.lasting import Lasting
 from f5ctl.speech.parts import Listed, Listener, Source, Taker
 from f5ctl.speech.script import Chapters, Reading, voices_of
-from f5ctl.speech.sinks import FileSink, Sink
+from f5ctl.speech.sinks import Sink
 from f5ctl.speech.speaker import Speaker
 from f5ctl.speech.spool import Joined, Spool, temporary
 from f5ctl.speech.srt import Cue
@@ -122,7 +122,7 @@ def speak_many(
         source = order.source(connection.client, seed, listener.warn)
         speaker = Speaker(connection, source, out, listener, lasts=order.lasts, journal=journal)
         speaker.speak()
-        line.show("playing")
+        line.show(sink.doing)
         out.finish()
     return Spoken(speaker.cues, out.book_tag, speaker.first_tag, speaker.samples)
 
@@ -143,7 +143,7 @@ def _output(
     call = order.reading.template(order.request, remove_silence=order.remove_silence)
     book = None if order.book is None else BookReceipt(call, **order.reading.facts)
     seed = order.request.seed
-    if order.keeps and isinstance(sink, FileSink):
+    if order.keeps and sink.target is not None:
         journal = Journal(sink, order.encoding, seed, book=book, tell=line.show)
         stack.enter_context(journal)
         return journal, journal, journal.seed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
@@ -22,6 +22,7 @@ class Output:
 
     path: str | None
     format: Format
+    stem: str | None = None  # where `path` is a folder: what the file's name begins with
 
     @property
     def encoding(self) -> Encoding:
@@ -40,11 +41,24 @@ class Output:
             return False
         return self.path is None or self.is_stdout or not _is_file(self.path)
 
+    @property
+    def is_folder(self) -> bool:
+        """True for a folder, in which a file is to be named after its text."""
+        return self.path is not None and (self.path.endswith("/") or os.path.isdir(self.path))
+
+    def named(self, stem: str) -> Output:
+        """Return the output with `stem` for the file's name, if it is a folder."""
+        return replace(self, stem=stem) if self.is_folder else self
+
     def open(self) -> Sink:
         """Return the sink; raises OutputError when it cannot be had."""
         wav = self.format == "wav"
         if self.path is None:
             return _open_player()
+        if self.stem is not None:
+            from f5ctl.speech.naming import NamedSink
+
+            return NamedSink(self.path, self.stem, self.format)
         return open_stdout(wav=wav) if self.is_stdout else open_file(self.path, wav=wav)
 
 
@@ -66,6 +80,8 @@ def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: 
             raise click.UsageError("audio does not belong on a terminal; use -o FILE, a pipe or --play")
         return Output("-", "pcm" if raw else format_ or "wav")
     if path is not None:
+        if (output := Output(path, format_ or "wav")).is_folder:
+            return output
         return Output(path, format_ or format_of(path))
     if not play and not to_terminal:
         return Output("-", format_ or "wav")

@@ -65,6 +65,11 @@ class Pieces:
         self._look_for_end(now)
 
     @property
+    def beginning(self) -> str:
+        """What was read and not yet taken."""
+        return self._text
+
+    @property
     def is_full(self) -> bool:
         """True when more should not be read before a piece was taken."""
         return self._size_bytes > MAX_TEXT_BYTES

@@ -51,6 +51,8 @@ class PlayerSink(Sink):
         OutputError: 73, it cannot be started.
     """
 
+    doing = "playing"
+
     def __init__(self, command: list[str], *, wav: bool) -> None:
         super().__init__(f"the player {command[0]}", wav=wav)
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the sink

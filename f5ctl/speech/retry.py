@@ -35,7 +35,7 @@ class Retry:
             while (receipt := self._try(sink, line)) is None:
                 pass
             sink.note(file_tag(receipt, self._request))
-            line.show("playing")
+            line.show(sink.doing)
             sink.finish()
         finally:
             sink.abort()  # nothing, once it is finished

@@ -26,6 +26,6 @@ def speak(client: Client, request: Say, sink: Sink, line: StatusLine, *, last: b
         receipt = part.receipt()
         sink.note(file_tag(receipt, request))
         if last:
-            line.show("playing")
+            line.show(sink.doing)
             sink.finish()
     return receipt

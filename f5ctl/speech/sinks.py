@@ -63,6 +63,8 @@ class Sink(ABC):
     `fd` is written to; `start` is where in it the header can be written again, None where it cannot.
     """
 
+    doing = "writing"  # what happens while it is finished
+
     def __init__(self, name: str, *, wav: bool, fd: int = -1, start: int | None = None) -> None:
         self.name = name
         self.audio_bytes = 0
@@ -147,6 +149,16 @@ class Sink(ABC):
     def folder(self) -> str | None:
         """Where the output lies; None where that is no folder."""
         return None
+
+    @property
+    def target(self) -> str | None:
+        """The file, behind links; None where that is no file."""
+        return None
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names that were found for files in folders."""
+        return ()
 
     def fileno(self) -> int:
         """Return the descriptor that is written to, for waiting until it takes more."""
