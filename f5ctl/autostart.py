@@ -108,6 +108,7 @@ class _Start:
 
         command = [sys.executable, "-m", "f5d", "serve", "--socket", path, "--on-demand"]
         environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+        environment["NO_COLOR"] = "1"  # its words go into a log
         if config := environment.get("F5D_CONFIG"):
             environment["F5D_CONFIG"] = os.path.abspath(config)
         try:

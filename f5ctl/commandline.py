@@ -102,10 +102,12 @@ def status_of(program: str, call: Callable[[], Any]) -> int:
 
 def fail(program: str, message: str, status: int) -> int:
     """Print `message` as one line on stderr, and return `status`."""
+    from f5ctl.colour import coloured
     from f5ctl.printable import printable
 
     if sys.stderr is not None:
-        sys.stderr.write(f"{program}: error: {printable(' '.join(message.split()))}\n")
+        error = coloured("error:", "red", sys.stderr)
+        sys.stderr.write(f"{program}: {error} {printable(' '.join(message.split()))}\n")
         sys.stderr.flush()
     return status
 

@@ -41,11 +41,12 @@ def warn(text: str, *, quiet: bool = False, tell: Callable[[str], None] | None =
     """Print a warning on stderr unless `quiet`; `tell` prints it where a plain line would be in the way."""
     if quiet:
         return
-    line = f"f5ctl: warning: {text}"
     if tell:
-        tell(line)
-    else:
-        emit(line, to_stderr=True)
+        tell(f"f5ctl: warning: {text}")
+        return
+    from f5ctl.colour import coloured
+
+    emit_exactly(f"f5ctl: {coloured('warning:', 'yellow', sys.stderr)} {printable(text)}", to_stderr=True)
 
 
 def emit_json(answer: Any, *, to_stderr: bool = False) -> None:
@@ -64,12 +65,18 @@ def _escaped(char: str) -> str:
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
-def emit_table(header: list[str], rows: list[list[str]]) -> None:
-    """Print rows under their header, the columns aligned and at least two spaces apart."""
+def emit_table(
+    header: list[str], rows: list[list[str]], colours: Callable[[str], str] = lambda cell: cell
+) -> None:
+    """Print rows under their header, the columns aligned and at least two spaces apart.
+
+    `colours` returns a cell in colour.
+    """
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
-        emit("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells = (colours(cell) + " " * (width - len(cell)) for cell, width in zip(row, widths, strict=True))
+        emit_exactly("  ".join(cells).rstrip())
 
 
 def size(count_bytes: Any) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from typing import Any
 
 from f5ctl.printable import printable
-from f5ctl.printing import emit
+from f5ctl.printing import duration, emit
 from f5ctl.protocol import Accepted, Progress, Reply
 
 _ERASE = "\r\x1b[K"
@@ -22,6 +24,7 @@ class StatusLine:
     def __init__(self, *, quiet: bool = False) -> None:
         self._active = not quiet and _is_terminal()
         self._shown = ""
+        self._pace: tuple[str, int, float] | None = None  # a request, its segments that were done, and when
 
     def __enter__(self) -> StatusLine:  # noqa: PYI034 - typing.Self is of Python 3.11
         return self
@@ -45,9 +48,19 @@ class StatusLine:
     def report(self, reply: Reply) -> None:
         """Show where a job stands."""
         if isinstance(reply, Progress):
-            self.show(describe(reply))
+            self.show(describe(reply, self._left_s(reply)))
         elif isinstance(reply, Accepted) and reply.position:
             self.show(f"queued ({reply.position} ahead)")
+
+    def _left_s(self, progress: Progress) -> float | None:
+        """Return how long the rest of a job will take, by the segments that were done since the first word."""
+        if progress.state != "running":
+            return None
+        now, done = time.monotonic(), progress.segments_done
+        if self._pace is None or self._pace[0] != progress.id:
+            self._pace = (progress.id, done, now)
+        _id, before, began = self._pace
+        return (now - began) / (done - before) * (progress.segments - done) if done > before else None
 
     @staticmethod
     def _write(text: str) -> None:
@@ -106,15 +119,22 @@ class Bar:
             emit(text, to_stderr=True)
 
 
-def describe(progress: Progress) -> str:
+def describe(progress: Progress, left_s: float | None = None) -> str:
     """Return where a job stands, in a few words."""
     if progress.state == "loading":
         return f"loading {progress.model} ({progress.elapsed_s:.0f} s)"
     if progress.state == "queued":
         return f"queued ({progress.position} ahead)" if progress.position else "queued"
     if progress.segments:
-        return f"speaking {min(progress.segments_done + 1, progress.segments)} of {progress.segments}"
+        said = f"speaking {min(progress.segments_done + 1, progress.segments)} of {progress.segments}"
+        return f"{said}, {left(left_s)}" if left_s else said
     return "speaking"
+
+
+def left(seconds: float) -> str:
+    """Return a time that is left, as exact as such a guess may be: to the second, to five, to the minute."""
+    step_s = 1 if seconds < 10 else 5 if seconds < 60 else 60
+    return f"{duration(math.ceil(seconds / step_s) * step_s)} left"
 
 
 def _is_terminal() -> bool:

@@ -17,7 +17,7 @@ LONGEST: Final = ("test_batch_invariance.py", "test_real_engine.py", "test_lifec
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the engine process; spinning threads crawl on a busy machine
 os.environ["OMP_NUM_THREADS"] = "1"  # workers share the cores; tests about more threads set their number
-for name in [name for name in os.environ if name.startswith(("F5D_", "F5CTL_"))]:
+for name in [name for name in os.environ if name.startswith(("F5D_", "F5CTL_", "NO_COLOR", "FORCE_COLOR"))]:
     del os.environ[name]
 _home = tempfile.mkdtemp(prefix="f5h")  # of this process; removed with it
 atexit.register(shutil.rmtree, _home, ignore_errors=True)

@@ -14,7 +14,7 @@ from f5ctl.batch.line import Bad, Line
 from f5ctl.batch.store import Store
 from f5ctl.errors import F5Error
 from f5ctl.printing import duration, emit_json, warn
-from f5ctl.progress import Bar
+from f5ctl.progress import Bar, left
 
 PLAIN_EVERY_S: Final = 10.0
 
@@ -78,7 +78,7 @@ class Tally:
             parts.append(f"{self.pace(now):.1f} s of audio a second")
         left_s = self.left_s(now)
         if left_s is not None and self.ended < self.total:
-            parts.append(f"{duration(left_s)} left")
+            parts.append(left(left_s))
         return ", ".join(parts)
 
 

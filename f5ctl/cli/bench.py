@@ -13,7 +13,7 @@ from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, optio
 from f5ctl.commandline import FILE
 from f5ctl.errors import OutputError
 from f5ctl.printing import emit, emit_json, emit_table
-from f5ctl.progress import StatusLine
+from f5ctl.progress import StatusLine, left
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 400, 60
 _BLUE, _ORANGE = "#1f77b4", "#d95f02"
@@ -52,8 +52,8 @@ def bench(
             line.show("warming up")
             speak_timed(client, SENTENCES[0], **fields)
         crowds = []
-        for level in levels:
-            line.show(f"{level} clients")
+        for number, level in enumerate(levels):
+            line.show(f"{level} clients, at most {left(seconds * (len(levels) - number))}")
             crowds.append(crowd(settings.socket, level, max(requests, level), seconds, **fields))
     if as_json:
         emit_json([dict(zip(_KEYS, _figures(one), strict=True)) for one in crowds])

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import click
 
 from f5ctl import __version__
-from f5ctl.cli.base.findings import Finding
+from f5ctl.cli.base.findings import Finding, graded
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
 from f5ctl.cli.base.unit_findings import examine_units, is_asleep
 from f5ctl.client import Client
@@ -51,7 +51,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         emit_json([asdict(finding) for finding in findings])
     else:
-        emit_table(["", "CHECK", "FINDING"], [[_MARKS[f.state], f.what, f.how] for f in findings])
+        emit_table(["", "CHECK", "FINDING"], [[_MARKS[f.state], f.what, f.how] for f in findings], graded)
         for finding in findings:
             if finding.fix:
                 emit_lines(f"\n{finding.what}: {finding.fix}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from f5ctl.cli.base.connecting import connect
+from f5ctl.cli.base.findings import graded
 from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
 from f5ctl.cli.voices import find_stored, known_voices, shared_option, store_of
 from f5ctl.cli.voices_add import refuse_unusable
@@ -88,6 +89,7 @@ def doctor(names: tuple[str, ...], *, text: str | None, as_json: bool) -> int:
                 [f"  {finding['check']}", finding["grade"], finding["value"], finding["fix"] or "-"]
                 for finding in findings
             ],
+            graded,
         )
     unusable = any(finding["grade"] == "error" for findings in reports.values() for finding in findings)
     return EXIT_UNUSABLE if unusable else 0

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from f5ctl.client import Client
 from f5ctl.errors import OutputError
 from f5ctl.printing import duration
-from f5ctl.progress import StatusLine
+from f5ctl.progress import StatusLine, left
 from f5ctl.protocol import Progress, Reply, Say
 from f5ctl.receipts import BookReceipt
 from f5ctl.speech.book import Book
@@ -174,7 +174,7 @@ class _Pace:
             said = f"{min(100, 100 * said_bytes // self._size_bytes)} %, {said}"
             if new_bytes:
                 left_s = took_s / new_bytes * max(0, self._size_bytes - said_bytes)
-                said += f", {duration(left_s)} left"
+                said += f", {left(left_s)}"
         self._line.show(f"speaking: {said}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -129,3 +130,15 @@ def test_units_of_another_installation_or_changed_by_hand_are_noted(install_unit
     assert other[:2] == ("note", f"the units run /bin/sh; this f5ctl runs on {sys.executable}")
     assert changed[:2] == ("note", "not as this version writes them: f5d.service")
     assert "systemctl edit" in changed[2]
+
+
+def test_findings_are_in_colour(cli: Cli, daemon: FakeDaemon) -> None:
+    """What is at fault is red where colours are wanted, and the columns stay below each other."""
+    daemon.status = {"version": "0.0.1", "pid": 1}
+    plain, coloured = (
+        cli.run("doctor", env={name: "1"}).stdout.decode() for name in ("NO_COLOR", "FORCE_COLOR")
+    )
+    assert "\x1b" not in plain
+    assert "\x1b[31m\x1b[1mFAULT\x1b[0m  daemon" in coloured
+    assert "\x1b[32m\x1b[1mok\x1b[0m     packages" in coloured
+    assert re.sub(r"\x1b\[\d*m", "", coloured).splitlines()[1:4] == plain.splitlines()[1:4]

@@ -4,15 +4,18 @@ import io
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import wave
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from f5ctl.protocol import Progress
 from f5ctl.speech.texts import not_utf8
 
 if TYPE_CHECKING:
@@ -328,6 +331,39 @@ def test_a_terminal_sees_progress_and_hears_the_player(
     assert (tmp_path / "heard.wav").read_bytes()[44:] == b"".join(daemon.chunks)
     _status, quiet = run_on_terminal(cli, "say", "hi", "-q", F5CTL_PLAYER="cat")
     assert quiet == b""
+
+
+def test_a_terminal_sees_how_long_it_will_take(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """Once a segment is done the time of the others is known; a file is written, not played."""
+    state = partial(Progress, job="j1", state="running", model="fake", segments=9)
+    daemon.before = [partial(state, segments_done=done) for done in range(2)]
+    status, shown = run_on_terminal(cli, "say", "hi", "-o", f"{tmp_path}/a.wav")
+    assert status == 0
+    assert re.search(rb"speaking 1 of 9\r.*speaking 2 of 9, \d+ s left", shown)
+    assert b"writing" in shown
+    assert b"playing" not in shown
+
+
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_a_terminal_sees_errors_and_warnings_in_colour(
+    cli: Cli, daemon: FakeDaemon, tmp_path: Path, env: dict[str, str], *, coloured: bool
+) -> None:
+    """Their first word is red or yellow on a terminal, unless NO_COLOR is set or it has no colours."""
+    daemon.warnings = ["odd"]
+    red, yellow, plain = ("\x1b[31m\x1b[1m", "\x1b[33m\x1b[1m", "\x1b[0m") if coloured else ("", "", "")
+    _status, shown = run_on_terminal(cli, "say", "hi", "-o", f"{tmp_path}/a.wav", **env)
+    assert f"f5ctl: {yellow}warning:{plain} odd\r\n" in shown.decode()
+    _status, shown = run_on_terminal(cli, "sya", **env)
+    assert shown.decode().startswith(f"f5ctl: {red}error:{plain} f5ctl has no verb")
+
+
+def test_colour_that_is_asked_for(cli: Cli) -> None:
+    """FORCE_COLOR colours what goes into a file too; NO_COLOR counts more."""
+    assert cli.run("sya", env={"FORCE_COLOR": "1"}).stderr.startswith(b"f5ctl: \x1b[31m")
+    assert cli.run("sya", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stderr.startswith(b"f5ctl: error: ")
 
 
 def test_a_player_that_dies(cli: Cli, daemon: FakeDaemon) -> None:
