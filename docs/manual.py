@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,8 @@ import click
 
 from f5ctl import __version__
 from f5ctl.cli import cli
+from f5ctl.socketpath import SYSTEM_SOCKET
+from f5ctl.voicebox import SHARED_FOLDER
 from f5d.__main__ import main as daemon
 
 SETTINGS: Final = Path(__file__).resolve().parents[1] / "systemd" / "f5d.toml"
@@ -39,6 +41,56 @@ _EXIT_STATUS: Final = {
     "78": "The configuration is wrong, or an extra is not installed.",
     "130, 143": "Interrupted, terminated.",
 }
+_BOTH: Final = {
+    "F5D_SHARED_VOICES": f"The folder of the machine's voices. Default: {SHARED_FOLDER}.",
+    "XDG_RUNTIME_DIR": "Its folder f5d holds the socket. Default: /tmp/f5d-UID.",
+    "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME, XDG_CACHE_HOME": (
+        "Where settings, voices, the log and fetched models lie, if absolute. Default: ~/.config,"
+        " ~/.local/share, ~/.local/state and ~/.cache."
+    ),
+    "HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE": "Where models lie and come from, as for huggingface_hub.",
+    "NO_COLOR, FORCE_COLOR": "Not empty: no colour, or colour also where there is no terminal.",
+}
+_ENVIRONMENT: Final = {
+    "f5ctl": {
+        "F5D_SOCKET": "The daemon's socket; --socket counts more.",
+        "F5CTL_NO_START": "Not empty: never start a daemon, as --no-start.",
+        "F5CTL_PLAYER": "The command that plays: it gets WAV on its standard input.",
+        "F5CTL_DEBUG": "Not empty: show where an unexpected error arose, and what helper processes say.",
+        "F5D_CONFIG": "The f5d.toml that `models default` changes, and that a started daemon reads.",
+        **_BOTH,
+        "TERM": "dumb: neither progress nor colour.",
+    },
+    "f5d": {
+        "F5D_CONFIG": "The configuration file; --config counts more.",
+        "F5D_KEY": "The key KEY of f5d.toml, such as F5D_SOCKET; the flag counts more.",
+        "F5CTL_NO_START": "Not empty: `infer --use-service` starts no daemon.",
+        **_BOTH,
+        "LISTEN_FDS, LISTEN_PID, NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID": "From systemd: sd_notify(3).",
+        "JOURNAL_STREAM, RUNTIME_DIRECTORY": "From systemd: systemd.exec(5).",
+    },
+}
+_BOTH_FILES: Final = {
+    "$XDG_RUNTIME_DIR/f5d/f5d.sock": "A user's socket; /tmp/f5d-UID/f5d.sock outside of a session.",
+    SYSTEM_SOCKET: "The socket of the system's daemon.",
+    "~/.config/f5d/f5d.toml": "The user's configuration.",
+    "/etc/f5d/f5d.toml": "The system's, for users who have none.",
+    SHARED_FOLDER: "The machine's voices.",
+}
+_FILES: Final = {
+    "f5ctl": {
+        **_BOTH_FILES,
+        "~/.local/share/f5d/voices/NAME.voice": "A voice of one's own.",
+        "~/.local/state/f5d/f5d.log": "What a daemon says that f5ctl has started.",
+        ".FILE.f5ctl": "Beside FILE, until it is complete: what say --retry or batch has made of it.",
+    },
+    "f5d": {**_BOTH_FILES, "~/.cache/huggingface": "Fetched models."},
+}
+_EXAMPLES: Final = {  # of commands that have none on their help page
+    "f5d serve": "f5d serve --device cpu --keep-alive 30m\nF5D_MODEL=starter f5d serve --socket /tmp/f5d.sock",
+    "f5d infer": "f5d infer -c model.safetensors -v vocab.txt -t 'And now this.' -r me.wav -o this.wav",
+    "f5d infer info": "f5d infer info -c model.safetensors",
+}
 
 
 def command_page(name: str, section: int, group: click.Group) -> str:
@@ -49,11 +101,18 @@ def command_page(name: str, section: int, group: click.Group) -> str:
     lines += [".SH OPTIONS", *_options(group, ctx), ".SH COMMANDS"]
     for verb, command in _inner(group, ctx):
         lines += _command(command, click.Context(command, info_name=verb, parent=ctx))
-    lines.append(".SH EXIT STATUS")
-    for status, meaning in _EXIT_STATUS.items():
-        lines += [".TP", f".B {status}", meaning]
-    also = "f5d (8), f5d.toml (5)" if name == "f5ctl" else "f5ctl (1), f5d.toml (5)"
-    return "\n".join([*lines, ".SH SEE ALSO", *(f".BR {page}" for page in also.split(", ")), ""])
+    for title, entries in (
+        ("ENVIRONMENT", _ENVIRONMENT[name]),
+        ("FILES", _FILES[name]),
+        ("EXIT STATUS", _EXIT_STATUS),
+    ):
+        lines.append(f".SH {title}")
+        for entry, meaning in entries.items():
+            lines += [".TP", f".B {_escape(entry)}", _escape(meaning)]
+    examples = [_examples(inner, click.Context(inner, ctx, verb))[0] for verb, inner in _inner(group, ctx)]
+    lines += [".SH EXAMPLES", *_shown(examples)]
+    also = "f5d (8)" if name == "f5ctl" else "f5ctl (1)"
+    return "\n".join([*lines, ".SH SEE ALSO", f".BR {also},", ".BR f5d.toml (5)", ""])
 
 
 def settings_page(document: str) -> str:
@@ -70,9 +129,20 @@ def reference() -> str:
     lines = [_HEADER]
     for name, group in (("f5ctl", cli), ("f5d", daemon)):
         lines += _section(group, click.Context(group, info_name=name))
-    lines += ["## Exit status\n", "| status | meaning |", "|---|---|"]
-    lines += [f"| {status} | {meaning} |" for status, meaning in _EXIT_STATUS.items()]
-    return "\n".join([*lines, ""])
+    for name in ("f5ctl", "f5d"):
+        lines += _rows(f"Environment of {name}", "variable", _ENVIRONMENT[name])
+        lines += _rows(f"Files of {name}", "file", _FILES[name])
+    return "\n".join([*lines, *_rows("Exit status", "status", _EXIT_STATUS)])
+
+
+def _rows(title: str, first: str, entries: Mapping[str, str]) -> list[str]:
+    shown = "{}" if first == "status" else "`{}`"
+    rows = [f"| {shown.format(entry)} | {meaning} |" for entry, meaning in entries.items()]
+    return [f"## {title}\n", f"| {first} | meaning |", "|---|---|", *rows, ""]
+
+
+def _examples(command: click.Command, ctx: click.Context) -> list[str]:
+    return (getattr(command, "examples", "") or _EXAMPLES.get(ctx.command_path, "")).splitlines()
 
 
 def _section(command: click.Command, ctx: click.Context) -> list[str]:
@@ -105,9 +175,15 @@ def _command(command: click.Command, ctx: click.Context) -> list[str]:
     for text in _texts(command):
         lines += [".PP", _escape(text)]
     lines += _options(command, ctx)
+    if examples := _examples(command, ctx):
+        lines += [".PP", *_shown(examples)]
     for name, inner in _inner(command, ctx):
         lines += _command(inner, click.Context(inner, info_name=f"{ctx.info_name} {name}", parent=ctx))
     return lines
+
+
+def _shown(lines: Iterable[str]) -> list[str]:
+    return [".EX", *map(_escape, lines), ".EE"]
 
 
 def _options(command: click.Command, ctx: click.Context) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pytest
 from f5ctl.cli import VERBS
 from f5d.keys import KEYS
 
+SYSTEMD = "NOTIFY_SOCKET|JOURNAL_STREAM|RUNTIME_DIRECTORY|(?:LISTEN|WATCHDOG)_[A-Z]+"
+VARIABLE = re.compile(rf"""["'{{]((?:F5D|F5CTL|XDG|HF)_[A-Z_]+|(?:NO|FORCE)_COLOR|{SYSTEMD})["'}}]""")
+ELSEWHERE = {"NOTIFY_SOCKET"}  # not handed to a daemon that f5ctl starts
 MANUAL = Path(__file__).parents[2] / "docs" / "manual.py"
 
 
@@ -61,6 +65,31 @@ def test_the_command_reference_is_complete(pages: Path) -> None:
     assert "\n## f5d infer info\n" in page
     assert "| `--cross-fade-duration X` |" in page
     assert "--help" not in page
+
+
+@pytest.mark.parametrize("package", ["f5ctl", "f5d"])
+def test_every_variable_is_told(pages: Path, package: str) -> None:
+    """Whatever the code reads of the environment has its entry, on the page of its command."""
+    page = (pages / ("f5ctl.1" if package == "f5ctl" else "f5d.8")).read_text()
+    told = page[page.index(".SH ENVIRONMENT") : page.index(".SH FILES")]
+    sources = [path.read_text() for path in (MANUAL.parents[1] / package).rglob("*.py")]
+    read = {name for source in sources for name in VARIABLE.findall(source)}
+    assert {"f5ctl": "F5CTL_PLAYER", "f5d": "NOTIFY_SOCKET"}[package] in read
+    assert {name for name in read if name not in told} <= ELSEWHERE
+
+
+@pytest.mark.parametrize("name", ["f5ctl.1", "f5d.8"])
+def test_a_page_has_what_is_looked_for(pages: Path, name: str) -> None:
+    """Its sections are those of man-pages(7), in that order, and each verb shows examples."""
+    page = (pages / name).read_text()
+    assert re.findall(r"^\.SH (.*)", page, re.MULTILINE) == [
+        "NAME", "SYNOPSIS", "OPTIONS", "COMMANDS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES",
+        "SEE ALSO",
+    ]  # fmt: skip
+    command = name.partition(".")[0]
+    verbs = VERBS if command == "f5ctl" else ("serve", "infer")
+    examples = page[page.index(".SH EXAMPLES") :].splitlines()
+    assert [verb for verb in verbs if not any(f"{command} {verb}" in line for line in examples)] == []
 
 
 @pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")

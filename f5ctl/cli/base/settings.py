@@ -104,7 +104,7 @@ class WithExamples(click.Command):
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._examples = examples
+        self.examples = examples
 
     def make_parser(self, ctx: click.Context) -> Any:
         """Return click's parser, made to look for a short option where it looks first: among the long ones.
@@ -117,11 +117,11 @@ class WithExamples(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the examples as they are; without any, the epilog."""
-        if not self._examples:
+        if not self.examples:
             super().format_epilog(ctx, formatter)
             return
         with formatter.section("Examples"):
-            for line in self._examples.splitlines():
+            for line in self.examples.splitlines():
                 formatter.write(f"  {line}\n")
 
 
