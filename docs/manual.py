@@ -56,6 +56,7 @@ _ENVIRONMENT: Final = {
         "F5D_SOCKET": "The daemon's socket; --socket counts more.",
         "F5CTL_NO_START": "Not empty: never start a daemon, as --no-start.",
         "F5CTL_PLAYER": "The command that plays: it gets WAV on its standard input.",
+        "F5CTL_RECORDER": "The command that records: into the WAV file whose name follows it.",
         "F5CTL_DEBUG": "Not empty: show where an unexpected error arose, and what helper processes say.",
         "F5D_CONFIG": "The f5d.toml that `models default` changes, and that a started daemon reads.",
         **_BOTH,

@@ -21,6 +21,7 @@ SHOWN_TEXT: Final = 44  # characters of a transcript in the list
 VERBS: Final = {
     "list": ("voices", "list_voices", "List every voice with its source and transcript."),
     "add": ("voices_add", "add", "Store a recording as a voice of your own."),
+    "record": ("voices_record", "record_voice", "Record a voice of your own with the microphone."),
     "show": ("voices", "show", "Show what is stored of a voice."),
     "set": ("voices_add", "set_voice", "Change a voice's transcript or default parameters."),
     "rename": ("voices", "rename", "Give a voice another name."),

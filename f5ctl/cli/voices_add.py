@@ -26,12 +26,12 @@ from f5ctl.protocol import (
 from f5ctl.speech.conversation import Conversation
 from f5ctl.speech.inputs import read_recording, read_text
 from f5ctl.speech.sinks import wav_header
-from f5ctl.voicebox import DEFAULTS, StoredVoice, check_name
+from f5ctl.voicebox import DEFAULTS, Store, StoredVoice, check_name
 
 PREVIEW_CHARACTERS: Final = 160
 
 
-def _default_options(function: Decorated) -> Decorated:
+def default_options(function: Decorated) -> Decorated:
     """Add an option for each default parameter of a voice."""
     of_voice = "Defaults of the voice"
     texts = {
@@ -57,7 +57,7 @@ def _default_options(function: Decorated) -> Decorated:
 @option("--force", is_flag=True, help="Take the place of a voice of that name.")
 @option("--no-preview", is_flag=True, help="Do not speak a preview (needs --text; starts no daemon).")
 @shared_option
-@_default_options
+@default_options
 @common_options
 @click.pass_obj
 def add(
@@ -77,22 +77,13 @@ def add(
 
     The recording is checked first; `voices doctor` says more about it.
     """
-    transcript = _transcript(text, text_file)
+    transcript = transcript_of(text, text_file)
     if transcript is None and no_preview:
         raise click.UsageError("--no-preview needs --text or --file")
-    store = store_of(shared=shared)
-    check_name(name)
-    if store.has(name) and not force:
-        line = f"there is already a {store.source} voice {name}; choose another name, or pass --force"
-        raise BadRequestError("bad_parameter", line)
-    store.check_writable()
-    audio = read_recording(recording)
-    refuse_unusable(audio, transcript, recording, quiet=settings.quiet)
+    store = store_for(name, shared=shared, force=force)
     given = {key: value for key, value in defaults.items() if value is not None}
-    voice = StoredVoice(audio, transcript or "", None, given)
-    if not no_preview:
-        voice = _with_preview(settings, name, voice)
-    store.write(name, voice, force=force)
+    voice = StoredVoice(read_recording(recording), transcript or "", None, given)
+    keep(settings, store, name, voice, recording, force=force, preview=not no_preview)
 
 
 @click.command(
@@ -111,7 +102,7 @@ def add(
     help="Forget a default; may be repeated.",
 )
 @shared_option
-@_default_options
+@default_options
 @common_options
 def set_voice(
     *,
@@ -125,13 +116,39 @@ def set_voice(
     """Change the transcript or the default parameters of voice NAME."""
     store = store_of(shared=shared)
     voice = store.read(name)
-    transcript = _transcript(text, text_file)
+    transcript = transcript_of(text, text_file)
     kept = {key: value for key, value in voice.defaults.items() if key not in unset}
     kept |= {key: value for key, value in defaults.items() if value is not None}
     changed = replace(voice, text=transcript or voice.text, defaults=kept)
     if changed == voice:
         raise click.UsageError("nothing to change; give --text, a parameter or --unset")
     store.write(name, changed, force=True)
+
+
+def store_for(name: str, *, shared: bool, force: bool) -> Store:
+    """Return where a new voice is stored.
+
+    Raises:
+        BadRequestError: it cannot have that name, or with `force` unset another voice has it.
+        OutputError: nothing can be stored there.
+    """
+    store = store_of(shared=shared)
+    check_name(name)
+    if store.has(name) and not force:
+        line = f"there is already a {store.source} voice {name}; choose another name, or pass --force"
+        raise BadRequestError("bad_parameter", line)
+    store.check_writable()
+    return store
+
+
+def keep(
+    settings: Settings, store: Store, name: str, voice: StoredVoice, source: str, *, force: bool, preview: bool
+) -> None:
+    """Check the recording, which comes from `source`, and store the voice, with a preview if one is wanted."""
+    refuse_unusable(voice.audio, voice.text or None, source, quiet=settings.quiet)
+    if preview:
+        voice = _with_preview(settings, name, voice)
+    store.write(name, voice, force=force)
 
 
 def refuse_unusable(audio: bytes, text: str | None, name: str, *, quiet: bool) -> None:
@@ -144,7 +161,8 @@ def refuse_unusable(audio: bytes, text: str | None, name: str, *, quiet: bool) -
             warn(f"{name}: {finding['check']}: {finding['value']}; {finding['fix']}", quiet=quiet)
 
 
-def _transcript(text: str | None, file: str | None) -> str | None:
+def transcript_of(text: str | None, file: str | None) -> str | None:
+    """Return the transcript that the options give; None when they give none (BadRequestError: too long)."""
     if text is None and file is None:
         return None
     transcript = str(read_text((text,) if text is not None else (), file))
