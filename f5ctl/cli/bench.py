@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import click
 
 from f5ctl.bench import SENTENCES, Crowd, crowd, speak_timed
+from f5ctl.bench_plot import bars, svg
 from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
 from f5ctl.commandline import FILE
@@ -15,8 +15,6 @@ from f5ctl.errors import OutputError
 from f5ctl.printing import emit, emit_json, emit_table
 from f5ctl.progress import StatusLine, left
 
-_WIDTH, _HEIGHT, _MARGIN = 640, 400, 60
-_BLUE, _ORANGE = "#1f77b4", "#d95f02"
 HEADER: Final = ("CLIENTS", "REQUESTS", "AUDIO S/S", "RTF", "FIRST AUDIO P50", "P95", "WHOLE P50", "P95")
 
 
@@ -24,7 +22,7 @@ HEADER: Final = ("CLIENTS", "REQUESTS", "AUDIO S/S", "RTF", "FIRST AUDIO P50", "
 @option("--clients", metavar="LIST", default="1,2,4,8", help="Numbers of clients at once (1,2,4,8).")
 @option("--requests", type=click.IntRange(1, 10_000), metavar="N", default=16, help="For each of them (16).")
 @option("--seconds", type=click.FloatRange(1, 3600), metavar="S", default=60.0, help="At most for each (60).")
-@option("--plot", metavar="FILE", type=FILE, help="Draw the table as an SVG.")
+@option("--plot", metavar="FILE", type=FILE, help="Draw it as an SVG; - draws it here, in 80 columns.")
 @option("--json", "as_json", is_flag=True, help="Print the table as one line of JSON.")
 @option("-v", "--voice", metavar="NAME", shell_complete=offer("voices"), help="The voice.")
 @option("-m", "--model", metavar="NAME", shell_complete=offer("models"), help="The model.")
@@ -59,10 +57,12 @@ def bench(
         emit_json([dict(zip(_KEYS, _figures(one), strict=True)) for one in crowds])
     else:
         emit_table(list(HEADER), [_cells(one) for one in crowds])
-    if plot:
+    if plot == "-":
+        emit("\n".join(["", *bars(crowds)]), to_stderr=as_json)
+    elif plot:
         try:
             with open(plot, "w", encoding="utf-8") as file:
-                file.write(draw(crowds))
+                file.write(svg(crowds))
         except OSError as error:
             raise OutputError(f"cannot write {plot}: {error.strerror}") from None
         emit(f"drawn in {plot}", to_stderr=True)
@@ -99,41 +99,3 @@ def _figures(one: Crowd) -> tuple[float, ...]:
 def _cells(one: Crowd) -> list[str]:
     clients, requests, rate, rtf, *times = _figures(one)
     return [str(clients), str(requests), f"{rate:.2f}", f"{rtf:.3f}", *(f"{time_s:.2f} s" for time_s in times)]
-
-
-def draw(crowds: Sequence[Crowd]) -> str:
-    """Return an SVG: throughput and the p95 of the time to first audio over the number of clients."""
-    rates = [one.audio_rate for one in crowds]
-    firsts = [one.first_audio_s(95) for one in crowds]
-    step = (_WIDTH - 2 * _MARGIN) / max(1, len(crowds) - 1)
-    places = [_MARGIN + step * index for index in range(len(crowds))]
-    bottom, top = _HEIGHT - _MARGIN, _MARGIN
-
-    def curve(values: Sequence[float], colour: str, what: str, side: str, x: int) -> str:
-        most = max(values) or 1.0
-        points = [
-            (place, bottom - (bottom - top) * value / most) for place, value in zip(places, values, strict=True)
-        ]
-        line = " ".join(f"{left:.1f},{height:.1f}" for left, height in points)
-        dots = "".join(f'<circle cx="{left:.1f}" cy="{height:.1f}" r="4"/>' for left, height in points)
-        labels = "".join(
-            f'<text x="{left:.1f}" y="{height - 10:.1f}" text-anchor="middle">{value:.2f}</text>'
-            for (left, height), value in zip(points, values, strict=True)
-        )
-        return (
-            f'<g fill="{colour}"><polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            f'{dots}{labels}<text x="{x}" y="24" text-anchor="{side}">{what}</text></g>'
-        )
-
-    ticks = "".join(
-        f'<text x="{place:.1f}" y="{bottom + 20}" text-anchor="middle">{one.clients}</text>'
-        for place, one in zip(places, crowds, strict=True)
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" font-family="sans-serif"'
-        f' font-size="12"><rect width="100%" height="100%" fill="white"/>'
-        f'<path d="M{_MARGIN} {top}V{bottom}H{_WIDTH - _MARGIN}" fill="none" stroke="black"/>{ticks}'
-        f'<text x="{_WIDTH / 2:.0f}" y="{_HEIGHT - 16}" text-anchor="middle">clients</text>'
-        f"{curve(rates, _BLUE, 'audio seconds per second', 'start', 12)}"
-        f"{curve(firsts, _ORANGE, 'time to first audio, p95, in s', 'end', _WIDTH - 12)}</svg>\n"
-    )
