@@ -42,8 +42,6 @@ def start_daemon(path: str, *, timeout_s: float = START_S, tell: Callable[[str],
     deadline = time.monotonic() + timeout_s
     wait_s = FIRST_WAIT_S
     with closing(open_log()) as log:
-        if log.note and tell is not None:
-            tell(log.note)
         start = _Start(path, log)
         while not is_listening(path):
             now = time.monotonic()
@@ -55,6 +53,8 @@ def start_daemon(path: str, *, timeout_s: float = START_S, tell: Callable[[str],
             time.sleep(wait_s)
             wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
         start.let_go()
+        if log.note and tell is not None:
+            tell(log.note)
 
 
 def refuse_for_systemd(path: str) -> None:
@@ -107,8 +107,12 @@ class _Start:
         import subprocess
 
         command = [sys.executable, "-m", "f5d", "serve", "--socket", path, "--on-demand"]
+        stream = self._log.stream
         environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         environment["NO_COLOR"] = "1"  # its words go into a log
+        if stream:
+            command += ["--log-to", str(stream.descriptor)]
+            environment |= stream.environ
         if config := environment.get("F5D_CONFIG"):
             environment["F5D_CONFIG"] = os.path.abspath(config)
         try:
@@ -117,6 +121,7 @@ class _Start:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log.descriptor,
                 stderr=self._log.descriptor,
+                pass_fds=(stream.descriptor,) if stream else (),
                 start_new_session=True,  # Ctrl-C in this terminal is not for the daemon
                 cwd="/",  # keeps no mount busy, and no f5d folder of the caller is imported
                 env=environment,

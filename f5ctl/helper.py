@@ -19,6 +19,8 @@ import msgpack
 
 from f5ctl.errors import F5Error, SynthesisError, error_from_wire
 from f5ctl.extras import require
+from f5ctl.places import with_temporary
+from f5ctl.socketpath import client_socket_path
 
 VOICE_CHECK: Final = "f5d.helpers.voices"
 MODEL_DESK: Final = "f5d.helpers.models"
@@ -48,6 +50,7 @@ def ask(module: str, **request: Any) -> Iterator[dict[str, Any]]:
         stdout=subprocess.PIPE,
         stderr=None if loud else subprocess.DEVNULL,  # libraries chat there
         cwd="/",  # no f5d folder of the caller is imported
+        env=with_temporary(os.path.dirname(client_socket_path())),
     ) as process:
         try:
             yield from _answers(process, request)

@@ -55,12 +55,40 @@ def foreign_owner(folder: str) -> int | None:
     return owner
 
 
+def can_make(path: str) -> bool:
+    """Return True where this user may write the file or the folder `path`, or make it where it is missing."""
+    if os.path.lexists(path):
+        return os.access(path, os.W_OK)
+    folder = nearest_folder(path)
+    return foreign_owner(folder) is None and os.access(folder, os.W_OK | os.X_OK)
+
+
+def temporary_folder(environ: Mapping[str, str] = os.environ) -> str:
+    """Return where Python makes temporary files; "" where it knows no folder that can be written."""
+    named = [environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")]
+    return _first_writable(*named, "/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - tempfile's own list
+
+
+def with_temporary(folder: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return `environ` for a child that makes temporary files, or imports torch, which looks for a place.
+
+    Where Python would find none, it is `folder`, or memory.
+    """
+    if temporary_folder(environ):
+        return dict(environ)
+    return {**environ, "TMPDIR": _first_writable(folder, "/dev/shm")}  # noqa: S108 - as above
+
+
 def nearest_folder(path: str) -> str:
     """Return `path`, or the folder nearest above it that exists."""
     path = os.path.abspath(path)
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
+
+
+def _first_writable(*folders: str) -> str:
+    return next((folder for folder in folders if os.access(folder, os.W_OK | os.X_OK)), "")
 
 
 def _folder(variable: str, environ: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Waiting for the end of a process that is not a child of ours."""
+"""What other processes need of us: somebody who waits for their end, and a file for what they say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 from collections.abc import Iterator
+from typing import IO
 
 
 @contextlib.contextmanager
@@ -25,3 +26,12 @@ def watched(pid: object) -> Iterator[int | None]:
 def wait_for_end(process: int | None, timeout_s: float) -> bool:
     """Return True when the process behind the descriptor of `watched` ends in time, or was not to be seen."""
     return process is None or bool(select.select([process], [], [], timeout_s)[0])
+
+
+def unnamed_file() -> IO[bytes]:
+    """Return an empty file for a child's few words; it takes no room on a disk, which need not be writable."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("f5ctl"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()

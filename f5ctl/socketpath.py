@@ -7,16 +7,18 @@ from typing import Final
 
 from f5ctl.bounds import is_utf8
 from f5ctl.errors import ConfigError
-from f5ctl.places import runtime_folder
+from f5ctl.places import can_make, runtime_folder
 
 MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un.sun_path is 108 bytes with its final NUL
 SYSTEM_SOCKET: Final = "/run/f5d/f5d.sock"  # of the system's units
+# For sockets outside of a session; the later ones where a container's /tmp is read-only.
+SHARED_FOLDERS: Final = ("/tmp", "/run", "/dev/shm")  # noqa: S108 - owners are checked before use
 
 
 def default_socket_path() -> str:
     """Return the socket that a user's daemon serves when nobody names one.
 
-    `F5D_SOCKET`, else `$XDG_RUNTIME_DIR/f5d/f5d.sock`, else `/tmp/f5d-UID/f5d.sock`.
+    `F5D_SOCKET`, else `f5d.sock` in `own_folder`.
     """
     if path := os.environ.get("F5D_SOCKET"):
         return path
@@ -24,13 +26,37 @@ def default_socket_path() -> str:
 
 
 def own_folder() -> str:
-    """Return the folder of a user's daemon: `$XDG_RUNTIME_DIR/f5d`, else `/tmp/f5d-UID`.
+    """Return the folder of a user's daemon: the first of `own_folders` that can be used, else the first.
 
     It need not exist. Its owner has to be checked before use.
     """
-    if folder := runtime_folder():
-        return f"{folder}/f5d"
-    return f"/tmp/f5d-{os.getuid()}"  # noqa: S108
+    folders = own_folders()
+    return next((folder for folder in folders if _is_usable(folder)), folders[0])
+
+
+def own_folders() -> list[str]:
+    """Return where a user's daemon may be: `$XDG_RUNTIME_DIR/f5d`, else `f5d-UID` in `SHARED_FOLDERS`."""
+    session = runtime_folder()
+    shared = [f"{folder}/f5d-{os.getuid()}" for folder in SHARED_FOLDERS]
+    return [f"{session}/f5d", *shared] if session else shared
+
+
+def no_place(folder: str, why: str) -> str:
+    """Return the line that says that there can be no socket in `folder`, and what to do."""
+    own = own_folders()
+    if folder in own and not any(_is_usable(one) for one in own):
+        tried = ", ".join(own)
+        return f"no place for a socket, none of {tried} can be written; set F5D_SOCKET to one that can"
+    return f"socket folder {folder} {why}; set F5D_SOCKET to another place"
+
+
+def _is_usable(folder: str) -> bool:
+    """Return True where `folder` is this user's and can be written, or can be made."""
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return can_make(folder)
+    return found.st_uid == os.getuid() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def client_socket_path() -> str:

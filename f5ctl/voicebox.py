@@ -97,7 +97,9 @@ class Store:
         folder = nearest_folder(self.folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             whose = (
-                "shared voices are the administrator's" if self.source == "shared" else "its mode forbids it"
+                "shared voices are the administrator's"
+                if self.source == "shared"
+                else "it is read-only or another user's; XDG_DATA_HOME names another place"
             )
             raise OutputError(f"cannot write to {folder}: {whose}")
 

@@ -66,7 +66,8 @@ def settings(function: Decorated) -> Decorated:
 )
 @settings
 @click.option("--on-demand", is_flag=True, help="An f5ctl of another version may replace this daemon.")
-def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
+@click.option("--log-to", type=int, hidden=True)  # of f5ctl: a descriptor, for what is said once it serves
+def serve(config_file: str | None, *, on_demand: bool, log_to: int | None, **flags: Any) -> None:
     """Run the daemon in the foreground until SIGTERM, Ctrl-C or `f5ctl stop`.
 
     A second signal does not wait for the accepted jobs. SIGHUP reads the configuration again.
@@ -79,7 +80,7 @@ def serve(config_file: str | None, *, on_demand: bool, **flags: Any) -> None:
     require("engine", "f5d serve")
     config = read_config()
     journal.configure(config.log_level, own_file=on_demand)
-    daemon.run(config, read_config=read_config, on_demand=on_demand)
+    daemon.run(config, read_config=read_config, on_demand=on_demand, log_to=log_to)
 
 
 @main.command("check-config", short_help="Read the configuration as `serve` would.")

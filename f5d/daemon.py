@@ -16,11 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import zmq
 
 from f5ctl import __version__
 from f5ctl.errors import ConfigError
+from f5ctl.places import with_temporary
 from f5d.broker.answers import DaemonFacts
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.fleet import Fleet
@@ -52,11 +54,13 @@ def run(
     read_config: Callable[[], Config] | None = None,
     *,
     on_demand: bool = False,
+    log_to: int | None = None,
     patience: Patience = PATIENCE,
 ) -> None:
     """Serve until a `stop` request or a signal, then return; SIGHUP takes what `read_config` returns.
 
-    `on_demand` tells clients that one of them started this daemon, and may put another in its place.
+    `on_demand` tells clients that one of them started this daemon, and may put another in its place; `log_to`
+    is the descriptor of the log from when it serves.
 
     Raises:
         ConfigError: the socket cannot be had, or another daemon serves it.
@@ -95,6 +99,9 @@ def run(
             reload=reloader.reload,
         )
         front.listen(place.listen())
+        if log_to is not None:
+            journal.move(log_to, config.log_level)
+        os.environ.update(with_temporary(str(Path(place.engine_path(0)).parent)))
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
         with _metrics(config.metrics_address, place.socket_path):
             status.ready()

@@ -85,7 +85,8 @@ _TEXT: Final[dict[str, Any]] = {"pattern": FILLED, "words": FILLED_WORDS}
 # fmt: off
 KEYS: Final[dict[str, Key]] = {
     "socket": Key(
-        "Where clients connect. Default: $XDG_RUNTIME_DIR/f5d/f5d.sock, else /tmp/f5d-UID/f5d.sock.\n"
+        "Where clients connect. Default: $XDG_RUNTIME_DIR/f5d/f5d.sock, else /tmp/f5d-UID/f5d.sock,\n"
+        "or in /run or /dev/shm where that cannot be made.\n"
         "At most 99 bytes. The folder is made with mode 0700, the socket with 0600. Under systemd the socket\n"
         "unit says where it is.",
         pattern=r"[^\0]+", words="a path", metavar="PATH", needs_restart=True),

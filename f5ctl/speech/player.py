@@ -6,10 +6,10 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from typing import IO, Final, cast
 
 from f5ctl.errors import OutputError
+from f5ctl.processes import unnamed_file
 from f5ctl.protocol import SAMPLE_RATE_HZ
 from f5ctl.speech.sinks import ReaderGoneError, Sink
 
@@ -55,7 +55,7 @@ class PlayerSink(Sink):
 
     def __init__(self, command: list[str], *, wav: bool) -> None:
         super().__init__(f"the player {command[0]}", wav=wav)
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the sink
+        self._complaints = unnamed_file()  # closed with the sink
         try:
             self._player = subprocess.Popen(
                 command,

@@ -16,6 +16,7 @@ from typing import IO, Final
 
 from f5ctl.errors import OutputError
 from f5ctl.extras import require
+from f5ctl.processes import unnamed_file
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from f5ctl.receipts import MAX_TAG_BYTES, BookReceipt, SamplesHash, join_tags
 from f5ctl.speech.sinks import Sink, writing
@@ -121,7 +122,7 @@ class Spool:
 
     def _encode(self, tag: bytes) -> None:
         whole = os.fstat(self._file.fileno()).st_size or 1
-        with temporary(self._sink) as made, tempfile.TemporaryFile() as complaints:
+        with temporary(self._sink) as made, unnamed_file() as complaints:
             command = [sys.executable, "-m", "f5d.helpers.encode", self._encoding, str(len(tag))]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=made, stderr=complaints) as helper:
                 try:

@@ -106,6 +106,14 @@ def configure(level: str, stream: IO[str] | None = None, *, own_file: bool = Fal
     set_level(level)
 
 
+def move(descriptor: int, level: str) -> None:
+    """Let stderr, this process's and its children's, be the open file `descriptor`, and log there."""
+    sys.stderr.flush()
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    configure(level)
+
+
 def set_level(level: str) -> None:
     """Let records of at least `level` through from now on."""
     logging.getLogger("f5d").setLevel(level.upper())

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import ConfigError
-from f5ctl.places import foreign_owner, nearest_folder, runtime_folder
-from f5ctl.socketpath import MAX_SOCKET_PATH_BYTES, check_socket_path
+from f5ctl.places import foreign_owner, nearest_folder
+from f5ctl.socketpath import MAX_SOCKET_PATH_BYTES, check_socket_path, no_place, own_folders
 from f5d.system.sdnotify import InheritedSocket
 
 if TYPE_CHECKING:
@@ -160,16 +160,12 @@ class InheritedPlace:
         return f"{self._engine_stem}{incarnation % 1_000_000}"
 
 
-def own_folders() -> set[Path]:
-    """Return the folders that are f5d's own by default; elsewhere modes are the user's business."""
-    folders = {Path(f"/tmp/f5d-{os.getuid()}")}  # noqa: S108 - its owner is checked before use
-    if folder := runtime_folder():
-        folders.add(Path(folder) / "f5d")
-    return folders
-
-
 def _prepare_folder(folder: Path) -> None:
-    """Make the socket's folder when it is missing and refuse one that others could use against us."""
+    """Make the socket's folder when it is missing and refuse one that others could use against us.
+
+    In those that are f5d's own by default modes are its business, elsewhere the user's.
+    """
+    own = str(folder) in own_folders()
     owner = None if os.path.lexists(folder) else foreign_owner(nearest_folder(str(folder)))
     if owner is not None:
         raise ConfigError(
@@ -177,10 +173,9 @@ def _prepare_folder(folder: Path) -> None:
         )
     try:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        own = folder in own_folders()
         found = folder.lstat() if own else folder.stat()
     except OSError as error:
-        raise ConfigError(f"socket folder {folder} cannot be used: {error.strerror}") from None
+        raise ConfigError(no_place(str(folder), f"cannot be used: {error.strerror}")) from None
     if not stat.S_ISDIR(found.st_mode):
         raise ConfigError(f"socket folder {folder} is not a folder")
     if own:
@@ -190,6 +185,8 @@ def _prepare_folder(folder: Path) -> None:
             folder.chmod(FOLDER_MODE)
     elif found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
         raise ConfigError(f"socket folder {folder} can be written by everybody; use a private one")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(no_place(str(folder), "cannot be written"))
 
 
 def _refuse_other_files(path: Path) -> None:
