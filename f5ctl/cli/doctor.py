@@ -15,46 +15,46 @@ import click
 
 from f5ctl import __version__
 from f5ctl.cli.base.findings import Finding, graded
+from f5ctl.cli.base.place_findings import examine_places, examine_session, socket_fault
 from f5ctl.cli.base.settings import Settings, Verb, common_options, option
+from f5ctl.cli.base.sound_findings import examine_player
 from f5ctl.cli.base.unit_findings import examine_units, is_asleep
 from f5ctl.client import Client
 from f5ctl.daemon_log import log_path
-from f5ctl.errors import ConfigError, F5Error, NoDaemonError, OutputError
+from f5ctl.errors import F5Error, NoDaemonError
 from f5ctl.extras import EXTRAS, missing, remedy
-from f5ctl.places import cache_home, nearest_folder
-from f5ctl.printing import emit_json, emit_lines, emit_table, size
+from f5ctl.places import with_temporary
+from f5ctl.printing import emit_json, emit_table
 from f5ctl.progress import StatusLine
-from f5ctl.socketpath import check_socket_path, lock_holder
-from f5ctl.speech.player import find_player
+from f5ctl.socketpath import lock_holder
 
 SELF_CHECK_S: Final = 120.0
-LEAST_FREE_BYTES: Final = 2 * 10**9  # a large model and its vocoder
 EXIT_FAULTS: Final = 1
 
 
 @click.command(cls=Verb, examples="f5ctl doctor\nf5ctl doctor --json | jq '.[] | select(.state != \"ok\")'")
 @option("--json", "as_json", is_flag=True, help="Print the findings as one line of JSON.")
+@option("--sound", is_flag=True, help="Let the player play a moment of silence; on a terminal it does.")
 @common_options
 @click.pass_context
-def doctor(ctx: click.Context, *, as_json: bool) -> None:
-    """Check the installation and the daemon, with a fix for each finding.
+def doctor(ctx: click.Context, *, as_json: bool, sound: bool) -> None:
+    """Check the installation, the configuration and the daemon, with a fix for each finding.
 
-    Starts nothing and changes nothing. Exit status 1 when something is at fault.
+    Starts no daemon and changes nothing. Exit status 1 when something is at fault, 0 when nothing is: a note is
+    something to know, not a fault.
     """
     settings = ctx.ensure_object(Settings)
     line = StatusLine(quiet=settings.quiet or as_json)
     line.show("looking at the engine's libraries")
     try:
-        findings = list(examine(settings.socket))
+        findings = list(examine(settings.socket, sound=sound or (not as_json and os.isatty(1))))
     finally:
         line.clear()
     if as_json:
         emit_json([asdict(finding) for finding in findings])
     else:
-        emit_table(["", "CHECK", "FINDING"], [[_MARKS[f.state], f.what, f.how] for f in findings], graded)
-        for finding in findings:
-            if finding.fix:
-                emit_lines(f"\n{finding.what}: {finding.fix}")
+        rows = [row for finding in findings for row in _rows(finding)]
+        emit_table(["", "CHECK", "FINDING"], rows, graded)
     if any(finding.state == "fault" for finding in findings):
         ctx.exit(EXIT_FAULTS)
 
@@ -67,27 +67,28 @@ _USES: Final = {
 _MARKS: Final = {"ok": "ok", "note": "note", "fault": "FAULT"}
 
 
-def examine(socket: str) -> Iterator[Finding]:
-    """Yield the findings, the quick ones first."""
-    yield from _socket(socket)
-    yield from _libraries()
-    yield _player()
+def examine(socket: str, *, sound: bool) -> Iterator[Finding]:
+    """Yield the findings; with `sound` a player plays."""
+    yield from examine_session(socket)
+    yield from _daemon(os.path.abspath(socket))
+    yield from _libraries(socket)
+    yield examine_player(try_it=sound)
     yield _ffmpeg()
-    yield from _disk()
+    yield from examine_places()
     yield from examine_units()
 
 
-def _socket(path: str) -> Iterator[Finding]:
-    try:
-        check_socket_path(os.path.abspath(path))
-    except ConfigError as error:
-        yield Finding("socket", "fault", error.message, "set F5D_SOCKET to a shorter path")
+def _rows(finding: Finding) -> Iterator[list[str]]:
+    yield [_MARKS[finding.state], finding.what, finding.how]
+    if finding.fix:
+        yield ["", "", f"-> {finding.fix}"]
+
+
+def _daemon(path: str) -> Iterator[Finding]:
+    if fault := socket_fault(path):
+        yield fault
         return
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK) and not os.path.exists(path):
-        yield Finding("socket", "fault", f"{folder} cannot be written", "set F5D_SOCKET to a place of your own")
-        return
-    if is_asleep(os.path.abspath(path)):
+    if is_asleep(path):
         how = f"none runs; systemd listens on {path}"
         yield Finding("daemon", "note", how, "the next `f5ctl say` starts one")
         return
@@ -121,10 +122,21 @@ def _socket(path: str) -> Iterator[Finding]:
         yield Finding("engine", "note" if restarts else "ok", told, fix)
 
 
-def _libraries() -> Iterator[Finding]:
+def _libraries(socket: str) -> Iterator[Finding]:
     command = [sys.executable, "-m", "f5d.helpers.selfcheck"]
+    environment = with_temporary(os.path.dirname(os.path.abspath(socket)))
+    if config := environment.get("F5D_CONFIG"):
+        environment["F5D_CONFIG"] = os.path.abspath(config)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SELF_CHECK_S, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SELF_CHECK_S,
+            check=False,
+            cwd="/",  # no f5d folder of the caller is imported
+            env=environment,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         yield Finding("libraries", "fault", f"the check did not end: {error}", "install f5d again")
         return
@@ -136,6 +148,7 @@ def _libraries() -> Iterator[Finding]:
     listed = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
     yield Finding("packages", "ok", f"Python {state['python']}, {listed}")
     yield from _extras()
+    yield from _config(state.get("config"), socket)
     for name, fault in state["errors"].items():
         yield Finding(name, "fault", fault, f"install {name} again, built for the same torch")
     if "device" in state:
@@ -163,6 +176,21 @@ def _extras() -> Iterator[Finding]:
         yield Finding(f"extra: {extra}", state, how, remedy(extra))
 
 
+def _config(found: dict[str, Any] | None, socket: str) -> Iterator[Finding]:
+    """Tell how `f5d serve` would find its configuration, where there is an engine to serve with."""
+    if found is None:
+        return
+    for fault in found["faults"]:
+        yield Finding("configuration", "fault", fault, "correct it: a daemon that starts now refuses it")
+    if found["faults"]:
+        return
+    yield Finding("configuration", "ok", found["path"] or "no f5d.toml; the defaults hold")
+    if found["socket"] and os.path.abspath(found["socket"]) != os.path.abspath(socket):
+        how = f"socket is {found['socket']} for `f5d serve`, and {socket} for f5ctl"
+        fix = f"where f5ctl is to use that daemon: export F5D_SOCKET={found['socket']}"
+        yield Finding("configuration", "note", how, fix)
+
+
 def _device(state: dict[str, Any]) -> Finding:
     how = f"{state['device']}, {state['dtype']}"
     if state["device"] == "cuda":
@@ -177,17 +205,6 @@ def _device(state: dict[str, Any]) -> Finding:
     return Finding("device", "note", f"{how}, although there is an NVIDIA driver", fix)
 
 
-def _player() -> Finding:
-    try:
-        found = find_player()
-    except OutputError as error:
-        return Finding("player", "fault", error.message, "mend or unset F5CTL_PLAYER")
-    if found is None:
-        fix = "install pulseaudio-utils, pipewire-bin, alsa-utils, ffmpeg or sox; files and pipes need none"
-        return Finding("player", "note", "none found", fix)
-    return Finding("player", "ok", found[0][0])
-
-
 def _ffmpeg() -> Finding:
     found = shutil.which("ffmpeg")
     if found is None:
@@ -196,18 +213,3 @@ def _ffmpeg() -> Finding:
         )
         return Finding("ffmpeg", "note", "not found", fix)
     return Finding("ffmpeg", "ok", f"{found}, for recordings that libsndfile cannot read")
-
-
-def _disk() -> Iterator[Finding]:
-    cache = os.environ.get("HF_HOME") or f"{cache_home()}/huggingface"
-    for what, path in (("logs", os.path.dirname(log_path())), ("models", cache)):
-        existing = nearest_folder(path)
-        free = shutil.disk_usage(existing).free
-        if not os.access(existing, os.W_OK):
-            yield Finding(f"disk: {what}", "note", f"{existing} cannot be written", f"make {path} yours")
-        elif what == "models" and free < LEAST_FREE_BYTES:
-            how = f"{size(free)} free under {existing}"
-            fix = "a downloaded model takes up to 1.5 GB: set HF_HOME to a place with room"
-            yield Finding("disk: models", "note", how, fix)
-        else:
-            yield Finding(f"disk: {what}", "ok", f"{size(free)} free under {existing}")

@@ -1,12 +1,14 @@
 """`python -m f5d.helpers.selfcheck`: what the engine would find on this machine, as one line of JSON.
 
-Imports torch, which the caller (`f5ctl doctor`) must not; without the extra `engine` it tells versions alone.
+Imports torch, which the caller (`f5ctl doctor`) must not, and reads the configuration as `f5d serve` would;
+without the extra `engine` it tells versions alone.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -28,9 +30,25 @@ def check() -> dict[str, Any]:
     """Return versions, device, number format, torchaudio's state and the audio formats; errors as text."""
     state: dict[str, Any] = {"versions": versions(), "python": sys.version.split()[0], "errors": {}}
     if not missing("engine"):
+        state["config"] = configuration()
         for name, find in (("torch", _torch), ("torchaudio", _torchaudio), ("formats", _formats)):
             state |= _found(find, name, state["errors"])
     return state
+
+
+def configuration() -> dict[str, Any]:
+    """Return what `f5d serve` would read and what it would refuse of it; its socket if that is no usual one."""
+    from f5ctl.socketpath import default_socket_path
+    from f5d.config import config_path, load_config
+    from f5d.daemon import known_names
+
+    found: dict[str, Any] = {"path": str(config_path(None, os.environ) or ""), "faults": [], "socket": ""}
+    try:
+        config = load_config()
+        known_names(config)
+    except F5Error as error:
+        return {**found, "faults": list(getattr(error, "faults", None) or [error.message])}
+    return found if config.socket == default_socket_path() else {**found, "socket": config.socket}
 
 
 def _found(find: Callable[[], dict[str, Any]], name: str, errors: dict[str, str]) -> dict[str, Any]:

@@ -66,6 +66,39 @@ def test_a_missing_ffmpeg_is_a_note(cli: Cli, tmp_path: Path) -> None:
     assert "m4a" in found["fix"]
 
 
+def test_a_wrong_configuration_is_a_fault(cli: Cli, tmp_path: Path) -> None:
+    """F5D_CONFIG may be relative, as for a daemon that f5ctl starts."""
+    (tmp_path / "mine.toml").write_text("threads = 5000")
+    done = cli.run("doctor", "--json", env={"F5D_CONFIG": "mine.toml"}, cwd=tmp_path)
+    (found,) = [one for one in json.loads(done.stdout) if one["what"] == "configuration"]
+    assert (done.returncode, found["state"]) == (1, "fault")
+    assert f"{tmp_path}/mine.toml: threads is 5000; " in found["how"]
+
+
+def test_a_socket_of_f5d_toml_that_f5ctl_does_not_use_is_noted(cli: Cli, tmp_path: Path) -> None:
+    """The client reads no f5d.toml: the line says how it finds that daemon."""
+    (tmp_path / "f5d.toml").write_text('socket = "/run/elsewhere/s"')
+    env = {"F5D_CONFIG": str(tmp_path / "f5d.toml"), "F5D_SOCKET": ""}
+    done = cli.run("--socket", str(tmp_path / "s"), "doctor", "--json", env=env)
+    _read, noted = [one for one in json.loads(done.stdout) if one["what"] == "configuration"]
+    assert (done.returncode, noted["state"]) == (0, "note")
+    assert noted["fix"].endswith("export F5D_SOCKET=/run/elsewhere/s")
+
+
+def test_a_fix_stands_under_its_finding(cli: Cli, tmp_path: Path) -> None:
+    """Read by a person: what is not well is followed by what to do; --sound tries the player in a pipe too."""
+    player = {"F5CTL_PLAYER": "/no/such/player"}
+    untried = cli.run("doctor", "--json", env=player)
+    assert "not tried" in untried.stdout.decode()
+    done = cli.run("--socket", str(tmp_path / "s"), "doctor", "--sound", env=player)
+    lines = [line.strip() for line in done.stdout.decode().splitlines()]
+    place = next(number for number, line in enumerate(lines) if "none runs on" in line)
+    assert lines[place + 1] == "-> the next `f5ctl say` starts one"
+    place = lines.index("FAULT  player           /no/such/player cannot be started: No such file or directory")
+    assert lines[place + 1] == "-> mend or unset F5CTL_PLAYER"
+    assert (untried.returncode, done.returncode) == (0, 1)
+
+
 def test_a_socket_path_that_is_too_long_is_a_fault(cli: Cli) -> None:
     """The limit of the operating system is named."""
     found = findings(cli, "--socket", f"/tmp/{'x' * 120}", status=1)
