@@ -17,7 +17,10 @@ from f5ctl.printing import duration, emit, emit_json, emit_table, size
 @common_options
 @click.pass_obj
 def status(settings: Settings, *, as_json: bool) -> None:
-    """Show the daemon's version, engines, queue and jobs."""
+    """Show the daemon's version, engines, queue and jobs.
+
+    Starts none. Exit status 0 when it answers, 69 when none does: a probe for containers and watchdogs.
+    """
     with connect(settings) as client:
         state = client.status()
     if as_json:

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from f5ctl.places import foreign_owner, runtime_folder
-from f5ctl.socketpath import default_socket_path
-from f5d.system.socketfile import own_folders
+from f5ctl.socketpath import default_socket_path, own_folders
 
 UID = 54321  # without an account
 ROOT = Path(__file__).parents[3]
@@ -137,6 +136,6 @@ def test_whose_folder_counts(session: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(session))
     assert (foreign_owner(str(session)), runtime_folder()) == (UID, "")
     assert default_socket_path() == "/tmp/f5d-0/f5d.sock"
-    assert session / "f5d" not in own_folders()
+    assert f"{session}/f5d" not in own_folders()
     for own in (tmp_path, tmp_path / "new"):
         assert runtime_folder({"XDG_RUNTIME_DIR": str(own)}) == str(own)
