@@ -3,7 +3,7 @@
 #   make check   for every edit: lint, types, and the tests that are quick
 #   make test    every check but three:
 #   make test-starter    how the bundled model was made, and whether a recogniser understands it
-#   make test-install    the core and the engine, each in an environment of its own (in a temporary folder)
+#   make test-install    the core, the engine and the Dockerfile's steps, each in an environment of its own
 #   make test-systemd    the units, on a machine with a real systemd (as root; Debian or Ubuntu)
 #   make man     the manual pages in man/
 #   make pages     docs/commands.md, the tables of the other pages, systemd/f5d.toml
@@ -16,9 +16,9 @@ SENTENCE ?= This is the first day of the rest of your life.
 
 # $(call install,EXTRAS): where uv is on PATH it picks the torch for this machine's GPU, or the CPU's; otherwise, and
 # where it cannot reach that, pip takes the release that constraints.txt pins.
-install = { command -v uv >/dev/null && { uv pip install --quiet --python $(BIN)/python --torch-backend=auto \
+install = { command -v uv >/dev/null && { uv pip install --python $(BIN)/python --torch-backend=auto \
 	-c constraints.txt --editable '.[$(1)]' || { echo "uv could not; pip does it" >&2; false; }; }; } || \
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[$(1)]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt --editable '.[$(1)]'
 
 .PHONY: demo check test test-starter test-install test-systemd lint man pages clean
 
@@ -26,7 +26,13 @@ demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
 	trap '$(BIN)/f5ctl -q stop; rm -rf "$$folder"' EXIT && \
 	$(BIN)/f5ctl say --seed 1 -o hello.wav "$(SENTENCE)" && \
-	echo "hello.wav says: $(SENTENCE)"
+	echo "hello.wav says: $(SENTENCE)" && \
+	for player in paplay pw-play aplay "ffplay -nodisp -autoexit" play ""; do \
+		! command -v $${player%% *} >/dev/null || break; \
+	done && \
+	echo "Hear it:        $${player:+$$player }hello.wav" && \
+	echo "Speak yourself: export PATH=\"$(abspath $(BIN)):\$$PATH\"" && \
+	echo "                f5ctl say \"Hello there.\" -o mine.wav    # README.md has more"
 
 # What speaks, trains, dies or runs a page's commands takes long; what else does is marked slow. Many of these tests
 # wait, so three workers share two cores.
