@@ -21,6 +21,7 @@ PAGES: Final = [
 ]
 FENCED: Final = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 SYSTEMCTL: Final = frozenset({"--now", "--user"})
+DOCKER: Final = frozenset({"--init", "--read-only", "--stop-timeout"})
 
 
 def options(command: click.Command) -> set[str]:
@@ -39,13 +40,13 @@ def options(command: click.Command) -> set[str]:
 
 @pytest.fixture(scope="module")
 def known() -> set[str]:
-    """Our options, in both spellings, those of f5-tts_infer-cli, and systemctl's."""
+    """Our options, in both spellings, those of f5-tts_infer-cli, systemctl's and docker's."""
     package = find_spec("f5_tts")
     assert package is not None
     assert package.submodule_search_locations is not None
     source = Path(package.submodule_search_locations[0], "infer", "infer_cli.py").read_text()
     ours = options(cli) | options(daemon)
-    return ours | set(re.findall(r'"(--\w+)"', source)) | SYSTEMCTL
+    return ours | set(re.findall(r'"(--\w+)"', source)) | SYSTEMCTL | DOCKER
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

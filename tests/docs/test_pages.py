@@ -72,3 +72,16 @@ def test_a_command_that_does_not_exist_is_found(call: str) -> None:
     """Wrong verbs and options are noticed without running anything."""
     (words,) = calls(f"true && {call} # and more")
     assert fault(words) != ""
+
+
+def packages_named(page: str) -> list[str]:
+    """Return what the page's calls of pip take from an index by our names."""
+    words = [word for line in re.findall(r"pip3? install ([^\n`]*)", page) for word in line.split()]
+    return [word for word in words if re.fullmatch(r"""["']?f5(d|ctl)\b(\[.*)?(==.*)?["']?""", word)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_is_installed_from_an_index_by_our_names(page: Path) -> None:
+    """f5d comes from its checkout or a wheel of it: what an index has under that name is somebody else's."""
+    assert packages_named(page.read_text()) == []
+    assert packages_named("`pip install f5d`, pip install -U 'f5d[engine]'\n") == ["f5d", "'f5d[engine]'"]
