@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -178,10 +177,8 @@ def test_what_is_outside_of_brackets_is_all_read(pieces: list[tuple[str, str, st
     """Whatever the brackets hold, the words around them are said, in their order."""
     text = " ".join(f"{before} [{inside}]{after}" for before, inside, after in pieces)
     for said in (spoken(text), without_cues(text)):
-        at = 0
-        for word in re.findall(r"\w+", " ".join(before for before, _, _ in pieces)):
-            assert word in said[at:]
-            at = said.index(word, at) + len(word)
+        heard = iter(re.findall(r"\w+", said))
+        assert all(word in heard for word in re.findall(r"\w+", " ".join(before for before, _, _ in pieces)))
 
 
 @pytest.mark.parametrize(
@@ -199,37 +196,3 @@ def test_what_is_outside_of_brackets_is_all_read(pieces: list[tuple[str, str, st
 def test_a_sentence_does_not_end_in_a_bracket(text: str, place: int, inside: int) -> None:
     """Text that is still coming is not cut in a bracket that is open, but for one that is never closed."""
     assert in_bracket(text, place) == bool(inside)
-
-
-SIZE = 64_000
-HOSTILE = [
-    "[",
-    "]",
-    "[]",
-    "[a",
-    "[a](",
-    "[1] ",
-    "\n[a]: ",
-    "[a b] ",
-    '[a](b "',
-    "\n[x",
-    "\\[",
-    "【†",
-    "[AB] ",
-    "([",
-    "[a][b]",
-]
-
-
-@pytest.mark.parametrize("unit", HOSTILE)
-def test_no_text_takes_long(unit: str) -> None:
-    """The time grows with the text, whatever is repeated in it: 64 kB in a fraction of a second."""
-    times = []
-    for size in (SIZE // 8, SIZE):
-        text = unit * (size // len(unit))
-        began = time.process_time()
-        spoken(text)
-        without_cues(text)
-        times.append(time.process_time() - began)
-    assert times[1] < max(0.1, 8 * 4 * times[0]), times  # eight times the text, with room for noise
-    assert times[1] < 2.0
