@@ -62,8 +62,9 @@ class Parameter(Rule):
 
     @property
     def meaning(self) -> str:
-        """The phrase with the limits, for pages."""
-        return ", ".join(filter(None, (self.help, self.limits)))
+        """The phrase with the limits, for pages; without one of 19 digits."""
+        limits = "" if self.bound and self.bound.high == SEED_BOUND.high else self.limits
+        return ", ".join(filter(None, (self.help, limits)))
 
 
 SEED_BOUND: Final = Bound(0, 2**63 - 1)

@@ -35,8 +35,7 @@ _SHORT: Final = {"nfe_step": "-n", "speed": "-s"}  # the earlier tool's
 def _numbers(function: Any) -> Any:
     """Add an option for each number of the table that this command takes."""
     for name in reversed(_NUMBERS):
-        told = "The same seed, the same audio." if name == "seed" else ""  # its limit has 19 digits
-        function = parameter(name, short=_SHORT.get(name, ""), told=told)(function)
+        function = parameter(name, short=_SHORT.get(name, ""))(function)
     return function
 
 

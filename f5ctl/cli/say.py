@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 
 _TOLD: Final = {
-    "seed": "Same seed, same audio.",
     "language": "Read numbers out in en, pt or none; default: the voice's.",
     "remove_silence": "Shorten long pauses.",
 }

@@ -36,7 +36,6 @@ def default_options(function: Decorated) -> Decorated:
     of_voice = "Defaults of the voice"
     texts = {
         "model": "The model that it is for.",
-        "seed": "Same seed, same audio.",
         "language": f"Numbers are read out in it: {LANGUAGE_WORDS}.",
     }
     for name in reversed(DEFAULTS):
