@@ -73,7 +73,7 @@ def rules(numbers: Numbers) -> list[Rule]:
             begins=rf"(?<=[^\s({{[]){DASH}(?=[\s$\u20ac\u00a3A-Z]?\d|R\$)|(?<=\s){DASH}(?=\s\S?\d)",
         ),
         Rule(
-            rf"{sign}{amount}(?P<gap>\s)?(?P<letter>{any_of(language.scales)})(?!\w)",
+            rf"{sign}{amount}(?P<gap>\s)?(?P<letter>{any_of(language.scales)})(?!\w|-[^\W\d])",
             say.scaled,
             follows=rf"[{initials(language.scales)}].?|\s[{initials(language.scales)}]",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from re import Match
 from typing import Final
@@ -22,7 +23,7 @@ _THIS_CENTURY: Final = range(70)  # years of two digits below this are of the 20
 
 def rules(language: Language, numbers: Numbers) -> list[Rule]:
     """Return the rules for dates, times and decades."""
-    calendar = _Calendar(language, numbers)
+    calendar, group = _Calendar(language, numbers), re.escape(language.group)
     return [
         Rule(
             r"(?<![\w/.-])(?P<year>[12]\d{3})-(?P<month>\d\d)-(?P<day>\d\d)"
@@ -54,7 +55,7 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
         Rule(rf"{_START}{_HOUR}(?:[:h]{_MINUTE}){_HALF}(?!\w)", calendar.time, follows=r"[:h]\d"),
         Rule(rf"{_START}(?P<hour>1[0-2]|0?[1-9]){_HALF}(?!\w)", calendar.time, follows=r"[AaPp].|\s[AaPp]"),
         Rule(
-            rf"{_START}{_HOUR}[:h]{_MINUTE}\s?h?(?![\w:]|[.,]\d{{3}}(?!\d))",  # not the scale of a map
+            rf"{_START}{_HOUR}[:h]{_MINUTE}\s?h?(?![\w:]|{group}\d{{3}}(?!\d))",  # not the scale of a map
             calendar.time,
             follows=r"[:h]\d",
         ),

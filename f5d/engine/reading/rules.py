@@ -14,7 +14,7 @@ _INSIDE_A_WORD: Final = r"(?<=[^\W\d_])[^\W\d_]"
 _NAME: Final = re.compile(r"\(\?P<\w+>")
 _LOWER: Final = "".join(filter(str.islower, map(chr, range(0x530))))  # Latin, Greek, Cyrillic
 NOT_LOWER: Final = rf"[^\W\d_{_LOWER}]"  # a capital, or a letter of a script without any
-_BEGINS: Final = re.compile(rf"[\"'\u2019\u201d)]?(?:\s*(?:\Z|\n)|\s+[\"'\u2018\u201c(]?{NOT_LOWER})")
+_BEGINS: Final = re.compile(rf"[\"'\u2019\u201d)]?(?:\s*(?:\Z|\n)|\s+[\"'\u2018\u201c(]?(?:{NOT_LOWER}|#))")
 
 
 @dataclass(frozen=True, slots=True)

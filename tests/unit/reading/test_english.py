@@ -170,6 +170,10 @@ WORDS = {
         "five feet of one hundred milliseconds each. He is six feet. He left. five to six kilometres."
         " He ran five kilometres."
     ),
+    "A size of 100kB. (#647) He is 6 ft. (183 cm) tall.": (
+        "A size of one hundred kilobytes. (number six hundred and forty-seven) He is six feet (one hundred and"
+        " eighty-three centimetres) tall."
+    ),
     "10 sec. 20 min. later, 5-6 lbs. of it (6 ft.), 5 km... and $5/lb. of 3 s. sec. 5, 5 Rs. Then": (
         "ten seconds twenty minutes later, five to six pounds of it (six feet), five kilometres... and"
         " five dollars per pound of three seconds section five, five rupees. Then"

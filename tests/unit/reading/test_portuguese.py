@@ -18,7 +18,9 @@ MONEY = {
     "€2,75 ou 2,75 €": "dois euros e setenta e cinco centavos ou dois euros e setenta e cinco centavos",
     "Custou $2000, $ 5 e R$ 1.50.": "Custou dois mil dólares, cinco dólares e um real e cinquenta centavos.",
     "R$ 10-20 mil, R$ 10/mês, R$ 5/kg": "dez a vinte mil reais, dez reais por mês, cinco reais por quilo",
-    "5mi, 5 mi, 1 bi, R$ ,00": "cinco milhões, cinco milhões, um bilhão, zero reais",
+    "5mi, 5 mi, 1 bi, R$ ,00, HTTP/2 bi-di": (
+        "cinco milhões, cinco milhões, um bilhão, zero reais, HTTP/dois bi-di"
+    ),
     "£ 200, 1 £, £ 2": "duzentas libras, uma libra, duas libras",
 }
 TIMES = {
