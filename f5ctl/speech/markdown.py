@@ -25,11 +25,6 @@ _DEFINITION: Final = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:[ \t]*\S")
 _FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,99}\]:[ \t]*")
 _KEY: Final = re.compile(r"[\w-]+:(?:\s|$)|#")
 _HIDDEN: Final = re.compile(r"[ \t]*<(script|style|!--)", re.IGNORECASE)  # where it begins a line
-_HIDDEN_ENDS: Final = {
-    "!--": re.compile("-->"),
-    "script": re.compile("</script>", re.IGNORECASE),
-    "style": re.compile("</style>", re.IGNORECASE),
-}
 # The beginning of a line that is a paragraph's, whatever comes after it.
 _FLOWS: Final = re.compile(r"[^\s>#*+\-_`~|\d<\[=!&\\:]|\*\*?[^\s*]|__?[^\s_]|`[^`]|\d+[^\d.)\s]")
 _OUTER: Final = re.compile(  # quotes and lists before it
@@ -133,7 +128,8 @@ class Markdown:
             hidden = _HIDDEN.match(line, at)
             if hidden is None:
                 return line[at:].lstrip(" \t")
-            at, self._hidden = hidden.end(), _HIDDEN_ENDS[hidden[1].lower()]
+            end_mark = "-->" if hidden[1] == "!--" else f"</{hidden[1]}>"
+            at, self._hidden = hidden.end(), re.compile(end_mark, re.IGNORECASE)
 
     def _inner(self, line: str, at: int = 0) -> int:
         """Return where the marks of quotes and lists at `at` end; an item of a list begins."""

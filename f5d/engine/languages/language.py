@@ -78,7 +78,7 @@ class Language:
     day_first: bool
     date: Callable[[int, str, int | None], str]  # day, month's name, year
     written_dates: tuple[tuple[str, Callable[[int, str, int | None], str]], ...]
-    # patterns with <day>, <month> and <last> day, if there is one; how they are said
+    # patterns with <day>, <month> and <last> day, which may be missing; how they are said
     clock: Callable[[Time], str]
     duration: Callable[[Time], str]
     decade: Callable[[str], str]  # a number's words

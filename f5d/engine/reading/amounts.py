@@ -126,16 +126,13 @@ class _Amounts:
         return self._language.ordinal(int(digits), match["ending"])
 
     def mixed(self, match: Match[str]) -> str | None:
-        fraction = self._fraction(match)
+        fraction = self.fraction(match)
         if fraction is None:
             return None
         words = self._language.mixed(self._number(match["whole"]), fraction, _after(match))
         return self._numbers.signed(match, words)
 
     def fraction(self, match: Match[str]) -> str | None:
-        return self._fraction(match)
-
-    def _fraction(self, match: Match[str]) -> str | None:
         above, below = int(match["above"]), int(match["below"])
         if (
             above == 0

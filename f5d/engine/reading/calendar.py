@@ -92,13 +92,10 @@ class _Calendar:
                 return None
             return said(day, self._language.months[month], last or None)
 
-        begins = "" if pattern.startswith("(?P<day>") else rf"(?<!\w)(?=[{self._initials}]){_MONTH_BEGINS}"
-        return Rule(
-            rf"(?<![\w.,/:-]){pattern}",
-            say,
-            begins=begins,
-            follows="" if begins else r"[\s\w,\u2013\u00ba\u00b0-].",
-        )
+        pattern, day_first = rf"(?<![\w.,/:-]){pattern}", pattern.startswith("(?P<day>")
+        if day_first:
+            return Rule(pattern, say, follows=r"[\s\w,\u2013\u00ba\u00b0-].")
+        return Rule(pattern, say, begins=rf"(?<!\w)(?=[{self._initials}]){_MONTH_BEGINS}")
 
     def decade(self, match: Match[str]) -> str:
         return self._language.decade(self._numbers.number(match["decade"], year=True))

@@ -17,7 +17,6 @@ BEGINS: Final = r"(?:(?<!\w)(?=[^\W\d_]|[~\u2248\u2116])|(?=[\u2160-\u217f]))"
 _CANONICAL: Final = re.compile(_ROMAN)
 _VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _CAPITALS: Final = re.compile(r"\s[A-Z]{2}")
-_NAME: Final = r"[^\W\d_][^\W\d_]{0,30}"
 _NAME_FOLLOWS: Final = re.compile(rf"\s{NOT_LOWER}")
 _VERB: Final = re.compile(r"\s[a-z]")  # the part I like
 _WORDS_BEFORE: Final = re.compile(r"(?:(\S{1,30})\s)?(\S{1,30})\s\Z")
@@ -128,7 +127,9 @@ class _Words:
         value = _value(unicodedata.normalize("NFKC", match[0]).upper())
         if value is None:
             return " ".join(self._language.cardinal(int(unicodedata.numeric(one))) for one in match[0])
-        name = re.search(rf"(?<!\w)({_NAME})\s\Z", match.string[max(0, match.start() - 40) : match.start()])
+        name = re.search(
+            r"(?<!\w)([^\W\d_]{1,31})\s\Z", match.string[max(0, match.start() - 40) : match.start()]
+        )
         if name and name[1].capitalize() in self._language.regnal:
             return self._language.regnal_number(value, name[1])
         return self._language.roman(value, name[1] if name else "")
