@@ -25,7 +25,6 @@ _COLUMNS: Final[Mapping[str, frozenset[str]]] = {
 }
 _UNIT: Final = re.compile(r"\b(?:in )?\(?(milliseconds|ms|seconds|sec|s)\)?\Z")
 _EXTRA: Final = re.compile(r"\b(?:time|timecode|code|tempo)\b")
-_MOST_CELL_CHARS: Final = 131_072  # more is a quotation mark that is never closed
 _LOOKED_AT_CHARS: Final = 2000
 _LOOKED_AT: Final = 3  # lines; those between labels that begin with a backslash say which band of sound
 _WHISPER: Final = "start\tend\ttext"  # whole numbers under it are milliseconds
@@ -101,7 +100,6 @@ def _unnamed(lines: Sequence[str]) -> tuple[str, _Columns] | None:
 
 def _cells(body: str, separator: str) -> list[list[str]]:
     """Return the cells of a table; between tabs quotes may be words' own."""
-    csv.field_size_limit(_MOST_CELL_CHARS)
     try:
         return list(csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
