@@ -42,7 +42,7 @@ class Output(Taker, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What was said when, the receipts of a book and of the first part that speaks, the length of all."""
+    """What was said when, if subtitles are to be written, a book's receipt, the first part's, the length."""
 
     cues: Sequence[Cue]
     book_tag: str | None
@@ -120,7 +120,10 @@ def speak_many(
         stack.enter_context(sink.silenced_by_errors(but=(ChangedError,)))
         journal, out, seed = _output(order, sink, line, stack)
         source = order.source(connection.client, seed, listener.warn)
-        speaker = Speaker(connection, source, out, listener, lasts=order.lasts, journal=journal)
+        wants_cues = order.reading.subtitles is not None
+        speaker = Speaker(
+            connection, source, out, listener, lasts=order.lasts, journal=journal, tells_cues=wants_cues
+        )
         speaker.speak()
         line.show(sink.doing)
         out.finish()

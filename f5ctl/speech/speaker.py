@@ -52,11 +52,11 @@ class _Take:
 
 
 class Speaker:
-    """Speaks the parts of `source`; `cues` holds what was said when, as far as it was spoken.
+    """Speaks the parts of `source`; with `tells_cues`, `cues` holds what was said when, so far.
 
     `samples` counts what was written, `first_tag` is the receipt of the first part that speaks.
 
-    With `lasting` it goes on when the daemon dies or is full. With `journal`, which is also what it writes to,
+    With `lasts` it goes on when the daemon dies or is full. With `journal`, which is also what it writes to,
     it leaves out what is made already.
     """
 
@@ -69,12 +69,14 @@ class Speaker:
         *,
         lasts: bool = False,
         journal: Journal | None = None,
+        tells_cues: bool = False,
     ) -> None:
         self.cues: list[Cue] = []
         self.samples = 0
         self.first_tag = ""
         self._connection = connection
         self._lasts = lasts
+        self._tells_cues = tells_cues
         self._source = source
         self._todo: deque[Part] = deque()
         self._takes: deque[_Take] = deque()
@@ -226,7 +228,7 @@ class Speaker:
     def _conclude(self, asked: conversation.Part, receipt: dict[str, Any], cues: list[Cue]) -> None:
         self._note(file_tag(receipt, asked.request))
         self._part_cues = cues
-        self.cues.extend(cues)
+        self.cues.extend(cues if self._tells_cues else ())
         self._listener.report(receipt)
 
     def _tell(self, reply: Reply) -> None:
@@ -246,7 +248,7 @@ class Speaker:
         self.samples += kept.size_bytes // SAMPLE_BYTES
         self._began_samples = self.samples
         self._end_s = max(self._end_s, kept.end_s)
-        self.cues.extend(kept.cues)
+        self.cues.extend(kept.cues if self._tells_cues else ())
 
     def _keep(self, take: _Take) -> None:
         if self._journal:

@@ -10,13 +10,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from f5ctl.client import Client
 from f5ctl.pauses import END_S, START_S, pause_s
+from f5ctl.progress import StatusLine
+from f5ctl.protocol import Say
 from f5ctl.speech.book import PIECE_BYTES, book_of
+from f5ctl.speech.many import Order, speak_many
+from f5ctl.speech.marks import Marks, Tags
+from f5ctl.speech.script import Reading
+from f5ctl.speech.sinks import open_file
 from f5ctl.speech.texts import not_utf8
 from f5ctl.voicebox import Store, StoredVoice
 
@@ -439,6 +447,17 @@ def test_what_cannot_be_a_book(teller: Teller, path: Path, tmp_path: Path) -> No
     assert (process.returncode, b"nothing to speak" in err) == (65, True)
     assert teller.texts() == []
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("subtitles", [None, "a.srt"])
+def test_what_was_said_when_is_kept_for_subtitles_alone(teller: Teller, subtitles: str | None) -> None:
+    """Without them a book of any length leaves nothing of its text in memory."""
+    reading = Reading(Marks(Tags()), subtitles=subtitles)
+    connect = partial(Client, teller.daemon.socket_path)
+    with StatusLine(quiet=True) as line, open_file(os.devnull, wav=False) as sink:
+        order = Order(reading, Say("a", ""), book_of(BOOK), "pcm")
+        spoken = speak_many(order, sink, connect(), connect, line, report=lambda _: None, warn=lambda _: None)
+    assert bool(spoken.cues) == (subtitles is not None)
 
 
 def test_a_book_is_previewed(teller: Teller, path: Path) -> None:
