@@ -52,7 +52,7 @@ class Kept:
 
 
 class Journal(Spool):
-    """Owns the folder until `finish`; leaving it as a context manager lets others in.
+    """Owns the folder until `finish`; leaving it as a context manager lets others in, and removes an empty one.
 
     `seed` is what the parts' seeds are drawn from: `wanted`, else that of the run before, else a new one.
 
@@ -90,8 +90,9 @@ class Journal(Spool):
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._parts.close()
-        self._file.close()
+        if os.fstat(self._parts.fileno()).st_size <= self._head_bytes:
+            shutil.rmtree(self._place, ignore_errors=True)
+        self._close()
 
     def kept(self, key: str) -> Kept | None:
         """Return the next part if it is made already; the first that is not ends that for all that follow."""
@@ -138,11 +139,15 @@ class Journal(Spool):
         super().finish()
         shutil.rmtree(self._place, ignore_errors=True)
 
+    def _close(self) -> None:
+        self._parts.close()
+        self._file.close()
+
     def _lock(self, name: str) -> None:
         try:
             fcntl.flock(self._parts, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.__exit__()
+            self._close()
             raise OutputError(f"another f5ctl is making {name}; wait for its end") from None
         except OSError:  # a file system without locks
             pass
@@ -159,7 +164,7 @@ class Journal(Spool):
                 self._parts.truncate(0)
                 self._parts.write(head)
                 self._parts.flush()
-        self._parts_bytes = len(head)
+        self._head_bytes = self._parts_bytes = len(head)
         self._old = self._still_there()
         return seed
 

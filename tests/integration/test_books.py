@@ -320,6 +320,27 @@ def test_without_retry_nothing_is_left(teller: Teller, path: Path, tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_slip_leaves_nothing_and_takes_nothing(teller: Teller, tmp_path: Path) -> None:
+    """With --retry what is refused before anything is spoken leaves no folder; what is kept stays there."""
+    out, parts = ("--retry", "-o", str(tmp_path / "a.wav")), tmp_path / ".a.wav.f5ctl" / "parts"
+
+    def slip() -> None:
+        process = teller.start(*out, "-v", "nobody", "Hello. [slt] Hi.")
+        _out, err = process.communicate(timeout=20)
+        assert (process.returncode, b"unknown voice 'nobody'" in err) == (65, True)
+
+    slip()
+    assert list(tmp_path.iterdir()) == []
+    (teller.daemon.folder / "slow").write_text("0.3")
+    process = teller.start(*out, SCRIPT)
+    wait_until_made(parts, 2)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    kept = parts.read_bytes()
+    slip()
+    assert parts.read_bytes() == kept
+
+
 def test_two_at_one_file(teller: Teller, path: Path, tmp_path: Path) -> None:
     """The second f5ctl that makes the same file with --retry ends with 73 and one line."""
     (teller.daemon.folder / "slow").write_text("0.1")
