@@ -103,7 +103,10 @@ class Conversation:
     def ask(self, request: Say, *, first: bool = False) -> Part:
         """Send a request and return its part; a `first` one is waited for before all others."""
         part = Part(request)
-        self._parts = {request.id: part, **self._parts} if first else {**self._parts, request.id: part}
+        if first:
+            self._parts = {request.id: part, **self._parts}
+        else:
+            self._parts[request.id] = part
         self._client.send(request)
         return part
 
