@@ -9,6 +9,7 @@ daemon is started (f5ctl/autostart.py).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
@@ -43,7 +44,7 @@ from f5ctl.protocol import (
     encode,
     parse_reply,
 )
-from f5ctl.socketpath import check_socket_path, client_socket_path, lock_holder
+from f5ctl.socketpath import check_socket_path, client_socket_path, lock_holder, refuse_strangers
 
 SILENCE_S: Final = 30.0  # a daemon sends progress every second; this long without a word means it hangs
 CONNECT_S: Final = 5.0
@@ -238,7 +239,8 @@ class Client:
         while True:
             sock, monitor = self._open()
             left_ms = max(0, int((deadline - time.monotonic()) * 1000))
-            if monitor.poll(left_ms) and _event(monitor) == zmq.EVENT_CONNECTED:
+            event, descriptor = _event(monitor) if monitor.poll(left_ms) else (0, -1)
+            if event == zmq.EVENT_CONNECTED and self._is_known(descriptor):
                 return sock, monitor
             sock.close(linger=0)
             monitor.close(linger=0)
@@ -246,6 +248,18 @@ class Client:
             if time.monotonic() > deadline:
                 raise NoDaemonError(f"the daemon on {self.socket_path} does not accept connections")
             time.sleep(0.01)
+
+    def _is_known(self, descriptor: int) -> bool:
+        """Return True for a connection whose other end may hear what is said; False for one that is over."""
+        from _socket import SO_PEERCRED, SOL_SOCKET, socket  # `socket` itself would cost every call 5 ms
+
+        try:
+            with contextlib.closing(socket(fileno=os.dup(descriptor))) as connection:
+                _pid, uid, _gid = struct.unpack("iII", connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12))
+            refuse_strangers(self.socket_path, uid)
+        except OSError:
+            return False
+        return True
 
     def _open(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
         sock = self._context.socket(zmq.DEALER)
@@ -312,7 +326,7 @@ class Client:
         """Wait until something arrives or one of `others` is ready (True); notice a lost connection."""
         sources: list[tuple[Any, int]] = [(self._socket, zmq.POLLIN), (self._monitor, zmq.POLLIN), *others]
         ready = dict(zmq.zmq_poll(sources, -1 if timeout_s is None else int(timeout_s * 1000) + 1))
-        if self._monitor in ready and _event(self._monitor) != zmq.EVENT_CONNECTED:
+        if self._monitor in ready and _event(self._monitor)[0] != zmq.EVENT_CONNECTED:
             self._gone = True
         return any(fd in ready for fd, _events in others)
 
@@ -353,6 +367,7 @@ def _nobody_listens(path: str) -> str:
     return f"no daemon listens on {path}; start one with f5d serve"
 
 
-def _event(monitor: zmq.Socket[bytes]) -> int:
-    number, _value = struct.unpack("=Hi", monitor.recv_multipart()[0])
-    return int(number)
+def _event(monitor: zmq.Socket[bytes]) -> tuple[int, int]:
+    """Return what has happened, and the connection's descriptor where there is one."""
+    event, value = struct.unpack("=Hi", monitor.recv_multipart()[0])
+    return int(event), int(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import Final
 
 from f5ctl.bounds import is_utf8
@@ -10,6 +11,7 @@ from f5ctl.errors import ConfigError
 from f5ctl.places import can_make, runtime_folder
 
 MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un.sun_path is 108 bytes with its final NUL
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 SYSTEM_SOCKET: Final = "/run/f5d/f5d.sock"  # of the system's units
 # For sockets outside of a session; the later ones where a container's /tmp is read-only.
 SHARED_FOLDERS: Final = ("/tmp", "/run", "/dev/shm")  # noqa: S108 - owners are checked before use
@@ -68,6 +70,36 @@ def client_socket_path() -> str:
     if not os.environ.get("F5D_SOCKET") and not os.path.exists(path) and may_use(SYSTEM_SOCKET):
         return SYSTEM_SOCKET
     return path
+
+
+def refuse_strangers(path: str, uid: int) -> None:
+    """Return when the user `uid`, who listens on `path`, may be told what this one says.
+
+    That is this user, root, and whoever root lets have a socket in a folder of its own. Root may also name the
+    socket of a user in that user's folder.
+
+    Raises:
+        ConfigError: anybody else, or somebody else's folder in the place of this user's own.
+    """
+    me, own = os.getuid(), own_folder()
+    folder = os.path.dirname(path)
+    if folder == own:
+        found = os.lstat(own)
+        if found.st_uid != me or found.st_mode & _OTHERS_WRITE or not stat.S_ISDIR(found.st_mode):
+            whose = f"user {found.st_uid}'s" if found.st_uid != me else "not this user's alone"
+            raise ConfigError(
+                f"the folder {own} is {whose}: nothing was sent (F5D_SOCKET names another socket)"
+            )
+    if uid in (me, 0) or (folder != own and uid == _let_by(folder, path, me)):
+        return
+    raise ConfigError(f"user {uid} listens on {path}: nothing was sent (F5D_SOCKET names another socket)")
+
+
+def _let_by(folder: str, path: str, me: int) -> int | None:
+    """Return who owns the socket, where only its folder's owner may put one: root, or for root that user."""
+    above, file = os.stat(folder), os.lstat(path)
+    good = above.st_uid == 0 or (me == 0 and above.st_uid == file.st_uid)
+    return file.st_uid if good and not above.st_mode & _OTHERS_WRITE else None
 
 
 def lock_holder(path: str) -> str | None:
