@@ -21,7 +21,7 @@ from f5ctl.pauses import END_S, START_S, pause_s
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import Say
 from f5ctl.speech.book import PIECE_BYTES, book_of
-from f5ctl.speech.many import Order, speak_many
+from f5ctl.speech.many import Order, shown_on, speak_many
 from f5ctl.speech.marks import Marks, Tags
 from f5ctl.speech.script import Reading
 from f5ctl.speech.sinks import open_file
@@ -477,7 +477,8 @@ def test_what_was_said_when_is_kept_for_subtitles_alone(teller: Teller, subtitle
     connect = partial(Client, teller.daemon.socket_path)
     with StatusLine(quiet=True) as line, open_file(os.devnull, wav=False) as sink:
         order = Order(reading, Say("a", ""), book_of(BOOK), "pcm")
-        spoken = speak_many(order, sink, connect(), connect, line, report=lambda _: None, warn=lambda _: None)
+        listener = shown_on(line, order, report=lambda _: None, warn=lambda _: None)
+        spoken = speak_many(order, sink, connect(), connect, line, listener=listener)
     assert bool(spoken.cues) == (subtitles is not None)
 
 

@@ -88,7 +88,7 @@ def test_a_configuration_is_checked_without_a_daemon(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (78, "")
     starts = ("max_jobs is 0", "unknown key 'max_job'", "[defaults] speed is 9", "[models.m]", "[voices.a]")
     for line, start in zip(result.stderr.splitlines(), starts, strict=True):
-        assert line.startswith(f"f5d: {config}: {start}")
+        assert line.startswith(f"f5d: error: {config}: {start}")
     served = CliRunner().invoke(main, ["serve", "--config", str(config)])
     assert served.stderr.splitlines()[0].endswith("(and 4 more: f5d check-config tells all)")
 
@@ -97,4 +97,4 @@ def test_the_package_offers_its_interface_lazily() -> None:
     """The in-process classes are named by the package; anything else is an AttributeError."""
     assert set(f5d.__all__) <= set(dir(f5d))
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
-        _ = f5d.nonsense
+        _ = f5d.nonsense  # type: ignore[attr-defined]
