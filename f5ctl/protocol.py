@@ -261,7 +261,7 @@ def encode(message: Request | Reply) -> bytes:
     return packed
 
 
-def decode(frame: bytes, *, most_items: int = -1) -> dict[str, Any]:
+def decode(frame: bytes | memoryview, *, most_items: int = -1) -> dict[str, Any]:
     """Return the map in a frame; no map or array in it may hold more than `most_items`, if that is given.
 
     A declared length is memory taken before a single item has been read.

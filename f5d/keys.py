@@ -107,8 +107,8 @@ KEYS: Final[dict[str, Key]] = {
         words="a duration of at most a year such as 10m, 1h30m or 300 (seconds), or -1 for ever",
         metavar="DUR"),
     "max_jobs": Key(
-        "Jobs that may wait or run at once, {limits}; more are refused with `overloaded`. Clients\n"
-        "without any job (a client: a user's process group, such as a whole xargs) have an eighth more.",
+        "Jobs that may wait or run at once, {limits}; more are refused with `overloaded`. There are\n"
+        "an eighth more for process groups without any, another for terminals and one for users.",
         kind=int, bound=Bound(1, 1_000), metavar="N"),
     "max_loaded_models": Key(
         "Models that may be loaded at once, {limits}; the one idle longest makes room for another.",

@@ -56,7 +56,7 @@ class Refusal(F5Error):
         self.error = error
 
 
-def parse_request(frame: bytes) -> Request:
+def parse_request(frame: bytes | memoryview) -> Request:
     """Return the checked request in a frame, or raise Refusal."""
     request_id = ""
     try:

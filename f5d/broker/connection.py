@@ -18,6 +18,7 @@ from f5d.broker.zmtp import Message, Parser
 
 QUEUED_BYTES: Final = 256  # that a short message costs besides its own bytes
 MESSAGES_A_WRITE: Final = 16
+WRITES_A_ROUND: Final = 16  # then others have their turn, however fast this client reads
 
 
 class Connection:
@@ -37,7 +38,7 @@ class Connection:
         self.took_at = 0.0  # when the client last took something, or something began to wait for it
         self.held_bytes = 0  # what waits costs so much memory
         self._ended = False  # the client will send nothing more
-        self._blocked = False  # the kernel takes nothing more before the client reads
+        self._blocked = False  # nothing more is written before epoll says that the kernel takes it
         self._queue: deque[bytes] = deque()  # of whole messages
         self._sent = 0  # bytes of the first of them
 
@@ -48,7 +49,10 @@ class Connection:
         return select.EPOLLIN * reads | select.EPOLLOUT * self._blocked
 
     def next(self, room: memoryview, now: float) -> Message | None:
-        """Return the client's next message; reads `room` full at most, and only when no message is here."""
+        """Return the client's next message; reads once at most, and only when no message is here.
+
+        `room` is where what comes is put, unless a frame that is longer than it is under way.
+        """
         found = self.parser.next()
         self.may_have_more = found is not None
         if found is None and not self._ended:
@@ -63,15 +67,21 @@ class Connection:
 
     def _read(self, room: memoryview) -> bool:
         """Feed the parser; return True when there was as much as there was room."""
+        parser = self.parser
+        is_long = parser.wanted_bytes > len(room)
+        target = parser.rest() if is_long else room
         try:
-            count = self.socket.recv_into(room)
+            count = self.socket.recv_into(target)
         except BlockingIOError:
             return False
         except OSError:  # reset: closed with something unread
             count = 0
         self._ended = not count
-        self.parser.feed(room[:count])
-        return count == len(room)
+        if is_long:
+            parser.fill(count)
+        else:
+            parser.feed(room[:count])
+        return count == len(target)
 
     def queue(self, message: bytes, now: float) -> None:
         """Add a message to what waits to be sent."""
@@ -88,6 +98,7 @@ class Connection:
 
     def write(self, now: float) -> None:
         """Send what waits, as far as the kernel takes it."""
+        writes = 0
         while self._queue and not self._blocked:
             first = memoryview(self._queue[0])[self._sent :]
             try:
@@ -100,6 +111,8 @@ class Connection:
             else:
                 self.took_at = now
                 self._take_away(sent)
+                writes += 1
+                self._blocked = writes == WRITES_A_ROUND
 
     def _take_away(self, sent: int) -> None:
         self._sent += sent

@@ -25,7 +25,7 @@ from f5d.broker.zmtp import WELCOME, Message, ZmtpError, frames_of
 
 GREETING_S: Final = 10.0  # until a connection is open
 PART_S: Final = 30.0  # without another byte of a message that has begun
-ROOM_BYTES: Final = 2**16  # of one read; a longer message needs a place (quotas.py) to come in
+ROOM_BYTES: Final = 2**16  # of a read; a longer message needs a place (quotas.py) to come in
 ACCEPTS_A_ROUND: Final = 64
 ACCEPT_AGAIN_S: Final = 1.0  # after a lack of descriptors
 REFUSED_AT_ONCE: Final = 32  # connections too many, while they are told so

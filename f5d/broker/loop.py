@@ -58,7 +58,11 @@ class Loop:
     def run(self) -> None:
         """Serve until everything that was accepted has ended and every engine is gone."""
         while True:
-            self._poller.poll(self._timeout_ms(time.monotonic()))
+            timeout_ms = self._timeout_ms(time.monotonic())
+            ready = [source for source, _events in self._poller.poll(timeout_ms)]
+            clients_alone = ready == [self._front.fileno()] and timeout_ms != 0
+            if clients_alone and not self._take_requests() and not self._requests.finished:
+                continue  # a part of a long message came, of hundreds; nothing else is to be done
             self._take_events(time.monotonic())
             self._take_requests()
             now = time.monotonic()
@@ -88,10 +92,14 @@ class Loop:
         alive = self._supervisor.is_in_control(now, self._is_working)
         self._service_status.tick(now, alive=alive, patience_s=self._requests.patience_s(now))
 
-    def _take_requests(self) -> None:
+    def _take_requests(self) -> bool:
+        """Act on what clients have sent; return True if that was a message."""
+        acted = False
         for client, message in self._front.messages(TURNS_A_ROUND, time.monotonic()):
             # The time of this request: what was read before it takes nothing from its deadline.
             self._requests.receive(client, message, time.monotonic())
+            acted = True
+        return acted
 
     def _take_signals(self, now: float) -> None:
         asked = self._signals.take()

@@ -43,7 +43,7 @@ def inherited_socket(environ: Mapping[str, str] = os.environ) -> InheritedSocket
     if count != "1":
         raise ConfigError(f"systemd passed {count} sockets; the limit is 1")
     os.set_inheritable(FIRST_FD, False)  # not for engines
-    os.set_blocking(FIRST_FD, False)  # a client that has gone again must not block libzmq's accept
+    os.set_blocking(FIRST_FD, False)  # a client that has gone again must not block accept
     if not stat.S_ISSOCK(os.fstat(FIRST_FD).st_mode):
         raise ConfigError("systemd passed a descriptor that is not a socket")
     with socket.socket(fileno=os.dup(FIRST_FD)) as passed:

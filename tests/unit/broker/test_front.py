@@ -27,7 +27,7 @@ def door() -> Iterator[Door]:
     door.close()
 
 
-def bodies(door: Door, now: float = 0.0) -> list[bytes]:
+def bodies(door: Door, now: float = 0.0) -> list[bytes | memoryview]:
     """Return the messages that come until nothing does any more."""
     return [message.body for _client, message in door.rounds(now)]
 
@@ -38,7 +38,7 @@ def test_messages_come_in_turns(door: Door) -> None:
     crowd.socket.sendall(b"\0\1c" * 100)
     single.socket.sendall(b"\0\1s")
     first = [message.body for _client, message in door.turn(most=4)]
-    assert sorted(first[:2]) == [b"c", b"s"]
+    assert set(map(bytes, first[:2])) == {b"c", b"s"}
     assert door.front.next_due(0.0) == 0.0, "there is more"
     assert first + bodies(door) == [*first[:2], *[b"c"] * 99]
 
@@ -60,7 +60,7 @@ def test_a_client_that_sends_and_goes_is_heard(door: Door) -> None:
     peer = door.peer()
     peer.socket.sendall(b"\0\1a\0\1b\0\1c")
     peer.close()
-    heard = []
+    heard: list[bytes | memoryview] = []
     for _ in range(9):
         for client, message in door.turn(most=1):
             heard.append(message.body)
@@ -151,8 +151,8 @@ def test_long_messages_of_a_user_come_a_few_at_a_time(door: Door) -> None:
         peer.socket.setblocking(True)
         peer.socket.sendall(frame(body)[: 2 * ROOM_BYTES])
         door.rounds()
-    held = [len(connection.parser._held) for connection in door.front._connections.values()]
-    assert held == [2 * ROOM_BYTES - 9] * LONG_AT_ONCE + [ROOM_BYTES - 9] * 3
+    held = [connection.parser.held_bytes for connection in door.front._connections.values()]
+    assert held == [len(body)] * LONG_AT_ONCE + [ROOM_BYTES - 9] * 3
     peers[-3].socket.sendall(frame(body)[2 * ROOM_BYTES :])
     assert door.rounds() == [], "it waits"
     peers[-2].close()

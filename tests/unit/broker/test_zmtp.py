@@ -34,7 +34,7 @@ def refused(data: bytes) -> str:
     with pytest.raises(ZmtpError) as caught:
         read(data)
     with pytest.raises(ZmtpError) as again:
-        read(data[:1_000], *range(1, 1_000))
+        read(data[: 2 * LIMIT], *range(1, 2 * LIMIT))
     assert str(again.value) == str(caught.value)
     return str(caught.value)
 
@@ -179,8 +179,29 @@ def test_frames_that_nobody_needs_are_not_held() -> None:
         pass
     parser.feed(frame(bytes(2**20), MORE)[:-1])
     assert parser.next() is None
-    assert (len(parser._held), parser.wanted_bytes, parser.has_part) == (0, 0, True)
+    assert (parser.held_bytes, parser.wanted_bytes, parser.has_part) == (0, 0, True)
     parser.feed(b"\0" + frame(b"end") + frame(bytes(2**20))[:1000])
     assert parser.next() == Message(b"", 2)
     assert parser.next() is None
-    assert (len(parser._held), parser.wanted_bytes) == (1000 - 9, 2**20)
+    assert (parser.held_bytes, parser.wanted_bytes) == (1000 - 9, 2**20)
+
+
+@given(st.lists(st.integers(1, 3_000), min_size=1, max_size=5))
+def test_a_long_frame_may_be_written_where_it_will_be(sizes: list[int]) -> None:
+    """What is put into the room for the rest of a frame counts as if it had been fed."""
+    body = bytes(range(256)) * 12
+    parser = Parser(LIMIT)
+    parser.feed(OPEN + frame(body)[: 9 + 100])
+    while parser.next() is not None:
+        pass
+    rest = body[100:]
+    for size in [*sizes, len(body)]:
+        if not rest:
+            break
+        assert parser.next() is None
+        part, rest = rest[:size], rest[size:]
+        parser.rest()[: len(part)] = part
+        parser.fill(len(part))
+    assert parser.next() == Message(body)
+    parser.feed(frames_of(b"next"))
+    assert parser.next() == Message(b"next")
