@@ -130,9 +130,11 @@ KEYS: Final[dict[str, Key]] = {
         "{limits}: whether an engine that crashes may leave a core dump,\nwith users' texts and voices in it.",
         choices=("off", "on")),
     "metrics_address": Key(
-        "{limits}, where Prometheus may read what\n`f5ctl metrics` prints.",
-        pattern=r"off|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}",
-        words="off or a port of this machine such as 127.0.0.1:9105", needs_restart=True),
+        "{limits}, where Prometheus may\n"
+        "read what `f5ctl metrics` prints (/metrics), and others whether the daemon lives (/healthz).\n"
+        "Anyone who can reach the address can read them.",
+        pattern=r"off|(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}",
+        words="off or an address with a port such as 127.0.0.1:9105", needs_restart=True),
     "drain_timeout_s": Key(
         "How long accepted jobs may still take after SIGTERM or `f5ctl stop`, {limits}.",
         kind=float, bound=Bound(0, 86_400, "s")),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from f5ctl.metrics import exposition
-from f5ctl.protocol import Cancel, Failed
+from f5ctl.protocol import Cancel, Failed, Stop
+from f5d.system.metrics_listener import metrics_listener
 
-from .support import Daemon, say
+from .support import Daemon, say, wait_until
 
 Samples = dict[tuple[str, ...], float]
 
@@ -86,6 +90,96 @@ def test_prometheus_reads_over_http_what_the_verb_prints() -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10)
 
 
+def ask(port: int, *lines: str) -> tuple[int, str]:
+    """Return status and text of the answer to a request with these lines; 0 where there was none."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        data = b""
+        while block := connection.recv(65_536):
+            data += block
+    head, _, text = data.decode().partition("\r\n\r\n")
+    return int(head.split()[1]) if head else 0, text
+
+
+GET = "GET /metrics HTTP/1.1"
+
+
+def test_only_what_is_meant_for_the_listener_is_answered() -> None:
+    """Two paths, two methods, and a Host that is an address or a name of its own: no web page of somebody's."""
+    port = free_port()
+    with Daemon(metrics_address=f"127.0.0.1:{port}"):
+        for host in ("127.0.0.1", f"127.0.0.1:{port}", "localhost:1", "LOCALHOST", "[::1]:9105"):
+            assert ask(port, GET, f"Host: {host}")[0] == 200, host
+        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "192.168.1.7", ""):
+            assert ask(port, GET, f"Host: {host}")[0] == 421, host
+        assert ask(port, GET)[0] == 400
+        assert ask(port, GET, "Host: localhost", "Host: evil.example")[0] == 400
+        assert ask(port, "GET /metrics HTTP/1.0")[0] == 200
+        assert ask(port, "GET /metrics?x=1 HTTP/1.1", "Host: localhost")[0] == 200
+        assert ask(port, "GET /secret HTTP/1.1", "Host: localhost")[0] == 404
+        assert ask(port, "POST /metrics HTTP/1.1", "Host: localhost")[0] == 405
+        assert ask(port, "HEAD /metrics HTTP/1.1", "Host: localhost") == (200, "")
+        assert ask(port, "nonsense")[0] == 400
+        assert ask(port, GET, "X: " + "x" * 9_000)[0] == 431
+
+
+def test_a_listener_is_bounded_and_whoever_asks_is_answered() -> None:
+    """Hundreds of half requests cost a few descriptors and no thread; a whole one is answered at once."""
+    port = free_port()
+    with Daemon(metrics_address=f"127.0.0.1:{port}") as daemon:
+        assert ask(port, GET, "Host: localhost")[0] == 200
+        process = Path(f"/proc/{daemon.process.pid}")
+        before = len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
+        half = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(300)]
+        for connection in half:
+            with contextlib.suppress(OSError):  # it had to make room
+                connection.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+        assert ask(port, GET, "Host: localhost")[0] == 200
+        after = len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
+        assert after[0] - before[0] <= 40
+        assert after[1] == before[1]
+        assert half[-1].recv(1) == b"", "what does not become a request is closed"
+        for connection in half:
+            connection.close()
+
+
+def test_the_daemon_s_health_is_told() -> None:
+    """200 while its loop lives, 503 while it finishes its last jobs, and 503 while it hangs."""
+    port = free_port()
+    with Daemon(metrics_address=f"127.0.0.1:{port}", patience={"hang_s": 60.0}) as daemon:
+        health = ("GET /healthz HTTP/1.1", "Host: localhost")
+        assert ask(port, *health) == (200, "ok\n")
+        peer = daemon.peer()
+        peer.send(say("a", "segments=1000 delay=0.05"))
+        peer.started("a")
+        daemon.signal(signal.SIGTERM)
+        wait_until(lambda: ask(port, *health) == (503, "draining\n"), "it is draining")
+        peer.ok(Stop("s", force=True))
+        assert daemon.exit_status(5) == 0
+
+
+def test_a_loop_that_hangs_is_not_healthy(tmp_path: Path) -> None:
+    """The listener's thread lives on and says that nobody answers."""
+    port = free_port()
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(path)
+        hanging.listen()
+        with metrics_listener(f"127.0.0.1:{port}", path):
+            assert ask(port, "GET /healthz HTTP/1.0") == (503, "the daemon does not answer\n")
+            assert ask(port, "GET /metrics HTTP/1.0")[0] == 503
+
+
+def test_an_address_that_others_can_reach_is_warned_of() -> None:
+    """One line at the start; there any address names the listener, and this machine's own name."""
+    port = free_port()
+    with Daemon(metrics_address=f"0.0.0.0:{port}") as daemon:
+        assert daemon.log_text().count("anyone who can reach it can read the metrics") == 1
+        assert ask(port, GET, f"Host: 10.0.0.7:{port}")[0] == 200
+        assert ask(port, GET, f"Host: {socket.gethostname()}:{port}")[0] == 200
+        assert ask(port, GET, "Host: evil.example")[0] == 421
+
+
 def test_a_port_that_is_taken_is_a_configuration_error() -> None:
     """The daemon does not start, with one line and status 78."""
     with socket.socket() as taken:
@@ -94,7 +188,7 @@ def test_a_port_that_is_taken_is_a_configuration_error() -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         line = refused(address)
     assert f"cannot listen on {address}: Address already in use" in line
-    assert "it can be off or a port of this machine" in refused("0.0.0.0:9105")
+    assert "it can be off or an address with a port" in refused("9105")
     assert "cannot listen on" in refused("127.0.0.1:99999")
 
 
