@@ -13,7 +13,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from f5ctl.bounds import shown
 from f5ctl.errors import BadRequestError
+from f5ctl.parameters import PARAMETERS
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 
 FORMAT: Final = 1
@@ -22,7 +24,21 @@ HASH_CHARS: Final = 16
 MAX_TAG_BYTES: Final = 32_768  # libsndfile breaks Opus files whose comment is beyond 55 kB
 MAX_COMMENT_BYTES: Final = 8 * 2**20  # of a WAV, which has no limit of its own
 _INFO_BYTES: Final = 16  # INFO and ICMT around it
-MAX_SILENCE_SAMPLES: Final = 3_600 * SAMPLE_RATE_HZ
+MAX_SILENCE_SAMPLES: Final = 24 * 3_600 * SAMPLE_RATE_HZ  # of a whole file, as between its subtitles
+_MAYBE_TEXTS: Final = ("text", "ref_text", "voice", "call_voice")
+_TEXTS: Final = (
+    "version",
+    "model",
+    "model_hash",
+    "device",
+    "dtype",
+    "voice_hash",
+    "audio_hash",
+    "text_hash",
+)
+_MOST: Final = 2**53  # what a number of JSON holds exactly
+_MOST_PAUSE_S: Final = 600.0
+_OF_REQUESTS: Final = ("id", "text", "model", "voice", "ref_audio", "ref_text", "label", "encoding")
 _KEYS: Final = (
     "version",
     "model",
@@ -162,6 +178,8 @@ def parse_tag(line: str, name: str) -> list[dict[str, Any]]:
             line = f"{name} has a receipt of format {one[MARK]!r:.20}; this f5ctl reads format {FORMAT}"
             raise BadRequestError("bad_audio", f"{line} (a newer f5ctl can)")
         _check(one, name)
+    if sum(one.get("silence", 0) for one in receipts) > MAX_SILENCE_SAMPLES:
+        raise _damaged(name, "silence")
     return receipts
 
 
@@ -195,26 +213,38 @@ def short_hash(data: bytes) -> str:
 
 
 def _check(receipt: Mapping[str, Any], name: str) -> None:
-    """Refuse a receipt whose values are not of the types that `tag_of` writes."""
+    """Refuse a receipt whose values are not what `tag_of` or `silence_tag` writes."""
+    if wrong := next(_wrong_keys(receipt), None):
+        raise _damaged(name, wrong)
+    for key, value in [*receipt.get("parameters", {}).items(), *receipt.get("call_parameters", {}).items()]:
+        fault = None if isinstance(value, int | float | str | None) else shown(value)
+        if key in _OF_REQUESTS:
+            fault = "no parameter of speech"
+        elif value is not None and key in PARAMETERS:
+            fault = fault or PARAMETERS[key].fault(value)
+        if fault:
+            line = f"the receipt in {name} is damaged: its parameter {key:.40} is {fault}"
+            raise BadRequestError("bad_audio", line)
+
+
+def _wrong_keys(receipt: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys whose values are of another type, or beyond what they can be."""
     if "silence" in receipt:
-        if not isinstance(receipt["silence"], int) or not 0 <= receipt["silence"] <= MAX_SILENCE_SAMPLES:
-            raise _damaged(name, "silence")
+        yield from () if _is_whole(receipt["silence"], 0, MAX_SILENCE_SAMPLES) else ("silence",)
         return
-    texts = ("version", "model", "model_hash", "device", "dtype", "voice_hash", "audio_hash", "text_hash")
-    wrong = [key for key in texts if not isinstance(receipt.get(key), str)]
-    optional = ("text", "ref_text", "voice", "call_voice")
-    wrong += [key for key in optional if not isinstance(receipt.get(key), str | None)]
-    wrong += [key for key in ("samples", "sample_rate_hz") if not isinstance(receipt.get(key), int)]
-    wrong += [key for key in ("parts",) if not isinstance(receipt.get(key, 1), int)]
-    wrong += [key for key in ("paragraph_pause_s",) if not isinstance(receipt.get(key, 0), int | float)]
-    for key in ("parameters", *(["call_parameters"] if "call_voice" in receipt else [])):
-        parameters = receipt.get(key)
-        if not isinstance(parameters, dict) or not all(
-            isinstance(value, int | float | str | None) for value in parameters.values()
-        ):
-            wrong.append(key)
-    if wrong:
-        raise _damaged(name, wrong[0])
+    yield from (key for key in _TEXTS if not isinstance(receipt.get(key), str))
+    yield from (key for key in _MAYBE_TEXTS if not isinstance(receipt.get(key), str | None))
+    least = {"samples": 0, "sample_rate_hz": 1, **({"parts": 1} if "parts" in receipt else {})}
+    yield from (key for key in least if not _is_whole(receipt.get(key), least[key], _MOST))
+    pause_s = receipt.get("paragraph_pause_s", 0)
+    if not isinstance(pause_s, int | float) or not 0 <= pause_s <= _MOST_PAUSE_S:
+        yield "paragraph_pause_s"
+    groups = ("parameters", *(["call_parameters"] if "call_voice" in receipt else []))
+    yield from (key for key in groups if not isinstance(receipt.get(key), dict))
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and least <= value <= most
 
 
 def _damaged(name: str, key: str) -> BadRequestError:

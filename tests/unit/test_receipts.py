@@ -136,7 +136,7 @@ def test_a_text_that_is_too_long_stays_out() -> None:
         ('{"f5d_receipt": 2}', "receipt of format 2; this f5ctl reads format 1"),
         ('{"f5d_receipt": 1}', "damaged: version is wrong or missing"),
         (json.dumps({"f5d_receipt": 1, **FACTS, "samples": "many"}), "damaged: samples"),
-        (json.dumps({"f5d_receipt": 1, **FACTS, "parameters": {"seed": [1]}}), "damaged: parameters"),
+        (json.dumps({"f5d_receipt": 1, **FACTS, "parameters": {"seed": [1]}}), r"its parameter seed is \[1\]"),
         ('[{"f5d_receipt": 1, "silence": -1}]', "damaged: silence"),
         ('[{"f5d_receipt": 1, "silence": 1e99}]', "damaged: silence"),
     ],
@@ -145,6 +145,36 @@ def test_a_comment_that_is_no_receipt(comment: str, line: str) -> None:
     """A foreign, newer or damaged comment is one line about the file."""
     with pytest.raises(BadRequestError, match=line):
         parse_tag(comment, "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sample_rate_hz": 0}, "sample_rate_hz is wrong"),
+        ({"samples": 10**400}, "samples is wrong"),
+        ({"samples": -1}, "samples is wrong"),
+        ({"parts": 0}, "parts is wrong"),
+        ({"paragraph_pause_s": 1e999}, "paragraph_pause_s is wrong"),
+        ({"parameters": {"nfe_step": 10**30}}, "its parameter nfe_step is 1000000000.*; the limit is 1 to 128"),
+        ({"parameters": {"speed": 1e999}}, "its parameter speed is inf; the limit is 0.5 to 2"),
+        ({"parameters": {"id": "z"}}, "its parameter id is no parameter of speech"),
+        ({"parameters": {"seed": [[[[]]]]}}, "its parameter seed is"),
+    ],
+)
+def test_a_receipt_with_absurd_values_is_damaged(change: dict[str, Any], told: str) -> None:
+    """Every value has a limit, so that nothing is reckoned with a number that was never written here."""
+    with pytest.raises(BadRequestError, match=told):
+        parse_tag(json.dumps({"f5d_receipt": 1, **FACTS, **change}), "a.wav")
+
+
+def test_silences_are_bounded_all_together() -> None:
+    """A receipt of some bytes cannot ask a replay for more than a day of silence."""
+    day = 24 * 3_600 * 24_000
+    assert parse_tag(f"[{silence_tag(day)}]", "a.wav") == [{"f5d_receipt": 1, "silence": day}]
+    with pytest.raises(BadRequestError, match="silence is wrong"):
+        parse_tag(f"[{', '.join([silence_tag(day // 2)] * 3)}]", "a.wav")
+    with pytest.raises(BadRequestError, match="silence is wrong"):
+        parse_tag(silence_tag(day + 1), "a.wav")
 
 
 def test_files_that_are_no_audio_or_damaged(tmp_path: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
 
+from f5ctl.cli.voices_files import _samples
 from f5ctl.errors import BadRequestError, OutputError
 from f5ctl.protocol import Say
+from f5ctl.speech.sinks import wav_header
 from f5ctl.voicebox import Store, StoredVoice, is_name, pack, unpack, with_private_voice
 
 VOICE = StoredVoice(b"RIFF....", "What she says.", b"preview", {"speed": 0.9, "model": "mine"})
@@ -142,3 +145,13 @@ def test_a_private_voice_travels_with_the_request(tmp_path: Path, monkeypatch: p
     for name in ("bea", "../anna", None):
         request = Say("1", "Hi.", voice=name)
         assert with_private_voice(request) is request
+
+
+def test_a_preview_with_an_odd_header_is_refused() -> None:
+    """Whatever the standard library raises for a chunk that ends beyond the file, it is one line."""
+    good = wav_header(24_000, 4) + bytes(4)
+    assert _samples(good, "a.voice") == bytes(4)
+    for chunk_bytes in (16 + 2**21, 2**32 - 1, 0, 15):  # of the one before the samples
+        odd = good[:16] + struct.pack("<I", chunk_bytes) + good[20:]
+        with pytest.raises(BadRequestError, match=r"the preview of a\.voice is not a mono WAV"):
+            _samples(odd, "a.voice")

@@ -60,7 +60,7 @@ def test_no_verb_prints_what_a_terminal_would_obey(here: Here, daemon: FakeDaemo
     }
     facts: dict[str, Any] = dict.fromkeys(("version", "model", "device", "dtype", "voice", "ref_text"), ODD)
     hashes = dict.fromkeys(("model_hash", "voice_hash", "audio_hash", "text_hash"), "a" * 16)
-    numbers = {"parameters": {"language": ODD}, "sample_rate_hz": 24_000, "samples": 2}
+    numbers = {"parameters": {"new": ODD}, "sample_rate_hz": 24_000, "samples": 2}
     comment = wav_comment(tag_of({**facts, **hashes, **numbers}, ODD))
     file = tmp_path / "odd.wav"
     file.write_bytes(wav_header(24_000, 4, len(comment)) + bytes(4) + comment)
