@@ -6,6 +6,7 @@ page, an archive, nothing at all) is refused as what it is.
 
 from __future__ import annotations
 
+import stat
 import struct
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 Format = Literal["safetensors", "torch"]
 
 FETCH_AGAIN: Final = "the download broke off; fetch it again"
-MAX_HEADER_BYTES: Final = 100 * 2**20  # of a safetensors file; the format's own limit
+MAX_HEADER_BYTES: Final = 4 * 2**20  # of a safetensors file: 30,000 tensors or more, and a model has hundreds
 LENGTH_BYTES: Final = 8  # in front of that header
+_FORMAT_S_OWN_LIMIT: Final = 100 * 2**20
 _HEAD_BYTES: Final = 1_024
 _SHOWN_CHARS: Final = 60
 _ZIP: Final = b"PK\x03\x04"  # torch's format since 1.6
@@ -90,13 +92,15 @@ def _begins_safetensors(head: bytes) -> bool:
     """True when `head` is the length of a table and the brace that opens it."""
     if head[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
         return False
-    return bool(2 <= struct.unpack("<Q", head[:LENGTH_BYTES])[0] <= MAX_HEADER_BYTES)
+    return bool(2 <= struct.unpack("<Q", head[:LENGTH_BYTES])[0] <= _FORMAT_S_OWN_LIMIT)
 
 
 def _head(path: Path) -> bytes:
     if path.is_dir():
         raise _fault(path, "is a folder; the checkpoint is a file in it")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _fault(path, "is no regular file")
         with path.open("rb") as file:
             return file.read(_HEAD_BYTES)
     except FileNotFoundError:

@@ -18,6 +18,10 @@ from f5d.catalog.checkpoint_files import FETCH_AGAIN, LENGTH_BYTES, MAX_HEADER_B
 if TYPE_CHECKING:
     from pathlib import Path
 
+_TYPES: Final = {8: "F64 I64 U64", 4: "F32 I32 U32", 2: "F16 BF16 I16 U16", 1: "I8 U8 BOOL F8_E5M2 F8_E4M3"}
+_SIZES: Final = {name: each for each, names in _TYPES.items() for name in names.split()}  # bytes of a number
+_MOST_DIMENSIONS: Final = 16
+_MOST: Final = 2**48
 _NUMBERS: Final = {"I64": "<q", "I32": "<i", "F32": "<f", "F64": "<d"}
 
 
@@ -46,8 +50,10 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
         with path.open("rb") as file:
             head = file.read(LENGTH_BYTES)
             length = struct.unpack("<Q", head)[0] if len(head) == LENGTH_BYTES else 0
-            if not 2 <= length <= min(MAX_HEADER_BYTES, size - LENGTH_BYTES):
+            if not 2 <= length <= size - LENGTH_BYTES:
                 raise _not_one(path, f"its header is cut off: {FETCH_AGAIN}")
+            if length > MAX_HEADER_BYTES:
+                raise _not_one(path, f"its header is {length} bytes; the limit is {MAX_HEADER_BYTES}")
             table = json.loads(file.read(length))
     except OSError as error:
         raise SynthesisError("model_error", f"checkpoint {path} cannot be read: {error.strerror}") from None
@@ -77,11 +83,21 @@ def read_number(path: Path, tensor: TensorInfo) -> int | None:
 
 
 def _tensor(value: dict[str, Any], data_start: int) -> TensorInfo:
-    start, end = (int(offset) for offset in value["data_offsets"])
-    if not 0 <= start <= end:
-        raise ValueError(start)
-    shape = tuple(int(size) for size in value["shape"])
-    return TensorInfo(str(value["dtype"]), shape, data_start + start, data_start + end)
+    """Return a tensor whose shape and bytes agree."""
+    start, end = (data_start + _whole(offset) for offset in value["data_offsets"])
+    shape = tuple(map(_whole, value["shape"]))
+    found = TensorInfo(str(value["dtype"]), shape, start, end)
+    each = _SIZES.get(found.dtype)
+    agrees = found.count * each == end - start if each else found.count <= 8 * (end - start)
+    if len(shape) > _MOST_DIMENSIONS or start > end or not agrees:
+        raise ValueError("shape and place do not agree")
+    return found
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise ValueError("no length of a tensor")
+    return value
 
 
 def _not_one(path: Path, why: str) -> SynthesisError:

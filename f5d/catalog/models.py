@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from f5ctl.bounds import Rule, shown
+from f5ctl.bounds import Rule, is_utf8, shown
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.extras import require, upstream_file
 from f5ctl.parameters import PARAMETERS
@@ -169,6 +169,8 @@ def _check_table(where: str, table: Mapping[str, Any]) -> None:
 def _place(value: str, base_dir: Path) -> str:
     if value.startswith(HUB_SCHEME):
         return value
+    if not is_utf8(str(base_dir)):  # else no engine could be told of it
+        raise ConfigError(f"{shown(value)} lies in a folder whose name is not UTF-8: {base_dir}")
     return str((base_dir / Path(value).expanduser()).absolute())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from f5d.catalog.spec import MEL_CHANNELS, POSITION_GROUPS, Architecture
+from f5d.catalog.spec import MEL_CHANNELS, MOST_LAYERS, POSITION_GROUPS, Architecture
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
@@ -94,15 +94,18 @@ def deduce_dit(shapes: Shapes) -> Architecture | None:
         hidden = shapes["transformer_blocks.0.ff.ff.0.0.weight"][0]
         head_norm = shapes.get("transformer_blocks.0.attn.q_norm.weight")
         dim_head = head_norm[0] if head_norm else min(DIM_HEAD, inner)
+        depth, conv_layers = _count(shapes, "transformer_blocks."), _count(shapes, "text_embed.text_blocks.")
+        if max(depth, conv_layers) > MOST_LAYERS:
+            return None
         return Architecture(
             backbone="DiT",
             dim=dim,
-            depth=_count(shapes, "transformer_blocks."),
+            depth=depth,
             heads=inner // dim_head,
             dim_head=dim_head,
             ff_mult=hidden / dim,
             text_dim=width,
-            conv_layers=_count(shapes, "text_embed.text_blocks."),
+            conv_layers=conv_layers,
             qk_norm="rms_norm" if head_norm else None,
             long_skip_connection="long_skip_connection.weight" in shapes,
         )

@@ -35,8 +35,9 @@ FRAMES_PER_SECOND: Final = SAMPLE_RATE_HZ / HOP_SAMPLES  # 93.75, one frame is 1
 
 Backbone = Literal["DiT", "UNetT", "MMDiT"]
 SkipConnect = Literal["add", "concat", "none"]
+MOST_LAYERS: Final = 256  # ten times those of the largest model; also of heads, and of a head's channels
 Width: TypeAlias = Annotated[int, Meta(ge=1, le=16_384)]  # of a layer; four times that of the largest model
-Count: TypeAlias = Annotated[int, Meta(ge=1, le=256)]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=MOST_LAYERS)]
 
 BACKBONES: Final[tuple[Backbone, ...]] = get_args(Backbone)
 
@@ -69,7 +70,7 @@ class Architecture:
     dim_head: Count = 64
     ff_mult: Annotated[float, Meta(gt=0, le=64)] = 4
     text_dim: Width | None = None
-    conv_layers: Annotated[int, Meta(ge=0, le=256)] = 0
+    conv_layers: Annotated[int, Meta(ge=0, le=MOST_LAYERS)] = 0
     text_mask_padding: bool = True
     qk_norm: Literal["rms_norm"] | None = None
     pe_attn_head: Count | None = None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import SynthesisError
+from f5ctl.files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+MAX_VOCAB_BYTES: Final = 16 * 2**20  # upstream's has 14,000
 
 
 class Vocabulary:
@@ -26,10 +31,12 @@ class Vocabulary:
         Raises SynthesisError (model_error) for a file that cannot be read or is empty.
         """
         try:
-            with path.open(encoding="utf-8-sig") as file:  # a BOM would make the space an unknown token
+            data = io.BytesIO(read_regular(path, MAX_VOCAB_BYTES))
+            with io.TextIOWrapper(data, encoding="utf-8-sig") as file:  # a BOM makes the space an unknown token
                 ids = {line[:-1]: index for index, line in enumerate(file)}
         except (OSError, UnicodeDecodeError) as error:
-            raise SynthesisError("model_error", f"cannot read vocabulary {path}: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise SynthesisError("model_error", f"cannot read vocabulary {path}: {reason}") from None
         if not ids:
             raise SynthesisError("model_error", f"vocabulary {path} is empty")
         return cls(ids)

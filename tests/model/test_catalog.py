@@ -180,6 +180,13 @@ def test_upstream_s_architectures_are_those_of_its_package() -> None:
     assert named_architectures() == {"starter": catalog()["starter"].architecture, **UPSTREAM}
 
 
+def test_a_model_in_a_folder_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    """Its engine could not be told where it lies; a path from the root can."""
+    odd = tmp_path / "\udcff"
+    with pytest.raises(ConfigError, match="lies in a folder whose name is not UTF-8"):
+        model_spec_from_table("mine", {"checkpoint": "m", "vocab": "/v"}, odd)
+
+
 def test_training_keys_are_ignored() -> None:
     """Upstream's dropout and attention switches do not concern inference."""
     trained = {"dim": 64, "dropout": 0.1, "attn_backend": "flash_attn", "checkpoint_activations": True}

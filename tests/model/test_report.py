@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from f5ctl.errors import SynthesisError
 from f5d.catalog.architectures import named_architectures
@@ -19,6 +20,7 @@ from f5d.catalog.header import read_header
 from f5d.catalog.models import catalog
 from f5d.catalog.shapes import deduce_dit, dit_shapes
 from f5d.catalog.spec import Architecture
+from f5d.catalog.vocab import Vocabulary
 from f5d.helpers.checkpoint import describe, model_card
 from f5d.model.dit import DiT, upstream_shapes
 from tests.model.support import TINY, TINY_DIT, TOKENS, Maker
@@ -158,3 +160,75 @@ def test_a_model_card_is_found(tmp_path: Path, name: str) -> None:
     assert model_card(tmp_path) is None
     (tmp_path / name).write_text("# A small model\n")
     assert model_card(tmp_path) == "# A small model\n"
+
+
+def tensor(dtype: str = "F32", shape: str = "[2]", offsets: str = "[0, 8]") -> str:
+    return f'{{"dtype": "{dtype}", "shape": {shape}, "data_offsets": {offsets}}}'
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        tensor(shape="[1e999]"),
+        tensor(shape="[NaN]"),
+        tensor(shape="[2.0]"),
+        tensor(shape="[true, 2]"),
+        tensor(shape="[-2, -1]"),
+        tensor(shape=f"[{'9' * 400}]"),
+        tensor(shape=f"[0, {'9' * 4_000}]", offsets="[0, 0]"),
+        tensor(shape=f"[{'1, ' * 16}2]"),
+        tensor(shape="[3]"),
+        tensor(dtype="ODD", shape="[65]"),
+        tensor(offsets="[-5000, -4992]"),
+        tensor(offsets="[8, 0]"),
+        tensor(offsets="[0, 1e999]"),
+        tensor(offsets="[0, 8, 16]"),
+        "[]",
+        "3",
+    ],
+)
+def test_a_header_with_absurd_values_is_damaged(tmp_path: Path, entry: str) -> None:
+    """Shapes and places that no file has end in one line, before anything is reckoned or read with them."""
+    path = tmp_path / "a.safetensors"
+    header = f'{{"good": {tensor()}, "odd": {entry}}}'.encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(SynthesisError, match="is not a complete safetensors file: its header is "):
+        read_header(path)
+
+
+def test_a_header_has_a_limit(tmp_path: Path) -> None:
+    """A table of a million tensors is refused by its length, unread."""
+    path = tmp_path / "a.safetensors"
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", 4 * 2**20 + 1) + b"{")
+        file.truncate(2**24)
+    with pytest.raises(SynthesisError, match="its header is 4194305 bytes; the limit is 4194304"):
+        describe(path)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 3.0])
+def test_a_step_that_is_no_number_is_left_out(maker: Maker, number: float) -> None:
+    """What a checkpoint calls its step may be anything."""
+    _cfm, local = maker.save("DiT", TINY_DIT, "ema.safetensors")
+    weights = load_file(local.checkpoint) | {"step": torch.tensor([number])}
+    save_file(weights, maker.folder / "step.safetensors")
+    assert describe(maker.folder / "step.safetensors")["step"] == (3 if number == 3.0 else None)
+
+
+def test_layers_without_end_are_no_model(maker: Maker) -> None:
+    """A table of thousands of tiny layers does not become an architecture of that depth."""
+    _cfm, local = maker.save("DiT", TINY_DIT, "ema.safetensors")
+    weights = {name: one.shape for name, one in read_header(local.checkpoint).items()}
+    plain = {name.removeprefix("ema_model.transformer."): shape for name, shape in weights.items()}
+    assert deduce_dit(plain) is not None
+    assert deduce_dit(plain | {f"transformer_blocks.{n}.x": (1,) for n in range(257)}) is None
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path: Path) -> None:
+    """It is not waited for, nor is a vocabulary of that kind."""
+    pipe = tmp_path / "a.safetensors"
+    os.mkfifo(pipe)
+    with pytest.raises(SynthesisError, match="is no regular file"):
+        describe(pipe)
+    with pytest.raises(SynthesisError, match=r"cannot read vocabulary .*: it is no regular file"):
+        Vocabulary.load(pipe)
