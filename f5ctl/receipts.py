@@ -239,7 +239,7 @@ def _wrong_keys(receipt: Mapping[str, Any]) -> Iterator[str]:
     pause_s = receipt.get("paragraph_pause_s", 0)
     if not isinstance(pause_s, int | float) or not 0 <= pause_s <= _MOST_PAUSE_S:
         yield "paragraph_pause_s"
-    groups = ("parameters", *(["call_parameters"] if "call_voice" in receipt else []))
+    groups = ("parameters", *(["call_parameters"] if {"call_voice", "call_parameters"} & set(receipt) else []))
     yield from (key for key in groups if not isinstance(receipt.get(key), dict))
 
 
