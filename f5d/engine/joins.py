@@ -20,7 +20,7 @@ import numpy as np
 from f5ctl.pauses import END_S, START_S, TRIMMED_S, Boundary, boundary_after, pause_s
 from f5ctl.protocol import SAMPLE_RATE_HZ
 from f5ctl.sentences import PARAGRAPH_END
-from f5d.engine.silence import STEP_S, Wave, find_speech, quiet_spans
+from f5d.engine.silence import STEP_S, Speech, Wave, find_speech, quiet_spans
 from f5d.engine.types import Parameters
 
 FADE_S: Final = 0.015  # inside silence
@@ -100,13 +100,21 @@ def expected_samples(samples: int, around: Edges) -> int:
     return samples + lead + tail + around.after
 
 
-def cut(wave: Wave, around: Edges) -> Wave:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A segment's wave, and where its speech lies if that was looked for."""
+
+    wave: Wave
+    speech: Speech | None = None
+
+
+def cut(made: Made, around: Edges) -> Wave:
     """Return a segment's wave with its speech between the silences that `around` asks for.
 
     The segment's own silence is kept as far as it goes and fades out within; the rest is digital. Faint sounds
     are kept even where they reach beyond: they are a breath, or the h that a word begins with.
     """
-    speech = find_speech(wave, SAMPLE_RATE_HZ)
+    wave, speech = made.wave, made.speech or find_speech(made.wave, SAMPLE_RATE_HZ)
     start, end = 0, len(wave)
     if around.lead is not None:
         start = max(speech.quiet_from, min(speech.start - around.lead, speech.sound_from))
@@ -145,14 +153,13 @@ class Joiner:
         """What is held back."""
         return _packed(self._fader.carry, self._remover.carry if self._remover else b"")
 
-    def push(self, index: int, wave: Wave) -> tuple[Wave, int]:
+    def push(self, index: int, made: Made) -> tuple[Wave, int]:
         """Return the samples that are final once segment `index` follows, and where among them it begins.
 
         It can begin beyond them, in what is still held back.
         """
         last = index == len(self._around) - 1
-        if self._cuts:
-            wave = cut(wave, self._around[index])
+        wave = cut(made, self._around[index]) if self._cuts else made.wave
         joined = self._fader.push(wave, last=last)
         return self._remover.push(joined, last=last) if self._remover else (joined, 0)
 

@@ -24,6 +24,7 @@ from f5d.engine.scheduler import RowKey, Scheduler
 from f5d.system.journal import place_of
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
+    from f5d.engine.joins import Made
     from f5d.engine.silence import Wave
     from f5d.engine.synthesizer import Plan, Synthesizer
     from f5d.model.sampler import Row
@@ -40,7 +41,7 @@ class _Job:
     plan: Plan
     next_index: int
     carry: bytes  # of the joiner
-    waves: dict[int, Wave] = field(default_factory=dict)  # finished before their turn
+    waves: dict[int, Made] = field(default_factory=dict)  # finished before their turn
     synthesis_s: float = 0.0  # this job's share of the steps since its last segment
 
 

@@ -21,7 +21,7 @@ from f5d.catalog.spec import HOP_SAMPLES, SAMPLE_RATE_HZ, ModelSpec
 from f5d.catalog.voices import Reference
 from f5d.engine import audio, text
 from f5d.engine.folding import Folding
-from f5d.engine.joins import Edges, Joiner, boundaries, edges, expected_samples, pauses_s
+from f5d.engine.joins import Edges, Joiner, Made, boundaries, edges, expected_samples, pauses_s
 from f5d.engine.loudness import amplified, levelled
 from f5d.engine.reading import read_out
 from f5d.engine.recording import Recording, read_recording
@@ -245,7 +245,7 @@ class Synthesizer:
         waves = [vocoder.decode(mel) for mel in mels] if alone else vocoder.decode_batch(mels)
         return [wave.cpu().numpy() for wave in waves]
 
-    def finish_wave(self, plan: Plan, index: int, row: Row, wave: Wave) -> Wave:
+    def finish_wave(self, plan: Plan, index: int, row: Row, wave: Wave) -> Made:
         """Return what `vocode` made of segment `index`, checked and as loud as it is to be.
 
         Raises:
@@ -258,12 +258,13 @@ class Synthesizer:
         audio.check_speech(wave, expected_samples=expected_samples, where=where)
         volume_db = plan.parameters.volume
         if not plan.parameters.loudness:
-            return amplified(wave, volume_db) if volume_db else wave
-        return levelled(wave, find_speech(wave, SAMPLE_RATE_HZ), volume_db)
+            return Made(amplified(wave, volume_db) if volume_db else wave)
+        speech = find_speech(wave, SAMPLE_RATE_HZ)
+        return Made(levelled(wave, speech, volume_db), speech)
 
     def speak(self, plan: Plan) -> Wave:
         """Return the whole plan as one wave; for callers that have the model to themselves."""
-        waves: dict[int, Wave] = {}
+        waves: dict[int, Made] = {}
         rows: dict[int, Row] = {}
         scheduler = Scheduler(self.budget_frames)
         scheduler.add("", 0, [segment.total_frames for segment in plan.segments])

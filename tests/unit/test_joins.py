@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from f5ctl.pauses import Boundary, Gaps, boundary_after
-from f5d.engine.joins import Edges, Joiner, SilenceRemover, boundaries, cut, edges, expected_samples
+from f5d.engine.joins import Edges, Joiner, Made, SilenceRemover, boundaries, cut, edges, expected_samples
 from f5d.engine.silence import Wave, levels_db, quiet_spans
 from f5d.engine.types import Parameters
 from tests.unit.sounds import RATE_HZ, click, hum, noise, samples, silence, speech
@@ -70,7 +70,7 @@ def joined(waves: list[Wave], parameters: Parameters, between: tuple[Boundary, .
     pieces, starts, length = [], [], 0
     for index, wave in enumerate(waves):
         joiner = Joiner(parameters, around, carry)
-        piece, start = joiner.push(index, wave)
+        piece, start = joiner.push(index, Made(wave))
         carry = joiner.carry
         starts.append(length + start)
         pieces.append(piece)
@@ -156,7 +156,7 @@ def test_a_length_told_in_advance_counts_the_pauses() -> None:
     wave = np.concatenate([silence(0.07), BARE, silence(0.07)])
     around = edges(QUIET, BETWEEN)
     told = [expected_samples(len(wave), one) for one in around]
-    made = [len(cut(wave, one)) for one in around]
+    made = [len(cut(Made(wave), one)) for one in around]
     assert told == [pytest.approx(one, abs=samples(0.02)) for one in made]
 
 
