@@ -68,8 +68,6 @@ def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: 
     Raises:
         click.UsageError: the options contradict each other, or audio would go to a terminal.
     """
-    if (path is not None) + raw + play > 1:
-        raise click.UsageError("choose one of --output, --output-raw and --play")
     if raw and format_ not in (None, "pcm"):
         raise click.UsageError("--output-raw is --format pcm")
     if play and format_ is not None:

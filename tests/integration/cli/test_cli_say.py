@@ -48,6 +48,19 @@ def test_every_format(cli: Cli, tmp_path: Path, suffix: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
+def test_several_files_of_one_synthesis(cli: Cli, tmp_path: Path) -> None:
+    """Each of them, the one that a folder names too, has the same samples and can be made again."""
+    files = [f"{tmp_path}/a.wav", f"{tmp_path}/a.opus", f"{tmp_path}/a.flac"]
+    options = [part for name in [*files, f"{tmp_path}/out/"] for part in ("-o", name)]
+    done = cli.run("Hello there.", *QUICK, *options)
+    assert (done.returncode, done.stderr.decode()) == (0, f"{tmp_path}/out/hello-there.wav\n")
+    assert Path(done.stderr.decode().strip()).read_bytes() == Path(files[0]).read_bytes()
+    assert (soundfile.read(files[0])[0] == soundfile.read(files[2])[0]).all()
+    told = {json.loads(cli.run("inspect", "--json", name).stdout)[0]["audio_hash"] for name in files}
+    assert len(told) == 1
+    assert cli.run("replay", files[1]).stdout.decode() == f"{files[1]}: identical\n"
+
+
 def test_same_seed_same_audio(cli: Cli) -> None:
     """The same text, voice and seed give the same bytes, from stdin as from arguments."""
     once = cli.run("say", *QUICK, "--voice", "slt", "Hello again.").stdout
