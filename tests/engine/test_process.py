@@ -147,7 +147,7 @@ NAN = np.where(np.arange(len(NOISE)) == 5, np.nan, NOISE)
         (recording(NOISE)[:30], "x", "bad_audio", "is not audio|no samples"),
         (recording(np.zeros(0)), "x", "bad_audio", "holds no samples"),
         (recording(np.zeros(72_000)), "x", "bad_audio", "is silent"),
-        (recording(NOISE[:4_000]), "x", "bad_audio", "holds 0.16 s of speech; the least is 0.5 s"),
+        (recording(NOISE[:4_000]), "x", "bad_audio", "holds 0.17 s of speech; the least is 0.5 s"),
         (recording(np.tile(NOISE, 60)), "x", "bad_audio", "is 180 s long; the limit is 60 s"),
         (recording(np.tile(NOISE, 7)), "x", "bad_audio", "holds 21.0 s of speech; the limit is 12 s"),
         (recording(NAN, subtype="FLOAT"), "x", "bad_audio", "NaN or infinite"),
