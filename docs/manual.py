@@ -32,7 +32,6 @@ _EXIT_STATUS: Final = {
     "0": "Done.",
     "1": "Some of it failed, and what did is listed; replay: not identical; doctor: something is at fault.",
     "2": "Wrong usage.",
-    "3": "replay: the audio is that of the receipt; the file keeps no samples that could be compared.",
     "65": "A bad request: text, voice, audio or a parameter.",
     "69": "No daemon.",
     "70": "Synthesis failed.",

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from f5ctl.speech.script import Reading
 
 EXIT_DIFFERENT: Final = 1
-EXIT_BY_RECEIPT: Final = 3
 _BEFORE_LEVELS: Final = {"loudness": False}  # what a receipt that does not say was made with
 _BLAME: Final = {  # what can have changed: the key of the receipt, and how a person calls it
     "model_hash": "the model",
@@ -87,8 +86,8 @@ def replay(
 ) -> int:
     """Make the audio of FILE again from its receipt and compare the two.
 
-    WAV and FLAC: exits with 0 when every sample of FILE is the same, with 1 when not; a line says what has
-    changed since. Other formats keep no samples: exits with 3 when the audio is that of the receipt.
+    Exits with 0 when every sample of FILE is the same, with 1 when not; a line says what has changed since.
+    Formats other than WAV and FLAC keep no samples: the audio is compared with that of the receipt.
     """
     tagged = read_tag(file)
     parts = receipts_of(file, tagged)
@@ -263,4 +262,4 @@ class _Original:
         else:
             why = "; ".join(changed) or "nothing that the receipt names has changed"
             emit(f"{self._file}: different; {why}")
-        return (EXIT_BY_RECEIPT if self._unread else 0) if same else EXIT_DIFFERENT
+        return 0 if same else EXIT_DIFFERENT

@@ -98,14 +98,6 @@ def test_the_step_of_a_converted_file_is_read(tmp_path: Path, form: str) -> None
     assert describe(path)["step"] == 1_250_000
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_step_that_is_no_number_is_left_out(tmp_path: Path, number: float) -> None:
-    """What is wrong with a counter says nothing of the weights."""
-    path = tmp_path / "a.safetensors"
-    save_file({"ema_model.transformer.x": torch.zeros(3), "step": torch.tensor(number)}, path)
-    assert describe(path)["step"] is None
-
-
 def header_of(table: Any) -> bytes:
     head = table if isinstance(table, bytes) else json.dumps(table).encode()
     return struct.pack("<Q", len(head)) + head

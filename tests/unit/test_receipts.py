@@ -167,6 +167,10 @@ def test_a_receipt_with_absurd_values_is_damaged(change: dict[str, Any], told: s
         parse_tag(json.dumps({"f5d_receipt": 1, **FACTS, **change}), "a.wav")
 
 
+def silence_tag(samples: int) -> str:
+    return json.dumps({"f5d_receipt": 1, "silence": samples})
+
+
 def test_silences_are_bounded_all_together() -> None:
     """A receipt of some bytes cannot ask a replay for more than a day of silence."""
     day = 24 * 3_600 * 24_000

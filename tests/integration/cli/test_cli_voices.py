@@ -55,7 +55,7 @@ def verdict_on(path: Path) -> tuple[int, str]:
     kind = path.suffix[1:]
     if kind in LOSSLESS:
         return 0, f"{path}: identical, every sample\n"
-    return 3, f"{path}: identical, by the receipt alone: {kind} keeps no samples as they were\n"
+    return 0, f"{path}: identical, by the receipt alone: {kind} keeps no samples as they were\n"
 
 
 def receipt_in(cli: Cli, path: Path) -> dict[str, object]:
@@ -277,7 +277,7 @@ def test_flac_without_an_engine_is_compared_by_its_receipt(cli: Cli, tmp_path: P
         done = cli.run("replay", str(out))
     finally:
         cli.env["PYTHONPATH"] = path
-    assert done.returncode == 3
+    assert done.returncode == 0
     assert "identical, by the receipt alone: comparing the samples of a FLAC file needs soundfile" in str(
         done.stdout
     )
