@@ -154,9 +154,10 @@ class Performance(NamedTuple):
         with self.target.open() as sink, self._connected() as client:
             if self.call.retry:
                 from f5ctl.speech.lasting import Lasting
-                from f5ctl.speech.retry import Retry
+                from f5ctl.speech.retry import speak_lasting
 
-                self._report(Retry(Lasting(client, self._again), self.request).speak(sink, self.line))
+                lasting = Lasting(client, self._again, self.line.show)
+                self._report(speak_lasting(lasting, self.request, sink, self.line))
             elif isinstance(text, str):
                 self._report(speak(client, self.request, sink, self.line))
             else:

@@ -1,7 +1,7 @@
 """Requests under way on one connection: what was asked, what has come of it, and how it ended.
 
-`Conversation` is under everything that speaks: one request (say.py), one that outlives its daemon (retry.py), a
-text that is still being written (feed.py), a script (speaker.py), a batch (f5ctl/batch/runner.py). They decide
+`Conversation` is under everything that speaks: one request (say.py), a text that is still being written
+(feed.py), a script and whatever outlives its daemon (speaker.py), a batch (f5ctl/batch/runner.py). They decide
 what is asked when, and where the audio goes; the rest is here.
 """
 

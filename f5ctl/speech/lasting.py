@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from f5ctl.client import Client
 from f5ctl.errors import F5Error, NoDaemonError, TryAgainError
+from f5ctl.protocol import Say
 
 PATIENCE_S: Final = 300.0  # for a daemon that was there and is gone
 WAIT_S: Final = 0.5
+LEAST_LEFT_S: Final = 0.01  # a request may have
 CURABLE: Final = (NoDaemonError, TryAgainError)
 MAX_LOSSES: Final = 10  # daemons that went away under the request: it may be to blame
 
 
 class Lasting:
-    """Owns one connection at a time; `reconnect` returns a new one."""
+    """Owns one connection at a time; `reconnect` returns a new one, `tell` gets what is done meanwhile."""
 
-    def __init__(self, client: Client, reconnect: Callable[[], Client]) -> None:
+    def __init__(
+        self, client: Client, reconnect: Callable[[], Client], tell: Callable[[str], None] = lambda _line: None
+    ) -> None:
         self.client = client
         self._reconnect = reconnect
+        self._tell = tell
         self._losses = 0
 
     def close(self) -> None:
@@ -35,6 +41,7 @@ class Lasting:
         """Wait as long as the daemon asked for and connect again; raise `error` when that is hopeless."""
         if error.code == "deadline_exceeded":
             raise error
+        self._tell("trying again")
         self._losses += isinstance(error, NoDaemonError)
         self.client.close()
         time.sleep(getattr(error, "retry_after_s", None) or WAIT_S)
@@ -48,3 +55,18 @@ class Lasting:
                 time.sleep(WAIT_S)
             else:
                 return
+
+
+def timely(request: Say, asked_at: float) -> Say:
+    """Return a request that is sent again, with what is left of its time.
+
+    Raises:
+        TryAgainError: nothing is left.
+    """
+    if request.timeout_s is None:
+        return request
+    left_s = request.timeout_s - (time.monotonic() - asked_at)
+    if left_s < LEAST_LEFT_S:
+        line = f"the job was not finished within timeout_s {request.timeout_s:g}"
+        raise TryAgainError("deadline_exceeded", line)
+    return replace(request, timeout_s=left_s)

@@ -114,7 +114,7 @@ def speak_many(
         F5Error: what the daemon answered, or that it is gone; unless the order `keeps` nothing is left behind.
         ChangedError: the run before was made by another model or voice; what it made is gone.
     """
-    connection = Lasting(client, reconnect)
+    connection = Lasting(client, reconnect, line.show)
     with contextlib.ExitStack() as stack:
         stack.callback(connection.close)
         stack.enter_context(sink.silenced_by_errors(but=(ChangedError,)))

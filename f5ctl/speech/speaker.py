@@ -7,21 +7,22 @@ begins is known in the end: the script's cues.
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
 from f5ctl.client import new_id
 from f5ctl.errors import SynthesisError
-from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Reply, Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Done, Reply, Say
 from f5ctl.receipts import silence_tags
 from f5ctl.speech import conversation
 from f5ctl.speech.conversation import Conversation, other_audio
 from f5ctl.speech.fitting import faster, late, room_s
 from f5ctl.speech.joining import Joints, silence
-from f5ctl.speech.lasting import CURABLE, Lasting
+from f5ctl.speech.lasting import CURABLE, Lasting, timely
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.parts import Listener, Part, Silence, Slot, Source, Speech, Taker
 from f5ctl.speech.srt import Cue
@@ -49,6 +50,7 @@ class _Take:
     written_bytes: int = 0
     skip_bytes: int = 0  # of what comes, which was written before the connection was lost
     tries: int = 0
+    asked_at: float = field(default_factory=time.monotonic)
 
 
 class Speaker:
@@ -101,7 +103,7 @@ class Speaker:
             try:
                 with Conversation(self._connection.client, self._tell) as self._talk:
                     for take in self._takes:
-                        self._request(take)
+                        self._request(take, again=True)
                     self._go_on()
                     break
             except CURABLE as error:
@@ -142,9 +144,10 @@ class Speaker:
             self._takes.append(take)
         return bool(self._todo)
 
-    def _request(self, take: _Take, *, first: bool = False) -> None:
+    def _request(self, take: _Take, *, first: bool = False, again: bool = False) -> None:
         if take.request is not None and take.kept is None:
-            take.asked = self._talk.ask(take.request, first=first)
+            request = timely(take.request, take.asked_at) if again else take.request
+            take.asked = self._talk.ask(request, first=first)
             take.skip_bytes = take.written_bytes
 
     def _write(self, take: _Take) -> bool:
@@ -164,7 +167,8 @@ class Speaker:
         return True
 
     def _write_speech(self, take: _Take, part: Speech | Slot, asked: conversation.Part) -> bool:
-        if isinstance(part, Speech):
+        is_pcm = asked.request.encoding == "pcm"  # a file's bytes may differ the next time: not before its end
+        if isinstance(part, Speech) and (is_pcm or isinstance(asked.last, Done)):
             if asked.has_audio and not take.begun:
                 take.begun = True
                 self._put_silence(self._joints.before_s(part))

@@ -53,6 +53,25 @@ def test_another_try_with_other_settings_is_an_error(cli: Cli, daemon: FakeDaemo
     daemon.start()
 
 
+def test_a_file_of_the_daemon_s_is_that_of_one_try(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """With --retry nothing of a FLAC that was broken off stands in the file, since the next may differ."""
+    daemon.dies_after = 1
+    path = tmp_path / "a.flac"
+    call = cli.start("say", "--retry", "--no-start", "--timeout", "60", "-o", str(path), "Hello.")
+    first = daemon.wait_for("say")
+    daemon.end()
+    heir = FakeDaemon(daemon.path, chunks=[b"other bytes, ", b"to the end"])
+    heir.start()
+    _out, err = call.communicate(timeout=20)
+    again = heir.wait_for("say")
+    heir.end()
+    assert (call.returncode, err) == (0, b"")
+    assert path.read_bytes() == b"other bytes, to the end"
+    assert first["timeout_s"] == 60
+    assert 0 < again["timeout_s"] < 60
+    daemon.start()
+
+
 def test_without_retry_a_dead_daemon_is_69_at_once(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
     """A daemon that dies under a request ends it with 69, one line and no file."""
     daemon.dies_after = 1
