@@ -102,7 +102,8 @@ def one_channel(samples: Samples) -> npt.NDArray[np.float32]:
     """
     if samples.shape[1] == 1:
         return samples[:, 0]
-    together = samples.astype(np.float64).T @ samples.astype(np.float64)
+    exact = samples.astype(np.float64)
+    together = exact.T @ exact
     loudest = int(together.diagonal().argmax())
     weights = np.where(together[loudest] < 0, -1.0, 1.0) / samples.shape[1]
     if weights @ together @ weights < LEAST_MEAN_POWER * together[loudest, loudest]:
