@@ -19,6 +19,7 @@ from f5ctl.receipts import MAX_COMMENT_BYTES, parse_tag
 from f5ctl.speech.sinks import UNKNOWN_SIZE
 
 MAX_DS64_BYTES: Final = 28
+MOST_CHUNKS: Final = 1_000  # of a WAV: those of a damaged one may hold nothing
 MAX_HEAD_BYTES: Final = 2**20  # where the comment of a compressed file must be over
 _FRAME_HEAD_BYTES: Final = 10
 _FORMAT: Final = struct.Struct("<HHIIHH")  # of a WAV: kind, channels, rate, bytes a second, bytes a frame, bits
@@ -92,7 +93,9 @@ def _read_compressed(data: bytes, path: str) -> Tagged:
 def _read_wav(file: IO[bytes]) -> Tagged:
     comment, samples, long_data, is_plain = None, None, None, False
     size = os.fstat(file.fileno()).st_size
-    while len(head := file.read(8)) == 8:
+    for head in islice(iter(lambda: file.read(8), b""), MOST_CHUNKS):
+        if len(head) < 8:
+            break
         name, length = struct.unpack("<4sI", head)
         start = file.tell()
         if name == b"data" and length == UNKNOWN_SIZE and long_data is not None:

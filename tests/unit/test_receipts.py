@@ -207,6 +207,14 @@ def test_a_file_cut_off_anywhere_never_breaks_the_reader(tmp_path: Path, encodin
             read_tag(str(path))
 
 
+@pytest.mark.parametrize(("chunks", "found"), [(900, "Hello."), (1_000, None)])
+def test_only_so_many_chunks_are_looked_through(tmp_path: Path, chunks: int, found: str | None) -> None:
+    """A WAV of gigabytes whose chunks hold nothing is not walked to its end."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF\0\0\0\0WAVE" + b"junk\0\0\0\0" * chunks + wav_comment("Hello."))
+    assert read_tag(str(path)).comment == found
+
+
 def test_the_comment_chunk_is_even() -> None:
     """RIFF chunks begin at even bytes, whatever the comment's length."""
     assert {len(wav_comment("x" * count)) % 2 for count in range(5)} == {0}
