@@ -156,6 +156,7 @@ class Client:
 
         Raises:
             NoDaemonError: the daemon went away.
+            TryAgainError: the daemon lets no more connections in.
             SynthesisError: a chunk of audio is missing.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
