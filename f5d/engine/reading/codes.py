@@ -24,7 +24,8 @@ def rules(numbers: Numbers) -> list[Rule]:
     before, after = r"(?<![\w.,/+-])", r"(?![\w/-]|[.,]\d)"
     return [
         Rule(
-            r"(?<!\w)\+\(?\d{1,3}\)?(?:[ .-]?\(?\d{1,14}\)?){1,7}(?![\d-])",
+            # A group begins where something stands before it: else digits could be grouped in millions of ways.
+            r"(?<!\w)\+\(?\d{1,3}\)?[ .-]?\(?\d{1,14}\)?(?:(?:[ .-]\(?|\(|(?<=\)))\d{1,14}\)?){0,6}(?![\d-])",
             codes.international,
             begins=r"\+(?=\(?\d)",
         ),

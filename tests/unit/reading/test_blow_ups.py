@@ -95,3 +95,12 @@ def test_digits_by_the_hundred_are_read_one_by_one(text: str, language: str) -> 
     """A number that has no name is said digit by digit."""
     one = {"en": ("one", "nine"), "pt": ("um", "nove")}[language]["9" in text]
     assert f"{one} {one} {one} {one}" in read_out(text, language)
+
+
+@pytest.mark.parametrize("text", ["+" + "9" * 310 + "km/h", ("+" + "9" * 120 + "x ") * 30, "+1" + "(1)" * 100])
+def test_a_plus_before_hundreds_of_digits_is_no_telephone_number(text: str) -> None:
+    """It is given up at once: the digits can be grouped in one way only."""
+    begin_s = time.process_time()
+    read = read_out(text, "en")
+    assert time.process_time() - begin_s < SHORT_LIMIT_S  # it was half a minute for the first of them
+    assert ("nine nine nine" if "9" in text else "one") in read
