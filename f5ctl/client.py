@@ -47,6 +47,7 @@ from f5ctl.protocol import (
 from f5ctl.socketpath import check_socket_path, client_socket_path, lock_holder, refuse_strangers
 
 SILENCE_S: Final = 30.0  # a daemon sends progress every second; this long without a word means it hangs
+OVERSLEPT_S: Final = 2.0  # nobody listened while a wait took so much longer than it was to take
 CONNECT_S: Final = 5.0
 CANCEL_WAIT_S: Final = 1.0
 LINGER_MS: Final = 200
@@ -145,8 +146,13 @@ class Client:
         silent_at = self._heard_at + silence_s if silence_s is not None and self._live else None
         times = [at for at in (until, silent_at) if at is not None]
         reply = self.wait(max(0.0, min(times) - time.monotonic()) if times else None, sources)
-        if reply is None and silent_at is not None and time.monotonic() >= silent_at:
-            raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
+        if reply is None and silent_at is not None and silence_s is not None:
+            late_s = time.monotonic() - silent_at
+            if late_s > OVERSLEPT_S:  # this process was stopped: what came meanwhile is not read yet
+                self._heard_at += late_s + OVERSLEPT_S
+                return self.hear(until, sources, silence_s=silence_s)
+            if late_s >= 0:
+                raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
         return reply
 
     def wait(self, timeout_s: float | None, sources: Sequence[tuple[int, int]] = ()) -> Reply | None:

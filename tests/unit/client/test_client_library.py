@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -162,3 +163,24 @@ def test_imports(cli: Cli, daemon: FakeDaemon) -> None:
     done = subprocess.run([sys.executable, "-c", code], env=cli.env, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"[]\n", b"")
     assert daemon.seen[0]["type"] == "say"
+
+
+def test_a_client_that_was_stopped_takes_no_daemon_for_dead(cli: Cli, daemon: FakeDaemon) -> None:
+    """Ctrl-Z for longer than a daemon may be silent: it listens for a moment before it gives up."""
+    daemon.pause_s = 5.0
+    code = (
+        "import sys\n"
+        "from f5ctl.client import Client, answer\n"
+        "from f5ctl.protocol import Say\n"
+        "with Client() as client:\n"
+        "    for reply in client.replies(client.send(Say('r1', 'hi')), silence_s=1.0):\n"
+        "        print(type(reply).__name__, flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], env=cli.env, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == [b"Accepted\n", b"Audio\n"]
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(4.0)
+        process.send_signal(signal.SIGCONT)
+        assert process.stdout.readline() == b"Audio\n"
+        process.kill()
