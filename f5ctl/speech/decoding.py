@@ -90,10 +90,9 @@ def _unmarked_utf16(data: bytes) -> str | None:
     """Return the order of bytes by where the zero ones are, as half of every ASCII character is."""
     sample = _whole_units(data[:_SAMPLE_BYTES], 2)
     even, odd, count = sample[::2].count(0), sample[1::2].count(0), len(sample) // 2
-    if odd > _ZERO_SHARE * count and even < odd / 8:
-        return "utf-16-le"
-    if even > _ZERO_SHARE * count and odd < even / 8:
-        return "utf-16-be"
+    for encoding, many, few in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if many > _ZERO_SHARE * count and few < many / 8:
+            return encoding
     return None
 
 
@@ -106,8 +105,5 @@ def _western(escaped: str, line: int) -> Decoded:
 
 
 def _western_character(odd: str) -> str:
-    byte = bytes([ord(odd) - 0xDC00])
-    try:
-        return byte.decode("cp1252")
-    except UnicodeDecodeError:  # it has five holes
-        return byte.decode("latin-1")
+    byte = ord(odd) - 0xDC00
+    return bytes([byte]).decode("cp1252", "ignore") or chr(byte)  # it has five holes

@@ -21,9 +21,7 @@ MAX_LOSSES: Final = 10  # daemons that went away under the request: it may be to
 class Lasting:
     """Owns one connection at a time; `reconnect` returns a new one, `tell` gets what is done meanwhile."""
 
-    def __init__(
-        self, client: Client, reconnect: Callable[[], Client], tell: Callable[[str], None] = lambda _line: None
-    ) -> None:
+    def __init__(self, client: Client, reconnect: Callable[[], Client], tell: Callable[[str], None]) -> None:
         self.client = client
         self._reconnect = reconnect
         self._tell = tell

@@ -47,11 +47,8 @@ class Reading:
     @property
     def facts(self) -> dict[str, Any]:
         """What a book's receipt says of it, where that is not the default."""
-        facts = {
-            "paragraph_pause_s": self.paragraph_pause_s,
-            "markdown": self.markdown,
-            "no_tags": not self.marks.has_tags,
-        }
+        facts = {"paragraph_pause_s": self.paragraph_pause_s, "markdown": self.markdown}
+        facts["no_tags"] = not self.marks.has_tags
         return {name: fact for name, fact in facts.items() if fact}
 
     @property

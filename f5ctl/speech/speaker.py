@@ -16,7 +16,7 @@ import zmq
 
 from f5ctl.client import new_id
 from f5ctl.errors import SynthesisError
-from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Done, Reply, Say
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Done, Say
 from f5ctl.receipts import silence_tags
 from f5ctl.speech import conversation
 from f5ctl.speech.conversation import Conversation, other_audio
@@ -101,7 +101,7 @@ class Speaker:
         """
         while True:
             try:
-                with Conversation(self._connection.client, self._tell) as self._talk:
+                with Conversation(self._connection.client, self._listener.tell) as self._talk:
                     for take in self._takes:
                         self._request(take, again=True)
                     self._go_on()
@@ -139,7 +139,8 @@ class Speaker:
             part = self._todo.popleft()
             request = None if isinstance(part, Silence) else part.request
             last = not self._todo and self._source.is_over
-            take = _Take(part, request, self._kept(part, last=last), is_last=last)
+            kept = self._journal.kept(_key(part, last=last)) if self._journal else None
+            take = _Take(part, request, kept, is_last=last)
             self._request(take)
             self._takes.append(take)
         return bool(self._todo)
@@ -235,13 +236,7 @@ class Speaker:
         self.cues.extend(cues if self._tells_cues else ())
         self._listener.report(receipt)
 
-    def _tell(self, reply: Reply) -> None:
-        self._listener.tell(reply)
-
     # What is kept for another f5ctl.
-
-    def _kept(self, part: Part, *, last: bool) -> Kept | None:
-        return self._journal.kept(_key(part, last=last)) if self._journal else None
 
     def _go_over(self, take: _Take, kept: Kept) -> None:
         """Go on behind a part that is made already; the next pause is the one that would follow it."""
