@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from f5ctl.errors import BadRequestError
@@ -56,10 +57,10 @@ def decode(data: bytes) -> Decoded:
     return _western(text, text.count("\n", 0, first.start()) + 1) if first else Decoded(text)
 
 
-def decode_text(data: bytes, name: str | None) -> tuple[str, str] | None:
-    """Return the text of bytes that are no UTF-8, or hold NULs, and the line that tells of a guess ("": none).
+def decode_text(data: bytes, name: str | None, tell: Callable[[str], None] | None) -> str | None:
+    """Return the text of bytes that are no UTF-8, or hold NULs; None if nobody can know what they mean.
 
-    None if nobody can know what they mean.
+    `tell` gets the line about a guess.
 
     Raises:
         BadRequestError: they are a text in another encoding, which the line names.
@@ -69,7 +70,7 @@ def decode_text(data: bytes, name: str | None) -> tuple[str, str] | None:
     except UnicodeDecodeError:
         return None
     if not found.guess:
-        return found.text, ""
+        return found.text
     if not holds_cues(found.text, name):
         if found.guess == WESTERN:
             return None
@@ -78,7 +79,9 @@ def decode_text(data: bytes, name: str | None) -> tuple[str, str] | None:
     if found.is_foreign:
         what = f"the file is neither UTF-8 nor a western language in {WESTERN}"
         raise BadRequestError("bad_text", f"{what}; convert it first: iconv -f NAME -t UTF-8")
-    return found.text, f"the file is not UTF-8; it is read as {found.guess}; {_HINT}"
+    if tell:
+        tell(f"the file is not UTF-8; it is read as {found.guess}; {_HINT}")
+    return found.text
 
 
 def _whole_units(data: bytes, unit_bytes: int) -> bytes:

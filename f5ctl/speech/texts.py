@@ -60,20 +60,15 @@ def checked_text(
 def _decoded(data: bytes, name: str | None, tell: Callable[[str], None] | None) -> str:
     at = 0
     try:
-        text = data.decode("utf-8")
+        if "\0" not in (text := data.decode("utf-8")):
+            return text
     except UnicodeDecodeError as error:
-        text, at = None, error.start
-    if text is not None and "\0" not in text:
-        return text
+        at = error.start
     from f5ctl.speech.decoding import decode_text
 
-    found = decode_text(data, name)
-    if found is None:
+    if (found := decode_text(data, name, tell)) is None:
         raise not_utf8(at)
-    text, note = found
-    if note and tell:
-        tell(note)
-    return text
+    return found
 
 
 def is_long(text: str) -> bool:
