@@ -106,11 +106,6 @@ def _whole(
     return checked_text(plain(text).encode(), None)
 
 
-def read_whole(source: str, code: Literal["bad_text", "bad_audio"]) -> bytes:
-    """Return all that is in a file (`-`: standard input); BadRequestError when it cannot be read."""
-    return read_start(0 if source == "-" else source, -1, code)
-
-
 def _where(words: tuple[str, ...], file: str | None) -> tuple[tuple[str, ...], str | None]:
     """Return the words, or the file that has them."""
     if words and file is not None:
@@ -152,7 +147,7 @@ def _listen(data: bytes, whole: Callable[[bytes], str], *, steady: bool, markdow
     head = data
     while True:
         if _is_whole(head):
-            return whole(head + read_whole("-", "bad_text"))
+            return whole(head + read_start(STDIN, -1, "bad_text"))
         if len(head) > MAX_TEXT_BYTES:
             break
         if data:
@@ -224,7 +219,7 @@ def read_file(source: str | int, most_bytes: int, code: Literal["bad_text", "bad
 
 
 def read_start(source: str | int, limit_bytes: int, code: Literal["bad_text", "bad_audio"]) -> bytes:
-    """Return the first bytes of a file, at most `limit_bytes`; BadRequestError when it cannot be read."""
+    """Return the first bytes of a file, -1 for all of them; BadRequestError when it cannot be read."""
     try:
         with open(source, "rb", closefd=source != 0) as stream:
             return stream.read(limit_bytes)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from f5ctl.errors import BadRequestError
 from f5ctl.extras import require, upstream_file
 from f5ctl.parameters import PARAMETERS, named
-from f5ctl.speech.inputs import read_file, read_recording, read_whole
+from f5ctl.speech.inputs import read_file, read_recording, read_start
 from f5ctl.speech.marks import MAIN
 from f5ctl.speech.texts import checked_text
 
@@ -156,7 +156,7 @@ class _Reader:
 
     def _text(self, tell: Callable[[str], None]) -> str | None:
         if file := self._document.get("gen_file"):
-            return checked_text(read_whole(self._find(file), "bad_text"), None, name=file, tell=tell)
+            return checked_text(read_start(self._find(file), -1, "bad_text"), None, name=file, tell=tell)
         return self._document.get("gen_text", "").strip() or None
 
     def _output(self) -> str | None:
