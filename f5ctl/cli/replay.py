@@ -19,11 +19,11 @@ from f5ctl.errors import BadRequestError
 from f5ctl.printing import emit, emit_json
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
-from f5ctl.receipts import short_hash, silence_tags, spoken
+from f5ctl.receipts import short_hash, spoken
 from f5ctl.speech.file_samples import holds, why_not_compared
 from f5ctl.speech.file_tags import Tagged, read_tag, receipts_of
 from f5ctl.speech.inputs import read_any_text, read_recording, read_text
-from f5ctl.speech.joining import silence
+from f5ctl.speech.joining import put_silence
 from f5ctl.speech.output import Output, choose_output
 from f5ctl.speech.say import speak
 from f5ctl.speech.sinks import open_file
@@ -118,10 +118,7 @@ def replay(
         todo = iter(requests)
         for part in parts:
             if "silence" in part:
-                for block in silence(part["silence"]):
-                    sink.add(block, SAMPLE_RATE_HZ)
-                for tag in silence_tags(part["silence"]):
-                    sink.note(tag)
+                put_silence(part["silence"], partial(sink.add, rate_hz=SAMPLE_RATE_HZ), sink.note)
             else:
                 made.append(speak(client, next(todo), sink, line, last=False))
         line.show(sink.doing)

@@ -15,6 +15,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import zmq
@@ -23,10 +24,9 @@ from f5ctl.client import Client, answer
 from f5ctl.errors import BadRequestError, F5Error, OutputError
 from f5ctl.progress import StatusLine
 from f5ctl.protocol import SAMPLE_RATE_HZ, Say
-from f5ctl.receipts import silence_tags
 from f5ctl.speech.conversation import Conversation, Part
 from f5ctl.speech.inputs import STDIN, read_into
-from f5ctl.speech.joining import Joints, silence
+from f5ctl.speech.joining import Joints, put_silence
 from f5ctl.speech.marks import Marks, Pause, Words
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.parts import Silence, Speech
@@ -87,7 +87,8 @@ class Feed:
                 self._line.show(self._sink.doing)
                 if self._pause_s:
                     pause_s = self._joints.of_s(Silence(self._pause_s), last=True)
-                    self._put_silence(pause_s, lambda block: self._sink.add(block, SAMPLE_RATE_HZ))
+                    add = partial(self._sink.add, rate_hz=SAMPLE_RATE_HZ)
+                    put_silence(round(pause_s * SAMPLE_RATE_HZ), add, self._sink.note)
                 self._sink.finish()
         except F5Error as error:
             if self._sink.audio_bytes and not isinstance(error, OutputError):
@@ -152,14 +153,7 @@ class Feed:
         self._begun = part.request.id
         speech, wanted_s = self._asked[self._begun]
         pause_s = self._joints.of_s(Silence(wanted_s)) if wanted_s else self._joints.before_s(speech)
-        self._put_silence(pause_s, part.put_before)
-
-    def _put_silence(self, duration_s: float, put: Callable[[bytes], None]) -> None:
-        samples = round(duration_s * SAMPLE_RATE_HZ)
-        for tag in silence_tags(samples):
-            self._sink.note(tag)
-        for block in silence(samples):
-            put(block)
+        put_silence(round(pause_s * SAMPLE_RATE_HZ), part.put_before, self._sink.note)
 
     def _conclude(self, part: Part) -> None:
         receipt = part.receipt()

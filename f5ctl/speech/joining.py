@@ -1,21 +1,24 @@
-"""The silence between the parts of a script, by what they are: f5ctl/pauses.py for Speech and Silence. Pure."""
+"""The silence between the parts of a script, by what they are: f5ctl/pauses.py for Speech and Silence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from f5ctl.pauses import Gaps, boundary_between
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
+from f5ctl.receipts import silence_tags
 from f5ctl.speech.parts import Silence, Speech
 
 _SECOND: Final = bytes(SAMPLE_RATE_HZ * SAMPLE_BYTES)
 
 
-def silence(samples: int) -> Iterator[bytes]:
-    """Yield so many samples of silence by the second, however many they are."""
+def put_silence(samples: int, put: Callable[[bytes], None], note: Callable[[str], None]) -> None:
+    """Put so many samples of silence by the second, however many they are, and note their receipts."""
+    for tag in silence_tags(samples):
+        note(tag)
     for left in range(samples, 0, -SAMPLE_RATE_HZ):
-        yield _SECOND[: left * SAMPLE_BYTES]
+        put(_SECOND[: left * SAMPLE_BYTES])
 
 
 class Joints:

@@ -17,11 +17,10 @@ import zmq
 from f5ctl.client import new_id
 from f5ctl.errors import SynthesisError
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Done, Say
-from f5ctl.receipts import silence_tags
 from f5ctl.speech import conversation
 from f5ctl.speech.conversation import Conversation, other_audio
 from f5ctl.speech.fitting import faster, late, room_s
-from f5ctl.speech.joining import Joints, silence
+from f5ctl.speech.joining import Joints, put_silence
 from f5ctl.speech.lasting import CURABLE, Lasting, timely
 from f5ctl.speech.output import file_tag
 from f5ctl.speech.parts import Listener, Part, Silence, Slot, Source, Speech, Taker
@@ -271,11 +270,7 @@ class Speaker:
         self.samples += len(audio) // SAMPLE_BYTES
 
     def _put_silence(self, duration_s: float) -> None:
-        samples = round(duration_s * SAMPLE_RATE_HZ)
-        for tag in silence_tags(samples):
-            self._note(tag)
-        for block in silence(samples):
-            self._put(block)
+        put_silence(round(duration_s * SAMPLE_RATE_HZ), self._put, self._note)
 
 
 def _key(part: Part, *, last: bool) -> str:
