@@ -20,10 +20,10 @@ def emit(line: str, *, to_stderr: bool = False) -> None:
     emit_exactly(printable(line), to_stderr=to_stderr)
 
 
-def emit_lines(text: str) -> None:
+def emit_lines(text: str, *, to_stderr: bool = False) -> None:
     """Print a text of several lines for a person, as `emit` does."""
     for line in text.split("\n"):
-        emit(line)
+        emit(line, to_stderr=to_stderr)
 
 
 def emit_exactly(text: str, *, to_stderr: bool = False) -> None:

@@ -84,7 +84,9 @@ def serve(config_file: str | None, *, on_demand: bool, log_to: int | None, **fla
 
 
 @main.command("check-config", short_help="Read the configuration as `serve` would.")
-@click.option("--config", "config_file", metavar="FILE", help="Configuration file (TOML); must exist.")
+@click.option(
+    "--config", "config_file", metavar="FILE", type=FILE, help="Configuration file (TOML); must exist."
+)
 def check_config(config_file: str | None) -> int:
     """Read the configuration as `f5d serve` would, print `ok` and what is in it, or each fault in a line.
 

@@ -12,7 +12,7 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
 from f5ctl.commandline import FILE
 from f5ctl.errors import OutputError
-from f5ctl.printing import emit, emit_json, emit_table
+from f5ctl.printing import emit, emit_json, emit_lines, emit_table
 from f5ctl.progress import StatusLine, left
 
 HEADER: Final = ("CLIENTS", "REQUESTS", "AUDIO S/S", "RTF", "FIRST AUDIO P50", "P95", "WHOLE P50", "P95")
@@ -58,7 +58,7 @@ def bench(
     else:
         emit_table(list(HEADER), [_cells(one) for one in crowds])
     if plot == "-":
-        emit("\n".join(["", *bars(crowds)]), to_stderr=as_json)
+        emit_lines("\n".join(["", *bars(crowds)]), to_stderr=as_json)
     elif plot:
         try:
             with open(plot, "w", encoding="utf-8") as file:

@@ -8,7 +8,7 @@ import click
 
 from f5ctl.cli.base.family import VerbFamily
 from f5ctl.cli.base.settings import Verb, common_options
-from f5ctl.printing import emit
+from f5ctl.printing import emit_lines
 
 
 def _offer(ctx: click.Context, parameter: click.Parameter, start: str) -> list[Any]:
@@ -26,7 +26,7 @@ def _offer(ctx: click.Context, parameter: click.Parameter, start: str) -> list[A
 @click.pass_context
 def help(ctx: click.Context, *, verbs: tuple[str, ...]) -> None:  # noqa: A001 - so the verb is called
     """Show the help page of VERB, of its SUBVERB, or of f5ctl."""
-    emit(_page(ctx.find_root(), verbs).get_help())
+    emit_lines(_page(ctx.find_root(), verbs).get_help())
 
 
 def _page(page: click.Context, verbs: tuple[str, ...]) -> click.Context:

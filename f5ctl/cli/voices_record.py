@@ -19,7 +19,7 @@ from f5ctl.commandline import FILE
 from f5ctl.errors import BadRequestError
 from f5ctl.extras import require
 from f5ctl.helper import MODEL_DESK, ask_once
-from f5ctl.printing import emit
+from f5ctl.printing import emit, emit_lines
 from f5ctl.progress import StatusLine
 from f5ctl.speech.recorder import find_recorder, record
 from f5ctl.voicebox import StoredVoice
@@ -81,7 +81,7 @@ def record_voice(
     command = find_recorder()
     store = store_for(name, shared=shared, force=force)
     said = transcript_of(text, text_file) or _sentence(defaults["language"], defaults["model"])
-    emit(f"Read this aloud, in the way that the voice is to speak:\n\n    {said}\n", to_stderr=True)
+    emit_lines(f"Read this aloud, in the way that the voice is to speak:\n\n    {said}\n", to_stderr=True)
     with StatusLine(quiet=settings.quiet) as line:
         for second in range(COUNTDOWN_S, 0, -1) if os.isatty(STDIN) and os.isatty(2) else ():
             line.show(f"recording begins in {second} s")
