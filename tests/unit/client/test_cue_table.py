@@ -92,7 +92,7 @@ def test_quotes() -> None:
     """Quotes are words' own between tabs where they do not match; in CSV that is an error."""
     text = 'start\tend\ttext\n500\t2000\t"Yes," he said.\n2500\t4000\tHow "are" you?\n'
     assert [cue.text for cue in read_cue_file(text).cues] == ['"Yes," he said.', 'How "are" you?']
-    for wrong in ('1,2,"Yes', '1,2,"Yes" no', f'1,2,"{"a" * 200_000}"'):
+    for wrong in ('1,2,"Yes', '1,2,"Yes" no'):
         with pytest.raises(BadRequestError, match=r"^the table of cues is not CSV: "):
             read_cue_file(f"start,end,text\n{wrong}\n")
 
