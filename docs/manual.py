@@ -88,6 +88,7 @@ _FILES: Final = {
 }
 _EXAMPLES: Final = {  # of commands that have none on their help page
     "f5d serve": "f5d serve --device cpu --keep-alive 30m\nF5D_MODEL=starter f5d serve --socket /tmp/f5d.sock",
+    "f5d check-config": "f5d check-config --config new.toml",
     "f5d infer": "f5d infer -c model.safetensors -v vocab.txt -t 'And now this.' -r me.wav -o this.wav",
     "f5d infer info": "f5d infer info -c model.safetensors",
 }

@@ -62,7 +62,7 @@ def test_a_file_in_every_format(cli: Cli, tmp_path: Path, suffix: str) -> None:
         assert path.read_bytes() == audio.pcm
         return
     assert sf.info(path).frames == pytest.approx(len(audio.pcm) / 2, rel=0.1)
-    assert cli.run("replay", str(path)).returncode == (0 if suffix == "flac" else 3)
+    assert cli.run("replay", str(path)).returncode == 0
 
 
 def test_a_recording_of_one_s_own() -> None:
@@ -145,7 +145,7 @@ def test_without_numpy_and_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with pytest.raises(ConfigError, match="needs numpy"):
         audio.array()
     monkeypatch.setattr(sys, "path", [str(Path(f5ctl.__file__).parents[1])])  # nothing but this checkout
-    with pytest.raises(ConfigError, match="writing opus needs torch"):
+    with pytest.raises(ConfigError, match=r"writing opus needs (numpy|torch)"):
         audio.save(tmp_path / "a.opus")
     audio.save(tmp_path / "a.wav")
 
