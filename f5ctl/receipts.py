@@ -213,7 +213,7 @@ def short_hash(data: bytes) -> str:
 
 
 def _check(receipt: Mapping[str, Any], name: str) -> None:
-    """Refuse a receipt whose values are not what `tag_of` or `silence_tag` writes."""
+    """Refuse a receipt whose values are not what `tag_of` or `silence_tags` writes."""
     if wrong := next(_wrong_keys(receipt), None):
         raise _damaged(name, wrong)
     for key, value in [*receipt.get("parameters", {}).items(), *receipt.get("call_parameters", {}).items()]:

@@ -202,3 +202,13 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def said_in_another_session(daemon: Daemon) -> bytes:
+    """Return what a client in a session of its own prints: how many samples a short request became."""
+    code = (
+        "import sys; from f5ctl.client import Client; from f5ctl.protocol import Say\n"
+        "with Client(sys.argv[1]) as client: print(client.call(Say('n', 'hello'))['samples'])"
+    )
+    command = [sys.executable, "-c", code, daemon.socket_path]
+    return subprocess.run(command, capture_output=True, start_new_session=True, check=True).stdout

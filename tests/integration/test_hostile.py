@@ -28,7 +28,7 @@ from f5ctl.protocol import (
     encode,
 )
 
-from .support import Daemon, Peer, say
+from .support import Daemon, Peer, said_in_another_session, say
 
 TOO_DEEP = b"\x91" * 100_000 + b"\xc0"
 HUGE_ARRAYS = b"\xdd\x00\xff\xff\xff" * 1_000 + bytes(2**20)
@@ -145,17 +145,7 @@ def test_a_newcomer_finds_a_place_in_a_full_queue() -> None:
         reply = flood.end_of("f8")
         assert isinstance(reply, Failed)
         assert (reply.code, reply.retryable) == ("overloaded", True)
-        code = (
-            "import sys; from f5ctl.client import Client; from f5ctl.protocol import Say\n"
-            "with Client(sys.argv[1]) as client: print(client.call(Say('n', 'hello'))['samples'])"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code, daemon.socket_path],
-            capture_output=True,
-            start_new_session=True,
-            check=True,
-        )
-        assert done.stdout == b"2400\n"
+        assert said_in_another_session(daemon) == b"2400\n"
 
 
 def test_no_words_of_users_in_the_log() -> None:

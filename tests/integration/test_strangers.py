@@ -18,7 +18,7 @@ from f5ctl.errors import TryAgainError
 from f5ctl.protocol import Audio, Cancelled, Done, Failed, Progress, Status, Stop
 from tests.zmtp import MORE, RawPeer, frame
 
-from .support import PATIENCE_S, Daemon, Peer, say, wait_until
+from .support import PATIENCE_S, Daemon, Peer, said_in_another_session, say, wait_until
 from .test_hostile import rss_bytes
 
 FILES = 256  # of which 128 may be connections, 64 of one user
@@ -211,17 +211,7 @@ def test_a_crowd_of_process_groups_leaves_places_for_others() -> None:
             return refused
 
         wait_until(lambda: refused() == 3, "nine are in, of the last ones nobody")
-        code = (
-            "import sys; from f5ctl.client import Client; from f5ctl.protocol import Say\n"
-            "with Client(sys.argv[1]) as client: print(client.call(Say('n', 'hello'))['samples'])"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code, daemon.socket_path],
-            capture_output=True,
-            start_new_session=True,
-            check=True,
-        )
-        assert done.stdout == b"2400\n"
+        assert said_in_another_session(daemon) == b"2400\n"
         for one in crowd:
             one.kill()
             one.wait()
