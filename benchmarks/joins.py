@@ -29,7 +29,6 @@ from f5d.engine.joins import Joiner
 from f5d.engine.loudness import loudness_lufs, true_peaks
 from f5d.engine.silence import Wave, find_speech, levels_db
 from f5d.engine.synthesizer import Plan, Synthesizer
-from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters
 from f5d.model.load import load_model
 
@@ -231,7 +230,7 @@ def main() -> None:
         settings |= {"cross_fade_duration": given.cross_fade, "sentence_pause": None}
     parameters = Parameters(**settings, loudness=not given.raw)
     print(head(), flush=True)
-    synthesizer = Synthesizer(load_model(fetch(spec), device="cpu", dtype="auto"), Transcriber("", "cpu"))
+    synthesizer = Synthesizer(load_model(fetch(spec), device="cpu", dtype="auto"))
     count = sum(len(words_of(text)) for text in SENTENCES)
     told = "in brackets: first words that were not heard"
     print(f"{len(SENTENCES)} sentences of {count} words, {given.takes} takes; {told}\n")

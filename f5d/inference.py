@@ -83,7 +83,9 @@ class F5TTSInference:
             chosen = pick_device(device)
             number_format = pick_dtype(dtype, chosen)  # before anything is fetched
             model = load_model(fetch(spec), device=chosen, dtype=number_format)
-            self._synthesizer: Synthesizer | None = Synthesizer(model, Transcriber(DEFAULT_ASR_MODEL, chosen))
+            self._synthesizer: Synthesizer | None = Synthesizer(
+                model, transcribe=Transcriber(DEFAULT_ASR_MODEL, chosen).transcribe
+            )
 
     def generate(
         self,

@@ -24,7 +24,6 @@ from f5d.catalog.models import catalog
 from f5d.catalog.spec import SAMPLE_RATE_HZ, read_architecture
 from f5d.catalog.voices import Reference
 from f5d.engine.synthesizer import Synthesizer
-from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters
 from f5d.model.load import load_model
 
@@ -49,7 +48,7 @@ def synthesizer(folder: Path) -> Synthesizer:
         vocab=str(folder / "vocab.txt"),
         vocoder=str((folder if (folder / "vocoder").exists() else PACKAGE_DATA) / "vocoder"),
     )
-    return Synthesizer(load_model(fetch(spec), device="cpu", dtype="auto"), Transcriber("", "cpu"))
+    return Synthesizer(load_model(fetch(spec), device="cpu", dtype="auto"))
 
 
 def built_in(folder: Path) -> dict[str, Reference]:

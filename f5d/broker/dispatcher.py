@@ -159,7 +159,16 @@ class Dispatcher:
             self._encode(job, slot)
         elif job.kind == "plan":
             order = job.order
-            engine.send(Predict(job.id, order.text, order.reference, order.parameters))
+            engine.send(
+                Predict(
+                    job.id,
+                    order.text,
+                    order.reference,
+                    order.parameters,
+                    priority=order.priority,
+                    share=job.share,
+                )
+            )
         else:
             engine.send(
                 Synthesize(

@@ -41,6 +41,11 @@ class Vocabulary:
             raise SynthesisError("model_error", f"vocabulary {path} is empty")
         return cls(ids)
 
+    @property
+    def ids(self) -> dict[str, int]:
+        """Every token and its id."""
+        return self._ids
+
     def __len__(self) -> int:
         return len(self._ids)
 

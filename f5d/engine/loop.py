@@ -18,13 +18,15 @@ import zmq
 
 from f5ctl.errors import F5Error
 from f5d.engine import types
+from f5d.engine.encoder import Encoder
 from f5d.engine.pace import Pace, cost
+from f5d.engine.preparation import Made, Message, Preparation
 from f5d.engine.pulse import Pulse
 from f5d.engine.scheduler import RowKey, Scheduler
 from f5d.system.journal import place_of
 
 if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
-    from f5d.engine.joins import Made
+    from f5d.engine import joins
     from f5d.engine.silence import Wave
     from f5d.engine.synthesizer import Plan, Synthesizer
     from f5d.model.sampler import Row
@@ -41,7 +43,7 @@ class _Job:
     plan: Plan
     next_index: int
     carry: bytes  # of the joiner
-    waves: dict[int, Made] = field(default_factory=dict)  # finished before their turn
+    waves: dict[int, joins.Made] = field(default_factory=dict)  # finished before their turn
     synthesis_s: float = 0.0  # this job's share of the steps since its last segment
 
 
@@ -53,9 +55,15 @@ class EngineLoop:
         socket: zmq.Socket[bytes],
         synthesizer: Synthesizer,
         scheduler: Scheduler,
+        preparation: Preparation,
         pulse: Pulse | None = None,
     ) -> None:
         self._socket = socket
+        self._preparation = preparation
+        self._encoder = Encoder()
+        self._poller = zmq.Poller()
+        for source in (socket, preparation.descriptor, self._encoder.descriptor):
+            self._poller.register(source, zmq.POLLIN)
         self._pulse = pulse
         self._synthesizer = synthesizer
         self._scheduler = scheduler
@@ -76,25 +84,28 @@ class EngineLoop:
                 self._warming = self._synthesizer.warm_up_next()
 
     def _receive(self) -> bool:
-        """Handle every message that has arrived, waiting for one only when there is nothing to do."""
-        timeout_ms = 0 if self._scheduler or self._warming else -1
-        if self._pulse and timeout_ms:
+        """Handle everything that has arrived, waiting for something only when there is nothing to do."""
+        timeout_ms = 0 if self._scheduler or self._warming else self._preparation.wait_ms
+        resting = timeout_ms and not (self._preparation or self._encoder)
+        if self._pulse and resting:
             self._pulse.rest()
-        while self._socket.poll(timeout_ms):
-            if self._pulse and timeout_ms:
-                self._pulse.work()
+        self._poller.poll(timeout_ms)
+        if self._pulse and resting:
+            self._pulse.work()
+        while self._socket.poll(0):
             message = types.unpack_to_engine(self._socket.recv())
             if isinstance(message, types.Shutdown):
                 return False
-            if isinstance(message, types.Synthesize):
-                self._take(message.job, self._start, message)
-            elif isinstance(message, types.Predict):
-                self._take(message.job, self._predict, message)
+            if isinstance(message, types.Synthesize | types.Predict):
+                self._preparation.submit(message)
             elif isinstance(message, types.Encode):
-                self._take(message.job, self._encode, message)
+                self._encoder.submit(message)
             elif isinstance(message, types.Cancel) and self._forget(message.job):
                 self._send(types.Cancelled(message.job))
-            timeout_ms = 0
+        for prepared in self._preparation.finished():
+            self._take(prepared[0].job, self._begin, prepared)
+        for answer in self._encoder.finished():
+            self._send(answer)
         return True
 
     def _take(self, job: str, action: Callable[[_T], None], argument: _T) -> None:
@@ -116,8 +127,18 @@ class EngineLoop:
             _log.error("job %s failed: %s", job, place_of(error))  # not its words, they may be a user's
             self._fail(job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
 
-    def _start(self, message: types.Synthesize) -> None:
-        plan = self._synthesizer.plan(message.text, message.reference, message.parameters)
+    def _begin(self, prepared: tuple[Message, Made]) -> None:
+        """Take up a job whose text and recording are ready, or say what is wrong with them."""
+        message, made = prepared
+        if isinstance(made, F5Error):
+            raise made
+        plan = self._synthesizer.adopt(*made)
+        if isinstance(message, types.Synthesize):
+            self._start(message, plan)
+        else:
+            self._predict(message, plan)
+
+    def _start(self, message: types.Synthesize, plan: Plan) -> None:
         frames = [segment.total_frames for segment in plan.segments]
         self._jobs[message.job] = _Job(plan, message.first_segment, message.carry)
         self._send(
@@ -135,8 +156,7 @@ class EngineLoop:
         rest = frames[message.first_segment :]
         self._scheduler.add(message.job, message.first_segment, rest, message.priority, message.share)
 
-    def _predict(self, message: types.Predict) -> None:
-        plan = self._synthesizer.plan(message.text, message.reference, message.parameters)
+    def _predict(self, message: types.Predict, plan: Plan) -> None:
         if not self._pace.known:
             self._pace.measure(self._synthesizer, plan)
         steps = plan.parameters.nfe_step
@@ -164,11 +184,6 @@ class EngineLoop:
                 row = self._rows.get((name, index))
                 left += cost(job.plan, index, job.plan.parameters.nfe_step - (row.steps_done if row else 0))
         return left
-
-    def _encode(self, message: types.Encode) -> None:
-        from f5d.engine.audio import encode_file
-
-        self._send(types.Encoded(message.job, encode_file(message.pcm, message.encoding, message.tag)))
 
     def _step(self) -> None:
         """Advance the scheduled rows by one ODE step and deliver those that are finished."""
@@ -325,10 +340,11 @@ class EngineLoop:
 
     def _forget(self, job: str) -> bool:
         """Drop everything held for a job; return whether there was anything."""
+        waited = self._preparation.cancel(job) or self._encoder.cancel(job)
         self._scheduler.drop(job)
         for key in [key for key in self._rows if key[0] == job]:
             del self._rows[key]
-        return self._jobs.pop(job, None) is not None
+        return self._jobs.pop(job, None) is not None or waited
 
     def _send(self, message: types.FromEngine) -> None:
         self._socket.send(types.pack(message))

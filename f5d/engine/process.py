@@ -20,7 +20,9 @@ import zmq
 from f5ctl.errors import F5Error
 from f5d.engine import types
 from f5d.engine.loop import EngineLoop, memory_bytes
+from f5d.engine.preparation import Forker, Preparation
 from f5d.engine.pulse import Pulse, take_stdout
+from f5d.engine.recogniser import Recogniser
 from f5d.engine.scheduler import Scheduler
 from f5d.system import journal
 
@@ -36,6 +38,7 @@ def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
     if not configure.core_dumps:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # texts and voices of users would be in one
     started_s = time.monotonic()
+    forker = Forker()
     try:
         synthesizer, loaded = _load(configure, started_s)
     except F5Error as error:
@@ -49,16 +52,18 @@ def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
         line = f"model {configure.model.name} does not fit into memory"
         socket.send(types.pack(types.LoadFailed("model_error", line)))
         return 1
+    forker.configure(synthesizer.settings)
     socket.send(types.pack(loaded))
     scheduler = Scheduler(configure.max_batch_frames or synthesizer.budget_frames)
-    EngineLoop(socket, synthesizer, scheduler, pulse).run()
+    preparation = Preparation(forker, Recogniser(configure.asr_model, loaded.device), synthesizer.task)
+    EngineLoop(socket, synthesizer, scheduler, preparation, pulse).run()
+    preparation.close()
     return 0
 
 
 def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, types.Loaded]:
     from f5d.catalog.models import fetch
     from f5d.engine.synthesizer import Synthesizer
-    from f5d.engine.transcriber import Transcriber
     from f5d.model.load import load_model, pick_device, pick_dtype
 
     device = pick_device(configure.device)
@@ -76,7 +81,7 @@ def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, ty
         model_hash=model.model_hash,
         load_s=time.monotonic() - started_s,
     )
-    return Synthesizer(model, Transcriber(configure.asr_model, device), configure.pronunciation), loaded
+    return Synthesizer(model, configure.pronunciation), loaded
 
 
 def _exit_with_broker() -> None:

@@ -1,11 +1,16 @@
-"""Transcribes a reference whose text nobody gave, with a Whisper pipeline loaded when first needed."""
+"""Transcribes a reference whose text nobody gave, with a Whisper pipeline loaded when first needed.
+
+A model that is on this machine is loaded without a question to the hub.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f5ctl.errors import BadRequestError
 from f5ctl.extras import lack
+from f5d.catalog.hub import HUB_SCHEME, find_file, knock
 
 if TYPE_CHECKING:
     from f5d.engine.silence import Wave
@@ -18,6 +23,11 @@ class Transcriber:
         self._model = model
         self._device = device
         self._pipeline: Any = None
+
+    @property
+    def loaded(self) -> bool:
+        """True when the recogniser is in memory."""
+        return self._pipeline is not None
 
     def transcribe(self, wave: Wave, rate_hz: int) -> str:
         """Return what is said in `wave`.
@@ -50,7 +60,7 @@ class Transcriber:
         try:
             return transformers.pipeline(
                 "automatic-speech-recognition",
-                model=self._model,
+                model=self._place(),
                 device=self._device,
                 dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
             )
@@ -61,3 +71,15 @@ class Transcriber:
                 f"the reference has no text and {self._model} cannot be loaded to transcribe it ({reason});"
                 " pass --ref-text",
             ) from None
+
+    def _place(self) -> str:
+        """Return the folder of the model where it is on this machine, else what the hub calls it.
+
+        Raises OSError at once when there is no hub.
+        """
+        if Path(self._model).is_absolute() or self._model.count("/") != 1:
+            return self._model
+        config = find_file(f"{HUB_SCHEME}{self._model}/config.json")
+        if config is None:
+            knock()
+        return str(config.parent) if config else self._model

@@ -84,6 +84,8 @@ class Predict(msgspec.Struct, frozen=True, tag=True):
     text: str
     reference: Reference
     parameters: Parameters
+    priority: int = 0
+    share: Share = ()
 
 
 class Encode(msgspec.Struct, frozen=True, tag=True):

@@ -31,7 +31,6 @@ from f5d.catalog.voices import VoiceTable
 from f5d.config import Config
 from f5d.daemon import engine_settings
 from f5d.engine.synthesizer import Plan, Synthesizer
-from f5d.engine.transcriber import Transcriber
 from f5d.model.load import LoadedModel
 from f5d.model.weights import content_hash
 
@@ -72,9 +71,7 @@ def order(spec: ModelSpec, **fields: Any) -> Order:
 def plan(spec: ModelSpec, starter: LoadedModel) -> Plan:
     """Return how the starter's network, so described, would speak in a recording without a language."""
     asked = order(spec, ref_audio=(STARTER / "voices" / "rms_0.wav").read_bytes(), ref_text="So it was.")
-    return Synthesizer(replace(starter, spec=spec), Transcriber("", "cpu")).plan(
-        asked.text, asked.reference, asked.parameters
-    )
+    return Synthesizer(replace(starter, spec=spec)).plan(asked.text, asked.reference, asked.parameters)
 
 
 EFFECTS: dict[str, tuple[str | bool | float, Look]] = {  # another value, and where it shows

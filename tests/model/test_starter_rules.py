@@ -10,7 +10,6 @@ from f5ctl.errors import BadRequestError
 from f5d.catalog.hub import LocalModel
 from f5d.catalog.voices import Reference
 from f5d.engine.synthesizer import Synthesizer
-from f5d.engine.transcriber import Transcriber
 from f5d.engine.types import Parameters
 from f5d.model.load import LoadedModel
 
@@ -24,7 +23,7 @@ def reference(starter_files: LocalModel) -> Reference:
 
 @pytest.fixture
 def synthesizer(starter: LoadedModel) -> Synthesizer:
-    return Synthesizer(starter, Transcriber("", "cpu"))
+    return Synthesizer(starter)
 
 
 def test_reference_and_text_get_whole_frames_per_character(
@@ -36,7 +35,7 @@ def test_reference_and_text_get_whole_frames_per_character(
         plan = synthesizer.plan("We have several things in common.", changed, Parameters())
         size = len(plan.reference.text) + len("We have several things in common.")
         assert plan.segments[0].total_frames == 6 * size
-        assert len(plan.reference.mel) == plan.reference.frames + 1
+        assert len(plan.mel) == plan.reference.frames + 1
 
 
 def test_digits_are_read_and_unknown_letters_reported(synthesizer: Synthesizer, reference: Reference) -> None:

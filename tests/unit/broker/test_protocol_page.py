@@ -38,8 +38,8 @@ from f5d.broker.dispatcher import AUDIO_PIECE_BYTES
 from f5d.catalog.models import catalog
 from f5d.catalog.spec import FRAMES_PER_SECOND
 from f5d.engine.audio import MAX_REFERENCE_S, MIN_REFERENCE_S
+from f5d.engine.planning import MAX_JOB_S, MAX_SEGMENT_FRAMES
 from f5d.engine.recording import MAX_CHANNELS, MAX_RATE_HZ, MAX_RECORDING_S, MIN_RATE_HZ
-from f5d.engine.synthesizer import MAX_JOB_S, MAX_SEGMENT_FRAMES
 from f5d.engine.text import MAX_RETIMING
 from f5d.engine.types import Loaded, Parameters
 from f5d.system.socketfile import ENGINE_SUFFIX_BYTES

@@ -1,0 +1,313 @@
+"""Jobs of one engine whose texts and recordings are on their way to becoming plans, in other processes.
+
+The engine's loop hands a job in and hears of its plan, or of what is wrong with it; nothing here waits. Brief
+texts in known voices have a process of their own, since theirs is a matter of milliseconds. Long texts and new
+recordings share two others, of which no user has both. What takes too long is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+from f5ctl.errors import BadRequestError, F5Error, error_from_wire
+from f5d.catalog.voices import Reference
+from f5d.engine import channel
+from f5d.engine.plan import Ready, Settings, Task, reference_key
+from f5d.engine.preparer import Kill, Outcome, Refused, Start, outcomes
+from f5d.engine.recogniser import Answer, Heard, Recogniser
+from f5d.engine.turns import Share, Turns, in_turns
+from f5d.engine.types import Parameters, Predict, Synthesize
+
+if TYPE_CHECKING:
+    from f5d.engine.synthesizer import PreparedReference
+
+BRIEF_BYTES: Final = 4_096
+LONG_NICE: Final = 5
+MAX_TIME_S: Final = 60.0  # by the clock; f5d/engine/preparer.py counts the processor's
+MOST_TRIES: Final = 2  # of a job under which the process ends by itself
+
+Message: TypeAlias = Synthesize | Predict
+Made: TypeAlias = tuple[str, Ready, "PreparedReference | None"] | F5Error  # as `Synthesizer.adopt` takes it
+
+_log = logging.getLogger("f5d.engine")
+
+
+class Forker:
+    """The process that preparers are forked from; it imports what they need while the model loads."""
+
+    def __init__(self) -> None:
+        self.control, theirs = channel.pair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "f5d.engine.preparer", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
+            )
+        self._numbers = 0
+
+    def configure(self, settings: Settings) -> None:
+        """Say which model is planned for."""
+        channel.send(self.control, msgspec.msgpack.encode(settings))
+
+    def start(self, nice: int) -> tuple[int, socket.socket]:
+        """Return the number of a new preparer and the end of its channel, which it listens to in a moment."""
+        self._numbers += 1
+        ours, theirs = channel.pair()
+        with theirs:
+            order = msgspec.msgpack.encode(Start(self._numbers, nice))
+            socket.send_fds(self.control, [order], [theirs.fileno()])
+        return self._numbers, ours
+
+    def kill(self, number: int) -> None:
+        """End a preparer and what it has started."""
+        self.control.send(msgspec.msgpack.encode(Kill(number)))
+
+    def close(self) -> None:
+        """End them all."""
+        self.control.close()
+        self._process.wait()
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    message: Message
+    key: str
+    transcript: str = ""
+    tries: int = 0
+    known: PreparedReference | None = None  # when it was handed to a preparer
+
+    @property
+    def share(self) -> Share:
+        return self.message.share
+
+    @property
+    def priority(self) -> int:
+        return self.message.priority
+
+
+@dataclass(slots=True, eq=False)
+class _Preparer:
+    """One process: idle, or with one job."""
+
+    brief: bool
+    number: int
+    end: socket.socket
+    job: _Job | None = None
+    ends_at: float = 0.0
+
+
+class Preparation:
+    """Owns the jobs that have no plan yet, and the processes that make plans.
+
+    `task_of` returns what is to be prepared for a text, reference, parameters and the reference's key, and that
+    reference if it is known by now.
+    """
+
+    def __init__(
+        self,
+        forker: Forker,
+        recogniser: Recogniser[_Job],
+        task_of: Callable[[str, Reference, Parameters, str], tuple[Task, PreparedReference | None]],
+    ) -> None:
+        self._forker = forker
+        self._task_of = task_of
+        self._recogniser = recogniser
+        self._waiting: list[_Job] = []  # oldest first
+        self._turns = Turns()
+        self._epoll = select.epoll()
+        self._epoll.register(forker.control, select.EPOLLIN)
+        self._preparers: dict[int, _Preparer] = {}  # by descriptor
+        for brief in (True, False, False):
+            self._start(brief=brief)
+
+    def __bool__(self) -> bool:
+        """Return whether any job is here."""
+        busy = any(preparer.job for preparer in self._preparers.values())
+        return bool(busy or self._waiting or self._recogniser.tokens)
+
+    @property
+    def descriptor(self) -> int:
+        """What becomes readable when `finished` has something to do."""
+        return self._epoll.fileno()
+
+    @property
+    def wait_ms(self) -> int:
+        """How long `finished` need not be called while its descriptor is silent; -1 for ever."""
+        ends = [preparer.ends_at for preparer in self._preparers.values() if preparer.job]
+        ends += [self._recogniser.ends_at] if self._recogniser.ends_at is not None else []
+        return max(0, int((min(ends) - time.monotonic()) * 1000) + 1) if ends else -1
+
+    def submit(self, message: Message) -> None:
+        """Take a job in."""
+        self._turns.join(message.share)
+        self._waiting.append(_Job(message, reference_key(message.reference, message.parameters)))
+        self._hand_out()
+
+    def cancel(self, job: str) -> bool:
+        """Drop a job, with what is done for it; return whether it was here."""
+        for waiting in self._waiting:
+            if waiting.message.job == job:
+                self._waiting.remove(waiting)
+                self._turns.leave(waiting.share, served=False)
+                return True
+        for preparer in self._preparers.values():
+            if preparer.job and preparer.job.message.job == job:
+                self._replace(preparer)
+                self._hand_out()
+                return True
+        return any(
+            self._recogniser.drop(token) for token in self._recogniser.tokens if token.message.job == job
+        )
+
+    def finished(self) -> Iterator[tuple[Message, Made]]:
+        """Yield the jobs that have their plan by now, or will never have one."""
+        for descriptor, _events in self._epoll.poll(0):
+            if preparer := self._preparers.get(descriptor):
+                yield from self._receive(preparer)
+            elif descriptor == self._recogniser.descriptor:
+                yield from self._hear()
+            elif descriptor == self._forker.control.fileno():
+                raise SystemExit("the process that prepares texts and recordings has ended")
+        yield from self._end_overdue()
+        self._hand_out()
+
+    def _receive(self, preparer: _Preparer) -> Iterator[tuple[Message, Made]]:
+        job, message = preparer.job, channel.receive(preparer.end)
+        if message is None:
+            self._replace(preparer)
+            if job is not None:
+                yield from self._try_again(job)
+            return
+        preparer.job = None
+        if job is None:
+            return
+        outcome: Outcome = outcomes.decode(message)
+        if isinstance(outcome, Ready):
+            yield job.message, (job.key, outcome, job.known)
+        elif isinstance(outcome, Refused):
+            yield job.message, error_from_wire(outcome.code, outcome.message)
+        elif fault := self._recogniser.ask(job, outcome.wave, outcome.rate_hz):
+            yield from self._transcribed(job, fault)
+        else:
+            self._watch_recogniser()
+
+    def _try_again(self, job: _Job) -> Iterator[tuple[Message, Made]]:
+        """Give a job whose preparer has ended another one, but not for ever."""
+        job.tries += 1
+        if job.tries < MOST_TRIES:
+            self._again(job)
+            return
+        _log.error("job %s ended the processes that prepared it", job.message.job)
+        yield job.message, BadRequestError("bad_audio", "text or recording cannot be read: its reader crashes")
+
+    def _again(self, job: _Job) -> None:
+        self._turns.join(job.share)
+        self._waiting.insert(0, job)
+
+    def _end_overdue(self) -> Iterator[tuple[Message, Made]]:
+        now = time.monotonic()
+        for preparer in list(self._preparers.values()):
+            if preparer.job and now >= preparer.ends_at:
+                message = preparer.job.message
+                self._replace(preparer)
+                line = f"text or recording was not prepared within {MAX_TIME_S:.0f} s; shorten it"
+                yield message, BadRequestError("bad_text", line)
+        if self._recogniser.ends_at is not None and now >= self._recogniser.ends_at:
+            yield from self._hear()
+
+    # Handing out.
+
+    def _hand_out(self) -> None:
+        """Give every idle preparer the job whose turn it is."""
+        for preparer in list(self._preparers.values()):
+            if preparer.job is None and (job := self._next(brief=preparer.brief)):
+                self._waiting.remove(job)
+                self._turns.leave(job.share, served=True)
+                self._give(preparer, job)
+
+    def _next(self, *, brief: bool) -> _Job | None:
+        busy = [preparer.job for preparer in self._preparers.values() if preparer.job]
+        unknown = {job.key for job in busy if job.known is None} | {job.key for job in self._recogniser.tokens}
+        users = {
+            preparer.job.share[:1]
+            for preparer in self._preparers.values()
+            if preparer.job and not preparer.brief
+        }
+        fit = [
+            job
+            for job in self._waiting
+            if job.key not in unknown  # what another job finds out of its reference is known in a moment
+            and self._is_brief(job) == brief
+            and (brief or job.share[:1] not in users)
+        ]
+        first = max((job.priority for job in fit), default=0)
+        fit = [job for job in fit if job.priority == first]
+        return in_turns(fit, lambda job: job.share, self._turns.taken)[0] if fit else None
+
+    def _task(self, job: _Job) -> tuple[Task, PreparedReference | None]:
+        message = job.message
+        return self._task_of(message.text, message.reference, message.parameters, job.key)
+
+    def _is_brief(self, job: _Job) -> bool:
+        known = self._task(job)[1] is not None
+        return known and len(job.message.text.encode()) <= BRIEF_BYTES
+
+    def _give(self, preparer: _Preparer, job: _Job) -> None:
+        task, job.known = self._task(job)
+        if job.transcript:
+            task = msgspec.structs.replace(task, transcript=job.transcript)
+        preparer.job, preparer.ends_at = job, time.monotonic() + MAX_TIME_S
+        try:
+            channel.send(preparer.end, msgspec.msgpack.encode(task))
+        except OSError:  # it has just died; its end is readable
+            return
+
+    def _start(self, *, brief: bool) -> None:
+        number, end = self._forker.start(0 if brief else LONG_NICE)
+        self._preparers[end.fileno()] = _Preparer(brief, number, end)
+        self._epoll.register(end, select.EPOLLIN)
+
+    def _replace(self, preparer: _Preparer) -> None:
+        """End a preparer, whatever it is doing, and start another in its place."""
+        self._forker.kill(preparer.number)
+        del self._preparers[preparer.end.fileno()]
+        preparer.end.close()
+        self._start(brief=preparer.brief)
+
+    # Recordings that somebody has to listen to.
+
+    def _hear(self) -> Iterator[tuple[Message, Made]]:
+        for job, answer in self._recogniser.answers():
+            yield from self._transcribed(job, answer)
+        self._watch_recogniser()
+
+    def _transcribed(self, job: _Job, answer: Answer) -> Iterator[tuple[Message, Made]]:
+        if isinstance(answer, Heard):
+            job.transcript = answer.text
+            self._again(job)
+        else:
+            yield job.message, BadRequestError("transcription_unavailable", answer.message)
+
+    def _watch_recogniser(self) -> None:
+        """Have the recogniser's answers noticed; it may have another process than before."""
+        if self._recogniser.descriptor is not None:
+            with contextlib.suppress(FileExistsError):
+                self._epoll.register(self._recogniser.descriptor, select.EPOLLIN)
+
+    def close(self) -> None:
+        """End every process."""
+        self._recogniser.close()
+        self._forker.close()
