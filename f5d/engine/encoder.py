@@ -61,7 +61,8 @@ class Encoder:
         return live
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        with contextlib.suppress(OSError):  # a unit's filter may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while True:
             message = self._todo.get()
             if message.job in self._live:

@@ -19,11 +19,16 @@ Transcribe: TypeAlias = Callable[[Wave, int], str]  # samples, Hz -> what is sai
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The model that is planned for, and what is read for a word."""
+    """The model that is planned for, what is read for a word, and what one task may use.
+
+    `cpu_s` are seconds of the processor; what is meant well takes one at most. `memory_bytes` counts addresses.
+    """
 
     spec: ModelSpec
     vocabulary: dict[str, int]
-    pronunciation: dict[str, str]
+    pronunciation: dict[str, str] = {}
+    cpu_s: int = 20
+    memory_bytes: int = 2**30
 
 
 class ReferenceFacts(msgspec.Struct, frozen=True):

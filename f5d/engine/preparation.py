@@ -58,6 +58,11 @@ class Forker:
             )
         self._numbers = 0
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def configure(self, settings: Settings) -> None:
         """Say which model is planned for."""
         channel.send(self.control, msgspec.msgpack.encode(settings))
@@ -100,11 +105,11 @@ class _Job:
 
 @dataclass(slots=True, eq=False)
 class _Preparer:
-    """One process: idle, or with one job."""
+    """One place for a job; its process is started for the first, and again after its end."""
 
     brief: bool
-    number: int
-    end: socket.socket
+    number: int = 0
+    end: socket.socket | None = None  # None: no process
     job: _Job | None = None
     ends_at: float = 0.0
 
@@ -113,7 +118,7 @@ class Preparation:
     """Owns the jobs that have no plan yet, and the processes that make plans.
 
     `task_of` returns what is to be prepared for a text, reference, parameters and the reference's key, and that
-    reference if it is known by now.
+    reference if it is known by now. A preparer that has had a job for `most_s` seconds is killed.
     """
 
     def __init__(
@@ -121,7 +126,9 @@ class Preparation:
         forker: Forker,
         recogniser: Recogniser[_Job],
         task_of: Callable[[str, Reference, Parameters, str], tuple[Task, PreparedReference | None]],
+        most_s: float = MAX_TIME_S,
     ) -> None:
+        self._most_s = most_s
         self._forker = forker
         self._task_of = task_of
         self._recogniser = recogniser
@@ -129,13 +136,11 @@ class Preparation:
         self._turns = Turns()
         self._epoll = select.epoll()
         self._epoll.register(forker.control, select.EPOLLIN)
-        self._preparers: dict[int, _Preparer] = {}  # by descriptor
-        for brief in (True, False, False):
-            self._start(brief=brief)
+        self._preparers = [_Preparer(brief) for brief in (True, False, False)]
 
     def __bool__(self) -> bool:
         """Return whether any job is here."""
-        busy = any(preparer.job for preparer in self._preparers.values())
+        busy = any(preparer.job for preparer in self._preparers)
         return bool(busy or self._waiting or self._recogniser.tokens)
 
     @property
@@ -146,7 +151,7 @@ class Preparation:
     @property
     def wait_ms(self) -> int:
         """How long `finished` need not be called while its descriptor is silent; -1 for ever."""
-        ends = [preparer.ends_at for preparer in self._preparers.values() if preparer.job]
+        ends = [preparer.ends_at for preparer in self._preparers if preparer.job]
         ends += [self._recogniser.ends_at] if self._recogniser.ends_at is not None else []
         return max(0, int((min(ends) - time.monotonic()) * 1000) + 1) if ends else -1
 
@@ -163,9 +168,9 @@ class Preparation:
                 self._waiting.remove(waiting)
                 self._turns.leave(waiting.share, served=False)
                 return True
-        for preparer in self._preparers.values():
+        for preparer in self._preparers:
             if preparer.job and preparer.job.message.job == job:
-                self._replace(preparer)
+                self._end(preparer)
                 self._hand_out()
                 return True
         return any(
@@ -175,8 +180,9 @@ class Preparation:
     def finished(self) -> Iterator[tuple[Message, Made]]:
         """Yield the jobs that have their plan by now, or will never have one."""
         for descriptor, _events in self._epoll.poll(0):
-            if preparer := self._preparers.get(descriptor):
-                yield from self._receive(preparer)
+            speaking = [one for one in self._preparers if one.end and one.end.fileno() == descriptor]
+            if speaking:
+                yield from self._receive(speaking[0])
             elif descriptor == self._recogniser.descriptor:
                 yield from self._hear()
             elif descriptor == self._forker.control.fileno():
@@ -185,9 +191,10 @@ class Preparation:
         self._hand_out()
 
     def _receive(self, preparer: _Preparer) -> Iterator[tuple[Message, Made]]:
-        job, message = preparer.job, channel.receive(preparer.end)
+        job = preparer.job
+        message = channel.receive(preparer.end) if preparer.end else None
         if message is None:
-            self._replace(preparer)
+            self._end(preparer)
             if job is not None:
                 yield from self._try_again(job)
             return
@@ -219,11 +226,11 @@ class Preparation:
 
     def _end_overdue(self) -> Iterator[tuple[Message, Made]]:
         now = time.monotonic()
-        for preparer in list(self._preparers.values()):
+        for preparer in self._preparers:
             if preparer.job and now >= preparer.ends_at:
                 message = preparer.job.message
-                self._replace(preparer)
-                line = f"text or recording was not prepared within {MAX_TIME_S:.0f} s; shorten it"
+                self._end(preparer)
+                line = f"text or recording was not prepared within {self._most_s:.0f} s; shorten it"
                 yield message, BadRequestError("bad_text", line)
         if self._recogniser.ends_at is not None and now >= self._recogniser.ends_at:
             yield from self._hear()
@@ -232,20 +239,16 @@ class Preparation:
 
     def _hand_out(self) -> None:
         """Give every idle preparer the job whose turn it is."""
-        for preparer in list(self._preparers.values()):
+        for preparer in self._preparers:
             if preparer.job is None and (job := self._next(brief=preparer.brief)):
                 self._waiting.remove(job)
                 self._turns.leave(job.share, served=True)
                 self._give(preparer, job)
 
     def _next(self, *, brief: bool) -> _Job | None:
-        busy = [preparer.job for preparer in self._preparers.values() if preparer.job]
+        busy = [preparer.job for preparer in self._preparers if preparer.job]
         unknown = {job.key for job in busy if job.known is None} | {job.key for job in self._recogniser.tokens}
-        users = {
-            preparer.job.share[:1]
-            for preparer in self._preparers.values()
-            if preparer.job and not preparer.brief
-        }
+        users = {one.job.share[:1] for one in self._preparers if one.job and not one.brief}
         fit = [
             job
             for job in self._waiting
@@ -269,23 +272,20 @@ class Preparation:
         task, job.known = self._task(job)
         if job.transcript:
             task = msgspec.structs.replace(task, transcript=job.transcript)
-        preparer.job, preparer.ends_at = job, time.monotonic() + MAX_TIME_S
-        try:
+        preparer.job, preparer.ends_at = job, time.monotonic() + self._most_s
+        if preparer.end is None:
+            preparer.number, preparer.end = self._forker.start(0 if preparer.brief else LONG_NICE)
+            self._epoll.register(preparer.end, select.EPOLLIN)
+        with contextlib.suppress(OSError):  # it has just died; its end is readable
             channel.send(preparer.end, msgspec.msgpack.encode(task))
-        except OSError:  # it has just died; its end is readable
-            return
 
-    def _start(self, *, brief: bool) -> None:
-        number, end = self._forker.start(0 if brief else LONG_NICE)
-        self._preparers[end.fileno()] = _Preparer(brief, number, end)
-        self._epoll.register(end, select.EPOLLIN)
-
-    def _replace(self, preparer: _Preparer) -> None:
-        """End a preparer, whatever it is doing, and start another in its place."""
-        self._forker.kill(preparer.number)
-        del self._preparers[preparer.end.fileno()]
-        preparer.end.close()
-        self._start(brief=preparer.brief)
+    def _end(self, preparer: _Preparer) -> None:
+        """End a preparer's process, whatever it is doing."""
+        preparer.job = None
+        if preparer.end is not None:
+            self._forker.kill(preparer.number)
+            preparer.end.close()
+            preparer.end = None
 
     # Recordings that somebody has to listen to.
 

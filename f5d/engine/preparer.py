@@ -29,8 +29,6 @@ from f5d.system import journal
 if TYPE_CHECKING:
     from f5d.engine.planning import Planner
 
-MAX_CPU_S: Final = 20  # for one text and its recording; what is meant well takes one at most
-MAX_MEMORY_BYTES: Final = 2**30  # of addresses
 MAX_FILE_BYTES: Final = 2**26  # of any message; the largest recording has a quarter of that
 
 _log = logging.getLogger("f5d.engine.preparer")
@@ -82,14 +80,15 @@ def main() -> None:
     planner = Planner(settings)
     gc.collect()
     gc.freeze()  # a collection in a fork would copy all that it shares
-    _Forker(control).run(planner)
+    _Forker(control, settings).run(planner)
 
 
 class _Forker:
     """Owns the preparers; its only thread waits for orders."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, settings: Settings) -> None:
         self._control = control
+        self._settings = settings
         self._pids: dict[int, int] = {}  # by number
 
     def run(self, planner: Planner) -> None:
@@ -107,8 +106,9 @@ class _Forker:
                 if pid == 0:
                     self._control.close()
                     os.setpgid(0, 0)
-                    os.nice(order.nice)
-                    _serve(end, planner)
+                    with contextlib.suppress(OSError):  # a unit's filter may forbid it
+                        os.nice(order.nice)
+                    _serve(end, planner, self._settings)
                 with contextlib.suppress(OSError):  # the child was quicker
                     os.setpgid(pid, pid)
                 self._pids[order.number] = pid
@@ -128,33 +128,33 @@ class _Forker:
                 del self._pids[number]
 
 
-def _serve(end: socket.socket, planner: Planner) -> NoReturn:
+def _serve(end: socket.socket, planner: Planner, settings: Settings) -> NoReturn:
     """Do one task after the other until the engine closes its end."""
     try:
-        _limit(resource.RLIMIT_AS, MAX_MEMORY_BYTES)
+        _limit(resource.RLIMIT_AS, settings.memory_bytes)
         _limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
         _limit(resource.RLIMIT_CORE, 0)
         signal.signal(signal.SIGXCPU, _time_up)
         while (message := channel.receive(end)) is not None:
-            channel.send(end, msgspec.msgpack.encode(_bounded(planner, message)))
+            channel.send(end, msgspec.msgpack.encode(_bounded(planner, settings, message)))
     finally:
         os._exit(0)
 
 
-def _bounded(planner: Planner, message: bytes) -> Outcome:
+def _bounded(planner: Planner, settings: Settings, message: bytes) -> Outcome:
     """Return the outcome of one task, which takes no more time and memory than it may."""
     task = _tasks.decode(message)
     code, what = ("bad_text", "text") if task.facts else ("bad_audio", "text or the recording")
     try:
-        used_s = resource.getrusage(resource.RUSAGE_SELF)
-        _limit(resource.RLIMIT_CPU, int(used_s.ru_utime + used_s.ru_stime) + MAX_CPU_S)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + settings.cpu_s)
         return planner.prepare(task)
     except F5Error as error:
         return Refused(error.code, error.message)
     except _TimeUp:
-        return Refused(code, f"the {what} takes over {MAX_CPU_S} s to prepare; shorten it")
+        return Refused(code, f"the {what} takes over {settings.cpu_s} s to prepare; shorten it")
     except MemoryError:
-        limit = f"{MAX_MEMORY_BYTES // 2**30} GiB"
+        limit = f"{settings.memory_bytes // 2**20} MiB"
         return Refused(code, f"the {what} takes over {limit} of memory to prepare; shorten it")
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
         _log.error("a text failed: %s", journal.place_of(error))  # not its words, they may be a user's
