@@ -174,7 +174,8 @@ def main() -> None:
             answer = Heard(transcriber.transcribe(np.frombuffer(sound.wave, np.float32), sound.rate_hz))
         except BadRequestError as error:
             answer = NotHeard(error.message, lasting=not transcriber.loaded)
-        channel.send(end, msgspec.msgpack.encode(answer))
+        with contextlib.suppress(BrokenPipeError):  # the engine has ended; so does this
+            channel.send(end, msgspec.msgpack.encode(answer))
 
 
 if __name__ == "__main__":

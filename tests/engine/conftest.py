@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import zmq
 from f5d.catalog.models import catalog
 from f5d.catalog.voices import Reference
 from f5d.engine import types
+from f5d.model.torchaudio_compat import import_torchaudio
 
 STARTER = Path(__file__).parents[2] / "f5d" / "starter"
 REFERENCE = Reference(
@@ -22,6 +24,10 @@ REFERENCE = Reference(
     text=(STARTER / "voices" / "rms_0.txt").read_text().strip(),
     prepared=True,
 )
+SPECIALS = [
+    "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>",
+    "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>",
+]  # fmt: skip
 FAST = types.Parameters(nfe_step=2, seed=7)
 
 
@@ -97,3 +103,46 @@ def engine() -> Iterator[Engine]:
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture(scope="session")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Whisper of one layer, saved as the hub stores it."""
+    import_torchaudio()
+    import torch
+    import transformers as tf
+
+    folder = tmp_path_factory.mktemp("whisper")
+    letters = [chr(code) for code in range(33, 127)] + ["Ġ"]
+    (folder / "vocab.json").write_text(json.dumps({letter: i for i, letter in enumerate(letters)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    names = dict.fromkeys(("unk_token", "bos_token", "eos_token", "pad_token"), SPECIALS[0])
+    files = (str(folder / "vocab.json"), str(folder / "merges.txt"))
+    tokenizer = tf.WhisperTokenizer(*files, **names, additional_special_tokens=SPECIALS[1:])
+    ids = dict(zip(SPECIALS, tokenizer.convert_tokens_to_ids(SPECIALS), strict=True))
+    end, start = ids["<|endoftext|>"], ids["<|startoftranscript|>"]
+    common = {
+        "decoder_start_token_id": start, "eos_token_id": end, "bos_token_id": end, "pad_token_id": end,
+    }  # fmt: skip
+    sizes = dict.fromkeys(("encoder_layers", "decoder_layers"), 1)
+    sizes |= dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 2)
+    sizes |= dict.fromkeys(("d_model", "encoder_ffn_dim", "decoder_ffn_dim"), 32)
+    torch.manual_seed(0)
+    config = tf.WhisperConfig(
+        vocab_size=len(tokenizer), max_target_positions=64, suppress_tokens=None,
+        begin_suppress_tokens=None, **sizes, **common,
+    )  # fmt: skip
+    model = tf.WhisperForConditionalGeneration(config)
+    model.generation_config = tf.GenerationConfig(
+        no_timestamps_token_id=ids["<|notimestamps|>"],
+        is_multilingual=True,
+        lang_to_id={"<|en|>": ids["<|en|>"]},
+        task_to_id={task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")},
+        max_length=20,
+        max_initial_timestamp_index=1,
+        **common,
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    tf.WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    return folder

@@ -42,8 +42,9 @@ class Bench:
         self.synthesizer = synthesizer
         self.forker = Forker()
         self.forker.configure(msgspec.structs.replace(synthesizer.settings, **limits))
-        recogniser = Recogniser("/nonexistent/whisper", "cpu")
-        self.preparation = Preparation(self.forker, recogniser, synthesizer.task, most_s)
+        self.preparation = Preparation(
+            self.forker, Recogniser("/nonexistent/whisper", "cpu"), synthesizer.task, most_s
+        )
         self.made: dict[str, Made] = {}
 
     def submit(self, job: str, text: str = "Hello.", reference: Reference = REFERENCE, user: int = 1) -> None:
