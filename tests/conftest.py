@@ -10,6 +10,7 @@ import tempfile
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # a file is one worker's
 LONGEST: Final = ("test_batch_invariance.py", "test_real_engine.py", "test_lifecycle.py", "test_service.py")
@@ -24,6 +25,9 @@ atexit.register(shutil.rmtree, _home, ignore_errors=True)
 for name in ("DATA", "CONFIG", "STATE"):
     os.environ[f"XDG_{name}_HOME"] = f"{_home}/{name.lower()}"
 os.environ["F5D_SHARED_VOICES"] = f"{_home}/shared"
+# A machine that does other things is slow, and no text is at fault.
+settings.register_profile("f5d", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("f5d")
 # A shell's background job ignores Ctrl-C, a nohup's SIGHUP, and so would every f5ctl that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

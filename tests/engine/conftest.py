@@ -28,7 +28,7 @@ SPECIALS = [
     "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>",
     "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>",
 ]  # fmt: skip
-FAST = types.Parameters(nfe_step=2, seed=7)
+FAST = types.Parameters(nfe_step=2, cfg_strength=0.0, seed=7)
 
 
 class Engine:

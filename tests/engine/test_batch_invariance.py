@@ -20,16 +20,16 @@ from .conftest import REFERENCE
 
 SENTENCES = (
     "He stood.",
-    "He was the best player on the team.",
-    "We will meet you at the station in the morning.",
-    "This is the first day of the rest of your life.",
+    "She went to the door.",
+    "He was the best player.",
+    "We will meet you at the station.",
 )
 OTHERS = 15
 
 request = st.builds(
     lambda text, steps, cfg, seed: (text, Parameters(nfe_step=steps, cfg_strength=cfg, seed=seed)),
     st.sampled_from(SENTENCES),
-    st.sampled_from([2, 3, 5]),
+    st.sampled_from([1, 2, 4]),
     st.sampled_from([0.0, 1.0, 2.0]),
     st.integers(0, 2**32),
 )
@@ -66,8 +66,8 @@ def among(synthesizer: Synthesizer, plan: Plan, others: list[Plan], joins_at: in
 
 
 @pytest.mark.slow
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(mine=request, others=st.lists(request, min_size=OTHERS, max_size=OTHERS), joins_at=st.integers(0, 3))
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mine=request, others=st.lists(request, min_size=OTHERS, max_size=OTHERS), joins_at=st.integers(0, 2))
 def test_a_row_sounds_the_same_in_any_company(
     synthesizer: Synthesizer,
     mine: tuple[str, Parameters],

@@ -13,9 +13,9 @@ from f5d.engine import types
 from .conftest import REFERENCE, Engine, configure
 
 TEXT = "He stood on the right and she runs around telling everyone of her troubles all day long"
-CROWD = 26  # rows, whose inputs alone are more than the bound leaves
+CROWD = 14  # rows, whose inputs alone are more than the bound leaves
 MEBIBYTE = 2**20
-SPARE_BYTES = 4 * MEBIBYTE
+SPARE_BYTES = 2 * MEBIBYTE
 
 
 @pytest.fixture(scope="module")

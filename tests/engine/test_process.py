@@ -67,7 +67,7 @@ def test_the_same_request_gives_the_same_audio(engine: Engine) -> None:
 )
 def test_a_job_cut_off_goes_on_where_it_stopped(engine: Engine, changes: dict[str, Any]) -> None:
     """Resuming after any delivered segment, with its carry, gives the very same remaining audio."""
-    settings = types.Parameters(nfe_step=2, seed=3, **changes)
+    settings = types.Parameters(nfe_step=2, cfg_strength=0.0, seed=3, **changes)
     engine.send(speak("whole", LONG_TEXT, parameters=settings))
     segments = [m for m in engine.until_over("whole") if isinstance(m, types.Segment)]
     cut = len(segments) // 2
@@ -86,7 +86,7 @@ def test_a_job_whose_segments_were_all_delivered_is_just_finished(engine: Engine
 
 def test_a_short_job_overtakes_a_long_one(engine: Engine) -> None:
     """A job that arrives while a long one runs is finished long before it."""
-    engine.send(speak("long", LONG_TEXT * 4))
+    engine.send(speak("long", LONG_TEXT * 2))
     assert isinstance(engine.receive(), types.Planned)
     engine.send(speak("short"))
     order: list[str] = []

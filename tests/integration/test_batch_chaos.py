@@ -15,9 +15,9 @@ from .support import PATIENCE_S, Daemon, wait_until
 LINES = 20
 
 
-@pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    path = tmp_path / "lines.txt"
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("manifest") / "lines.txt"
     texts = [f"line {number} segments={1 + number % 3} delay=0.05" for number in range(LINES)]
     path.write_text("\n".join(texts), encoding="utf-8")
     return path
@@ -36,11 +36,12 @@ def made(folder: Path) -> int:
     return len(list(folder.glob(".receipts/*.json")))
 
 
-@pytest.fixture
-def undisturbed(manifest: Path, tmp_path: Path) -> dict[str, bytes]:
+@pytest.fixture(scope="module")
+def undisturbed(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("calm")
     with Daemon() as daemon:
-        assert start(daemon, manifest, tmp_path / "calm").wait(PATIENCE_S) == 0
-    files = tree(tmp_path / "calm")
+        assert start(daemon, manifest, folder).wait(PATIENCE_S) == 0
+    files = tree(folder)
     assert len(files) == 2 * LINES
     return files
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -71,34 +72,25 @@ def test_a_jumping_clock_is_not_noticed(jumping: dict[str, str]) -> None:
 @pytest.mark.slow
 def test_speech_while_the_clock_jumps(jumping: dict[str, str], tmp_path: Path) -> None:
     """f5ctl, the daemon that it starts and the real engine: the file is that of a calm clock."""
-    with Daemon() as calm, Daemon(env=jumping) as storm:
-        files: list[Path] = []
-        for daemon, env in ((calm, {}), (storm, jumping)):
-            daemon.process.kill()
-            daemon.process.wait()
-            files.append(tmp_path / f"{len(files)}.wav")
-            own = {"F5D_SOCKET": daemon.socket_path, "XDG_STATE_HOME": str(daemon.folder), "F5D_THREADS": "1"}
-            command = [
-                sys.executable,
-                "-m",
-                "f5ctl",
-                "say",
-                "--no-receipt-text",
-                "--nfe-step",
-                "2",
-                "--seed",
-                "5",
-            ]
-            command += ["--timeout", "120", "-o", str(files[-1]), "Hello there."]
+    spoken: list[bytes] = []
+    for name, env in (("calm", {}), ("storm", jumping)):
+        with tempfile.TemporaryDirectory(prefix="f5", dir="/tmp") as folder:
+            own = {"F5D_SOCKET": f"{folder}/s", "XDG_STATE_HOME": folder, "F5D_THREADS": "1"}
+            file = tmp_path / f"{name}.wav"
+            flags = ["--no-receipt-text", "--nfe-step", "2", "--seed", "5", "--timeout", "120", "-o", str(file)]
             try:
-                done = subprocess.run(
-                    command, env=os.environ | own | env, capture_output=True, check=False, timeout=120
-                )
+                done = f5ctl("say", *flags, "Hello there.", env=own | env)
                 assert (done.returncode, done.stderr) == (0, b"")
             finally:
-                stop = [sys.executable, "-m", "f5ctl", "stop", "--force"]
-                subprocess.run(stop, env=os.environ | own | env, capture_output=True, check=False, timeout=60)
-        calm_bytes, storm_bytes = (path.read_bytes() for path in files)
-        size = int.from_bytes(calm_bytes[40:44], "little")
-        assert size > 10_000
-        assert calm_bytes[: 44 + size][44:] == storm_bytes[44 : 44 + size]
+                f5ctl("stop", "--force", env=own | env)
+            content = file.read_bytes()
+            size = int.from_bytes(content[40:44], "little")
+            spoken.append(content[44 : 44 + size])
+    calm, storm = spoken
+    assert len(calm) > 10_000
+    assert calm == storm
+
+
+def f5ctl(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "f5ctl", *arguments]
+    return subprocess.run(command, env=os.environ | env, capture_output=True, check=False, timeout=120)

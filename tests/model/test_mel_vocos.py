@@ -13,7 +13,7 @@ import yaml
 from f5ctl.errors import BadRequestError, SynthesisError
 from f5d.catalog.hub import LocalModel
 from f5d.model.load import LoadedModel
-from f5d.model.mel import MelSpectrogram, resample
+from f5d.model.mel import MelSpectrogram, resample, retimed
 from f5d.model.torchaudio_compat import import_torchaudio
 from f5d.model.vocos import Vocos
 
@@ -156,3 +156,11 @@ def test_vocoder_weights_must_fit(tmp_path: Path) -> None:
     torch.save({"backbone.embed.weight": torch.zeros(32, 100, 7)}, tmp_path / "pytorch_model.bin")
     with pytest.raises(SynthesisError, match=r"weights missing \(backbone.embed.bias, "):
         Vocos.load(tmp_path / "config.yaml", tmp_path / "pytorch_model.bin")
+
+
+def test_a_retimed_mel_keeps_its_ends_and_its_course() -> None:
+    """Stretching a straight line of values gives a straight line."""
+    mel = torch.linspace(0, 1, 11)[:, None].expand(11, 100)
+    stretched = retimed(mel, 21)
+    assert stretched.shape == (21, 100)
+    assert torch.allclose(stretched[:, 0], torch.linspace(0, 1, 21), atol=1e-6)

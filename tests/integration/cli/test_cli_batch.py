@@ -40,12 +40,13 @@ def test_a_batch_starts_the_daemon_again(fresh: Cli, tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("\n".join(TEXTS), encoding="utf-8")
     command = ("batch", str(tmp_path / "lines.txt"), *STEPS, "--jobs", "3", "-d")
     assert fresh.run(*command, str(tmp_path / "calm")).returncode == 0
+    pid = fresh.status()["pid"]
     client = fresh.start(*command, str(tmp_path / "storm"))
     deadline = time.monotonic() + PATIENCE_S
     while not list((tmp_path / "storm").glob(".receipts/*")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    os.kill(fresh.status()["pid"], signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
     _out, err = client.communicate(timeout=PATIENCE_S)
     assert client.returncode == 0, err
     assert tree(tmp_path / "storm") == tree(tmp_path / "calm")

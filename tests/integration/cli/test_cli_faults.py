@@ -14,7 +14,7 @@ import pytest
 from .conftest import Cli
 
 TEXT = "He stood on the right. " * 6  # two segments
-STEPS = ("--nfe-step", "3")
+STEPS = ("--nfe-step", "3", "--cfg-strength", "0")
 
 
 def samples(path: Path) -> npt.NDArray[np.int16]:
@@ -31,12 +31,12 @@ def test_four_calls_survive_the_death_of_the_engine(cli: Cli, tmp_path: Path) ->
         path = tmp_path / f"calm{seed}.wav"
         assert cli.run("say", *STEPS, "--seed", str(seed), "-o", str(path), TEXT).returncode == 0
         expected[seed] = samples(path)
+    (engine,) = cli.status()["engines"]
     calls = [
         cli.start("say", *STEPS, "--seed", str(seed), "-o", str(tmp_path / f"{seed}.wav"), TEXT)
         for seed in range(4)
     ]
     cli.wait_for_job("running")
-    (engine,) = cli.status()["engines"]
     os.kill(engine["pid"], signal.SIGKILL)
     for call in calls:
         _, err = call.communicate(timeout=120)

@@ -21,6 +21,7 @@ as_root = pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
 # It may read what it cannot own: an interpreter below root's home. What it may write is decided as ever.
 BECOME = ("--reuid", str(UID), "--regid", str(UID), "--clear-groups")
 READER = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+SAY = ("say", "-m", "starter", "--nfe-step", "1")
 PRIVATE_TMP = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /tmp && exec "$@"', "sh")
 
 
@@ -60,14 +61,14 @@ def test_a_number_without_an_account_speaks(session: Path, home: dict[str, str])
     """`docker -u 54321`: say, voices and doctor work without a home; one line tells where the log is."""
     where = {**home, "XDG_RUNTIME_DIR": str(session)}
     try:
-        done = nobody("say", "-m", "starter", "--nfe-step", "2", "-o", f"{session}/x.wav", "Hello.", **where)
+        done = nobody(*SAY, "-o", f"{session}/x.wav", "Hello.", **where)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1
         assert done.stderr.endswith(f": the daemon's is {session}/f5d/f5d.log\n")
         assert (session / "x.wav").stat().st_size > 5_000
         assert "rms" in nobody("voices", **where).stdout.split()
         assert nobody("voices", "doctor", str(ROOT / "f5d/starter/voices/rms_0.wav"), **where).returncode == 0
-        again = nobody("say", "-m", "starter", "-o", f"{session}/y.wav", "Hello.", **where)
+        again = nobody(*SAY, "-o", f"{session}/y.wav", "Hello.", **where)
         assert (again.returncode, again.stderr) == (0, "")
     finally:
         nobody("stop", **where)
@@ -77,7 +78,7 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     """HOME=/proc, where not even root may write: the daemon starts, and -q keeps the note away."""
     with tempfile.TemporaryDirectory(prefix="f5", dir="/tmp") as run:
         where = {"HOME": "/proc", "XDG_RUNTIME_DIR": run}
-        done = f5ctl("-q", "say", "-m", "starter", "-o", str(tmp_path / "x.wav"), "Hello.", **where)
+        done = f5ctl("-q", *SAY, "-o", str(tmp_path / "x.wav"), "Hello.", **where)
         assert (done.returncode, done.stderr) == (0, "")
         assert "serves" in Path(f"{run}/f5d/f5d.log").read_text()
         assert f5ctl("stop", **where).returncode == 0
@@ -90,7 +91,9 @@ def test_root_leaves_nothing_in_a_user_s_session(session: Path) -> None:
     if subprocess.run([*PRIVATE_TMP, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("no /tmp of its own can be had here")
     where = {"HOME": str(session), "XDG_RUNTIME_DIR": str(session)}
-    script = "python=$1; $python -m f5ctl say -m starter -o /tmp/x.wav Hello.; $python -m f5ctl stop"
+    script = (
+        "python=$1; $python -m f5ctl say -m starter --nfe-step 1 -o /tmp/x.wav Hello.; $python -m f5ctl stop"
+    )
     done = subprocess.run(
         [*PRIVATE_TMP, "sh", "-c", script, "sh", sys.executable],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "F5D_THREADS": "1"} | where,
@@ -107,7 +110,7 @@ def test_root_leaves_nothing_in_a_user_s_session(session: Path) -> None:
     assert log.endswith(": the daemon's is /tmp/f5d-0/f5d.log")
     assert list(session.iterdir()) == []
     try:
-        user = nobody("say", "-m", "starter", "-o", f"{session}/x.wav", "Hello.", **where)
+        user = nobody(*SAY, "-o", f"{session}/x.wav", "Hello.", **where)
         assert (user.returncode, user.stderr) == (0, "")
     finally:
         nobody("stop", **where)

@@ -89,7 +89,7 @@ def test_a_stream_comes_in_pieces() -> None:
 
 def test_a_stream_that_is_left_is_cancelled(cli: Cli) -> None:
     """Nobody has to listen to the end; the daemon makes no more of it."""
-    for chunk in (speech := f5ctl.stream("He stood on the right. " * 40, nfe_step=32)):
+    for chunk in (speech := f5ctl.stream("He stood on the right. " * 40, nfe_step=4)):
         assert chunk
         break
     speech.close()
@@ -158,7 +158,7 @@ def run(cli: Cli, code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_first_call_starts_the_daemon(fresh: Cli, tmp_path: Path) -> None:
     """One line speaks where nothing runs yet; with F5CTL_NO_START it says that nothing does."""
-    line = "import f5ctl; f5ctl.say('Hello.').save('a.wav')"
+    line = "import f5ctl; f5ctl.say('Hello.', nfe_step=1).save('a.wav')"
     fresh.env["F5CTL_NO_START"] = "1"
     done = run(fresh, line, tmp_path)
     assert NoDaemonError.__name__ in done.stderr

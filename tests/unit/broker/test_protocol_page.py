@@ -94,6 +94,8 @@ def test_the_limits_are_the_code_s() -> None:
 
 def test_the_limits_of_recordings_and_models_are_the_code_s() -> None:
     """What depends on the model and the recording is as the engine has it."""
+    from f5d.engine.synthesizer import MAX_JOB_S, MAX_SEGMENT_FRAMES  # which imports torch
+
     starter = catalog()["starter"]
     assert starter.frames_per_byte is not None
     per_s = FRAMES_PER_SECOND / starter.frames_per_byte

@@ -101,8 +101,10 @@ class FakeDaemon:
                 self._take(0.02)
 
     def _take(self, timeout_s: float) -> dict[str, Any] | None:
-        if not self._socket.poll(int(timeout_s * 1000)):
-            return None
+        until = time.monotonic() + timeout_s
+        while not self._socket.poll(min(20, int(timeout_s * 1000))):
+            if time.monotonic() >= until or self._ending.is_set():
+                return None
         peer, frame = self._socket.recv_multipart()
         body = decode(frame)
         self.seen.append(body)

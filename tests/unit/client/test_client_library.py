@@ -167,7 +167,7 @@ def test_imports(cli: Cli, daemon: FakeDaemon) -> None:
 
 def test_a_client_that_was_stopped_takes_no_daemon_for_dead(cli: Cli, daemon: FakeDaemon) -> None:
     """Ctrl-Z for longer than a daemon may be silent: it listens for a moment before it gives up."""
-    daemon.pause_s = 5.0
+    daemon.pause_s = 4.0
     code = (
         "import sys\n"
         "from f5ctl.client import Client, answer\n"
@@ -180,7 +180,7 @@ def test_a_client_that_was_stopped_takes_no_daemon_for_dead(cli: Cli, daemon: Fa
         assert process.stdout is not None
         assert [process.stdout.readline() for _ in range(2)] == [b"Accepted\n", b"Audio\n"]
         process.send_signal(signal.SIGSTOP)
-        time.sleep(4.0)
+        time.sleep(3.4)
         process.send_signal(signal.SIGCONT)
         assert process.stdout.readline() == b"Audio\n"
         process.kill()
