@@ -35,14 +35,14 @@ demo: $(VENV)/installed
 	echo "                f5ctl say \"Hello there.\" -o mine.wav    # README.md has more"
 
 # What speaks, trains, dies or runs a page's commands takes long; what else does is marked slow. Many of these tests
-# wait, so three workers share two cores.
+# wait, so four workers share two cores.
 check: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest tests/unit tests/test_directions.py tests/docs tests/model/test_catalog.py \
 	tests/integration/test_requests.py tests/integration/test_lifecycle.py tests/integration/test_service.py \
-	-m "not slow" --ignore=tests/docs/test_python_page.py -n 3 --dist loadfile --no-loadscope-reorder
+	-m "not slow" --ignore=tests/docs/test_python_page.py -n 4 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install --ignore=tests/starter -n 3 --dist loadfile \
+	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install --ignore=tests/starter -n 4 --dist loadfile \
 	--no-loadscope-reorder
 
 test-starter: $(VENV)/installed-test

@@ -115,7 +115,7 @@ def mixed(draw: st.DrawFn) -> tuple[list[RowSpec], list[int]]:
     return specs, [draw(st.integers(0, 2)) if index else 0 for index in range(len(specs))]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15)
 @given(mixed())
 def test_a_recorded_step_is_the_plain_step(batch: tuple[list[RowSpec], list[int]]) -> None:
     """Padded into a bucket and replayed, rows of any mix come out as packed end to end."""

@@ -58,46 +58,46 @@ def environment(tmp_path: Path, daemon: FakeDaemon) -> dict[str, str]:
     }
 
 
-def words(environment: dict[str, str], *command: str) -> set[str]:
-    home = environment["HOME"]
-    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, timeout=60, check=True)
-    return {line.split("\t")[0] for line in done.stdout.decode().splitlines()}
+def offered(environment: dict[str, str], shell: tuple[str, ...], script: str) -> list[set[str]]:
+    """Return what a shell offers for each line of its script, whose answers each end with `--end--`."""
+    done = subprocess.run(
+        [*shell, script], env=environment, cwd=environment["HOME"], capture_output=True, timeout=60, check=True
+    )
+    *answers, rest = done.stdout.decode().split("--end--\n")
+    assert rest == ""
+    return [{line.split("\t")[0] for line in answer.splitlines()} for answer in answers]
 
 
-BASH = """eval "$(f5ctl completion bash)"
-COMP_WORDS=({words}); COMP_CWORD={last}; _f5ctl_completion f5ctl; printf '%s\\n' "${{COMPREPLY[@]}}" """
+BASH = """COMPREPLY=(); COMP_WORDS=({words}); COMP_CWORD={last}; _f5ctl_completion f5ctl
+printf '%s\n' "${{COMPREPLY[@]}}"; echo --end--
+"""
+TYPED: dict[str, set[str]] = {
+    "f5ctl st": {"status", "stop"},
+    "f5ctl say --spe": {"--speed"},
+    "f5ctl say -v r": {"rms", "rosa"},
+    "f5ctl voices show r": {"rms", "rosa"},
+    "f5ctl help models p": {"pull"},
+}
 
 
 @needs["bash"]
 def test_bash(environment: dict[str, str]) -> None:
     """Verbs, options and the daemon's voices are offered."""
-
-    def offered(*line: str) -> set[str]:
-        script = BASH.format(words=" ".join(line), last=len(line) - 1)
-        return words(environment, "bash", "--norc", "-c", script)
-
-    assert offered("f5ctl", "st") == {"status", "stop"}
-    assert offered("f5ctl", "say", "--spe") == {"--speed"}
-    assert offered("f5ctl", "say", "-v", "r") == {"rms", "rosa"}
-    assert offered("f5ctl", "voices", "show", "r") == {"rms", "rosa"}
-    assert offered("f5ctl", "help", "models", "p") == {"pull"}
+    lines = (BASH.format(words=line, last=line.count(" ")) for line in TYPED)
+    script = 'eval "$(f5ctl completion bash)"\n' + "".join(lines)
+    assert offered(environment, ("bash", "--norc", "-c"), script) == list(TYPED.values())
 
 
 @needs["fish"]
 def test_fish(environment: dict[str, str]) -> None:
     """The same in fish, and names of files."""
-
-    def offered(line: str) -> set[str]:
-        command = line.partition(" ")[0]
-        script = f"f5ctl completion fish {command} | source; complete -C '{line}'"
-        return words(environment, "fish", "-N", "-c", script)
-
-    assert offered("f5ctl st") == {"status", "stop"}
-    assert offered("f5ctl say --spe") == {"--speed"}
-    assert offered("f5ctl say -v r") == {"rms", "rosa"}
-    for typed, completed in FILES.items():
-        assert completed.strip() in offered(typed), typed
-    assert offered("f5ctl batch chapter.txt -d chap") == {"chapters/"}
+    lines = (f"complete -C '{line}'; echo --end--\n" for line in (*TYPED, *FILES))
+    script = "f5ctl completion fish | source\nf5ctl completion fish f5d | source\n" + "".join(lines)
+    found = offered(environment, ("fish", "-N", "-c"), script)
+    assert found[: len(TYPED)] == list(TYPED.values())
+    for completed, answer in zip(FILES.values(), found[len(TYPED) :], strict=True):
+        assert completed.strip() in answer
+    assert found[len(TYPED) + list(FILES.values()).index("chapters/")] == {"chapters/"}
 
 
 EVAL = 'eval "$(f5ctl completion {0})"; eval "$(f5ctl completion {0} f5d)"'
