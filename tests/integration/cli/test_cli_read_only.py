@@ -29,7 +29,7 @@ mount -o remount,ro,bind / || exit 99
 shift 2
 exec "$@"
 """
-SAY = "f5ctl say -m starter --nfe-step 2"
+SAY = "f5ctl say -m starter --nfe-step 1"
 # What takes the words of services under systemd, as far as a daemon can tell.
 JOURNALD = """
 import pathlib, socket, sys
@@ -106,7 +106,7 @@ def test_one_folder_that_can_be_written_is_enough(machine: Machine) -> None:
         {SAY} -o two.opus '[rms] Hello. [slt] There.'
         F5CTL_PLAYER='sh -c "cat > played.wav"' {SAY} --play 'Hello.'
         printf 'One.\\nTwo.\\n' > lines.txt
-        f5ctl batch lines.txt -d out > batch.jsonl
+        f5ctl batch lines.txt --nfe-step 1 -d out > batch.jsonl
         f5ctl doctor --json > doctor.json || true
     """
     done = machine.run(script, before=NOBODY, F5D_SOCKET=f"{machine.folder}/run/s")

@@ -44,7 +44,7 @@ def test_a_voice_from_a_telephone(cli: Cli, tmp_path: Path, monkeypatch: pytest.
         assert done.returncode == 0, done.stderr
         assert len(done.stdout) > 20_000
         assert "error" not in findings(cli, path).values()
-    added = cli.run("voices", "add", "mine", telephone, "--text", TEXT)
+    added = cli.run("voices", "add", "mine", telephone, "--text", TEXT, "--nfe-step", "2")
     assert added.returncode == 0, added.stderr
     done = cli.run("say", "-v", "mine", *QUICK[:4], "--output-raw", "Hello there.")
     assert done.returncode == 0, done.stderr

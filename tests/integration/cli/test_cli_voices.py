@@ -150,15 +150,15 @@ def test_the_doctor_tells_what_to_fix(cli: Cli, anna: Path, recording: str) -> N
 def test_a_shared_voice_is_the_daemon_s_too(fresh: Cli, recording: str, tmp_path: Path) -> None:
     """What the administrator adds can be used at once by every client, by name, and is marked."""
     fresh.env |= {"F5D_SHARED_VOICES": str(tmp_path / "shared"), "XDG_DATA_HOME": str(tmp_path)}
-    assert fresh.run("load").returncode == 0
-    added = fresh.run("voices", "add", "--shared", "house", recording, "--text", TRANSCRIPT, "--speed", "1.1")
+    words = ("--text", TRANSCRIPT, "--speed", "1.1", *FAST)
+    added = fresh.run("voices", "add", "--shared", "house", recording, *words)
     assert added.returncode == 0
     known = {voice["name"]: voice for voice in fresh.status()["voices"]}
-    assert (known["house"]["source"], known["house"]["defaults"]) == ("shared", {"speed": 1.1})
+    assert (known["house"]["source"], known["house"]["defaults"]) == ("shared", {"speed": 1.1, "nfe_step": 2})
     assert known["rms"]["source"] == "built-in"
     out = tmp_path / "a.wav"
     del fresh.env["F5D_SHARED_VOICES"]  # another user's client: only the daemon can tell
-    assert fresh.run("say", "-v", "house", *FAST, "-o", str(out), "Hello there.").returncode == 0
+    assert fresh.run("say", "-v", "house", "-o", str(out), "Hello there.").returncode == 0
     made = receipt_in(fresh, out)
     assert made["voice"] == "house"
     assert isinstance(made["parameters"], dict)
