@@ -58,6 +58,7 @@ _NOTED: Final = re.compile(r"(?:notes?|nota|fn|ref|n)\.?\s?\d{1,3}")
 _GONES: Final = re.compile(f"{_GONE}+")
 _LIST_MARK: Final = re.compile(r"\s*(?:(?:[-*+•]|\d{1,4}[.)])\s+)?")
 _JOINER: Final = re.compile(r"\s?[,;–—-]\s?")
+_LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 # What stands before the beginning of a sentence.
@@ -97,7 +98,7 @@ def says_something(text: str) -> bool:
 
 def has_words(text: str) -> bool:
     """Return True when there is a letter or digit in `text`."""
-    return any(map(str.isalnum, text))
+    return _LETTER_OR_DIGIT.search(text) is not None
 
 
 def begins_sentence(text: str, at: int) -> bool:
@@ -118,7 +119,7 @@ def in_bracket(text: str, at: int) -> bool:
 
 def is_link(text: str, at: int) -> bool:
     """Return True when the address of a link stands at `at`, where its label has ended."""
-    match = _LINK.match(text, at)
+    match = _LINK.match(text, at) if text.startswith("(", at) else None
     return match is not None and _is_address(match[1])
 
 

@@ -9,6 +9,7 @@ which, so the words of all stand together; where two readings are possible a tex
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MARKS: Final = ".!?…‥．‼⁇⁈⁉।॥؟۔։።፧"  # that end a sentence before white space
@@ -50,7 +51,8 @@ _STARTERS: Final = words(
     """
 )
 _WORD_CHARS: Final = 24  # no abbreviation is longer
-_BEFORE: Final = re.compile(r"[\w.]*\Z")
+_REMEMBERED: Final = 1024
+_BEFORE: Final = re.compile(r"[\w.]*")  # from right to left
 _INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _AFTER: Final = re.compile(r"""["'”’»)\]*_]*(\s+)["'“‘«(\[¿¡*_]*(\w+|[^\w\s]?)(\.?)""")
 _NUMBER: Final = re.compile(r"\d{1,3}")
@@ -80,17 +82,25 @@ def is_end(text: str, at: int, *, more: bool = False) -> bool | None:
     after = _AFTER.match(text, at + 1)
     if after is None:
         return True  # nothing but white space is left
-    if PARAGRAPH_END.search(after[1]):
+    space, word, point = after.groups()
+    if "\n" in space and PARAGRAPH_END.search(space):
         return True
-    following = _Next(after[2], bool(after[3]), not (more and after.end() == len(text)))
+    is_known = not (more and after.end() == len(text))
+    return _mark_is_end(text[max(0, at - 2 * _WORD_CHARS) : at + 1], word[:_WORD_CHARS], point, is_known)
+
+
+@lru_cache(_REMEMBERED)
+def _mark_is_end(text: str, after: str, point: str, is_known: bool) -> bool | None:  # noqa: FBT001 - a key
+    """Return whether the mark that `text` ends with ends a sentence before a word; `text` may be cut."""
+    at, following = len(text) - 1, _Next(after, bool(point), is_known)
     if text[at] == "…" or text[at - 1 : at] == ".":
         return _if_known(following, ends=not following.word[:1].islower())
     return _point_is_end(text, at, following)
 
 
 def _point_is_end(text: str, at: int, following: _Next) -> bool | None:
-    match = _BEFORE.search(text[max(0, at - _WORD_CHARS) : at])
-    written = match[0].lstrip("._") if match else ""
+    match = _BEFORE.match(text[max(0, at - _WORD_CHARS) : at][::-1])
+    written = match[0][::-1].lstrip("._") if match else ""
     if not written or len(written) == _WORD_CHARS:
         return True
     word = written.lower()

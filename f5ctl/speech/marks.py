@@ -35,6 +35,7 @@ _UNITS: Final = (
     (re.compile(r"(?:seconds?|segundos?|secs?|seg)$"), "s"),
     (re.compile(r"(?:minutes?|minutos?|mins?)$"), "m"),
 )
+_REMEMBERED: Final = 1024
 _HINT: Final = r"a bracket that is none is written \["
 
 Treatment: TypeAlias = Literal["lenient", "strict", "none"]
@@ -98,6 +99,7 @@ class Marks:
         self._tags = tags
         self._served: list[str] | None = None
         self._warned: set[str] = set()
+        self._meaning = lru_cache(_REMEMBERED)(self._meaning_of)
 
     @property
     def has_tags(self) -> bool:
@@ -188,18 +190,20 @@ class Marks:
         """Return what a bracket means."""
         if self._tags.treatment == "none" or brackets.is_link(match.string, match.end()):
             return None
-        content = match[1]
-        begins = brackets.begins_sentence(match.string, match.start())
+        return self._meaning(match[1], begins=brackets.begins_sentence(match.string, match.start()))
+
+    def _meaning_of(self, content: str, *, begins: bool) -> _Mark:
+        mark = f"[{content}]"
         pause = _PAUSE.fullmatch(content.strip())
         if pause and _means_pause(pause[1], pause[2], begins=begins):
-            return self._pause(match[0], pause[1], pause[2])
+            return self._pause(mark, pause[1], pause[2])
         if self._is_voice(content):
             return _Turn(content)
         if self._tags.treatment == "strict" and _NAME.fullmatch(content):
             known = ", ".join(self._names())
             raise BadRequestError("unknown_voice", f"unknown voice {content!r}; known: {known} ({_HINT})")
         if begins and (near := self._near(content)):
-            return self._leave_out(match[0], f"it names no voice; did you mean [{near}]?", "unknown_voice")
+            return self._leave_out(mark, f"it names no voice; did you mean [{near}]?", "unknown_voice")
         return None
 
     def _pause(self, mark: str, word: str, value: str) -> _Mark:

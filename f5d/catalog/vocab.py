@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 MAX_VOCAB_BYTES: Final = 16 * 2**20  # upstream's has 14,000
 
 
+class _Ids(dict[str, int]):
+    """Has 0 for a token that it does not hold; asking for one does not add it."""
+
+    def __missing__(self, token: str) -> int:
+        return 0
+
+
 class Vocabulary:
     """Text tokens and their ids; an unknown token has id 0, the space (upstream's convention)."""
 
     def __init__(self, ids: Mapping[str, int]) -> None:
-        self._ids = dict(ids)
+        self._ids = _Ids(ids)
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
@@ -54,8 +61,8 @@ class Vocabulary:
 
     def encode(self, tokens: Sequence[str]) -> list[int]:
         """Return one id a token, 0 for an unknown one."""
-        return [self._ids.get(token, 0) for token in tokens]
+        return list(map(self._ids.__getitem__, tokens))
 
     def unknown(self, tokens: Sequence[str]) -> list[str]:
         """Return the tokens that the model never learned, sorted, each once."""
-        return sorted({token for token in tokens if token not in self._ids})
+        return sorted(set(tokens).difference(self._ids))

@@ -39,6 +39,7 @@ _WORD_CHARS: Final = 64  # how far back a word's other hyphen is looked for
 _KEPT_FORMATS: Final = (
     "\u200c\u200d"  # spelling in Persian, Kurdish, Malayalam and Sinhala, as upstream keeps them
 )
+_DOUBTFUL: Final = re.compile(r"[^\n -~]+")
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Co"})
 _COMPOSED: Final = re.compile(r"[^\u0300-\u036f\u3099\u309a\n][\u0300-\u036f\u3099\u309a]+|[\u1100-\u11ff]+")
 _MOST_MARKS: Final = 31  # on one letter, as the stream-safe format of Unicode has it
@@ -65,7 +66,7 @@ def clean(text: str) -> str:
     text = _LINE_END.sub("\n", text).replace(_PARAGRAPH_MARK, "\n\n")
     text = _SEPARATORS.sub(" ", text)
     text = _SOFT_HYPHEN.sub("", text)
-    text = "".join(filter(_is_kept, text))
+    text = _DOUBTFUL.sub(lambda match: "".join(filter(_is_kept, match[0])), text)
     if not text.isascii():
         text = _plain_forms(text)
     text = _LINE_HYPHEN.sub(_joined, text)
@@ -75,8 +76,6 @@ def clean(text: str) -> str:
 
 
 def _is_kept(character: str) -> bool:
-    if character < "\x7f":
-        return character >= " " or character == "\n"
     return character in _KEPT_FORMATS or unicodedata.category(character) not in _DROPPED
 
 

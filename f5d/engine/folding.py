@@ -29,6 +29,7 @@ _SIGNS: Final = {
     **dict.fromkeys("·•/_|", " "),
 }
 _BASE: Final = re.compile(r"LATIN (CAPITAL|SMALL) LETTER ([A-Z]) WITH ")
+_MARK: Final = re.compile(r"[\u0300-\u036f]")
 _CLUSTER: Final = re.compile(r"[^\u0300-\u036f][\u0300-\u036f]{0,8}|[\u0300-\u036f]{1,8}", re.DOTALL)
 
 
@@ -44,7 +45,11 @@ class Folding:
 
         `accents` is given every letter that was read as another. What has no reading stays as it is.
         """
-        return "".join(self._cluster(match[0], accents) for match in _CLUSTER.finditer(text))
+        if _MARK.search(text):
+            return "".join(self._cluster(match[0], accents) for match in _CLUSTER.finditer(text))
+        lacking = [character for character in set(text) if character != "\n" and not self._knows(character)]
+        said = {ord(character): self._cluster(character, accents) for character in lacking}
+        return text.translate(said) if said else text
 
     def _cluster(self, cluster: str, accents: dict[str, str]) -> str:
         if len(cluster) == 1 and (cluster == "\n" or self._knows(cluster)):

@@ -15,6 +15,7 @@ from f5ctl.sentences import is_end
 
 CLOSING: Final = "；：，。！？、…”’」』）》】〉〕"  # of Chinese and Japanese, which no segment begins with
 
+_MOST_BYTES: Final = 4  # of a character
 _OPENING: Final = re.escape("([{<«“‘「『（［｛〈《【〔〖")
 _WIDE: Final = "\u3005-\u3007\u3040-\u30ff\u3100-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 # Belong to the character before them.
@@ -30,19 +31,20 @@ _LETTER: Final = re.compile(rf"{_BEFORE}\w?{_MARKS}")
 def equal_parts(sentence: str, max_bytes: int) -> Iterator[str]:
     """Yield an over-long sentence in parts of at most `max_bytes`, about equal and as few as can be."""
     units = list(_units(sentence, max_bytes))
-    sizes = [len(unit.encode()) for unit in units]
+    sizes = [len(unit) if unit.isascii() else len(unit.encode()) for unit in units]
     left, parts = sum(sizes), _fewest(sizes, max_bytes)
-    part, filled = "", 0
-    for unit, size in zip(units, sizes, strict=True):
-        bare = size - (len(unit) - len(unit.rstrip()))
-        if part and (filled + bare > max_bytes or filled + size / 2 > left / parts):
-            yield part.strip()
+    share = left / parts
+    begin = filled = 0  # of a part, in units and in bytes
+    for place, (unit, size) in enumerate(zip(units, sizes, strict=True)):
+        is_full = filled + size > max_bytes and filled + len(unit.rstrip().encode()) > max_bytes
+        if filled and (is_full or filled + size / 2 > share):
+            yield "".join(units[begin:place]).strip()
             left -= filled
             parts = max(parts - 1, -(-left // max_bytes))
-            part, filled = "", 0
-        part += unit
+            share = left / parts
+            begin, filled = place, 0
         filled += size
-    yield part.strip()
+    yield "".join(units[begin:]).strip()
 
 
 def _fewest(sizes: list[int], max_bytes: int) -> int:
@@ -57,11 +59,16 @@ def _fewest(sizes: list[int], max_bytes: int) -> int:
 
 def _units(sentence: str, max_bytes: int) -> Iterator[str]:
     """Yield what is cut only between: words, characters of scripts without spaces, letters of endless words."""
+    has_wide = _HAS_WIDE.search(sentence)
     for word in _words(sentence, max_bytes):
-        for unit in _CHARACTER.findall(word) if _HAS_WIDE.search(word) else [word]:
+        for unit in _CHARACTER.findall(word) if has_wide and _HAS_WIDE.search(word) else [word]:
+            if len(unit) * _MOST_BYTES <= max_bytes or len(unit.encode()) <= max_bytes:
+                yield unit
+                continue
             fits = len(_without_end_marks(unit).encode()) <= max_bytes
             for whole in [unit] if fits else _LETTER.findall(unit):
-                yield whole.encode()[:max_bytes].decode(errors="ignore")  # marks that do not fit are lost
+                is_short = len(whole) * _MOST_BYTES <= max_bytes  # marks that do not fit are lost
+                yield whole if is_short else whole.encode()[:max_bytes].decode(errors="ignore")
 
 
 def _without_end_marks(unit: str) -> str:
@@ -75,13 +82,15 @@ def _words(sentence: str, max_bytes: int) -> Iterator[str]:
     """Yield the words with the spaces and lone marks after them; an abbreviation stays with the next word."""
     together = ""
     for match in _WORD.finditer(sentence):
-        if together and len((together + match[0]).encode()) > max_bytes:
+        word = match[0]
+        if together and len((together + word).encode()) > max_bytes:
             yield together
             together = ""
-        together += match[0]
-        point = match.start() + len(match[0].rstrip()) - 1
-        if sentence[point] != "." or is_end(sentence, point):
-            yield together
+        bare = word.rstrip()
+        if bare.endswith(".") and not is_end(sentence, match.start() + len(bare) - 1):
+            together += word
+        else:
+            yield together + word
             together = ""
     if together:
         yield together

@@ -56,6 +56,16 @@ def tokenize(text: str) -> list[str]:
     Equal to `convert_char_to_pinyin([text])[0]` token for token.
     """
     tokens: list[str] = []
+    for word in text.split(" "):  # no word of rjieba's runs over a space
+        tokens += _tokens(word)
+        tokens.append(" ")
+    del tokens[-1]
+    return tokens
+
+
+@lru_cache(maxsize=16_384)
+def _tokens(text: str) -> tuple[str, ...]:
+    tokens: list[str] = []
     for word in rjieba.cut(text.translate(_QUOTES)):
         size = len(word.encode())
         if size == len(word):
@@ -66,7 +76,7 @@ def tokenize(text: str) -> list[str]:
             tokens.extend(_east_asian_tokens(word))
         else:
             tokens.extend(_mixed_tokens(word))
-    return tokens
+    return tuple(tokens)
 
 
 def _is_chinese(character: str) -> bool:
@@ -164,28 +174,28 @@ def _pieces(paragraph: str, max_bytes: int) -> Iterator[str]:
 
 def _cut(paragraph: str) -> Iterator[str]:
     """Yield what stands between the places at which a segment may end."""
+    one_line = paragraph.replace("\n", " ")
     begin = 0
     for place in _PLACE.finditer(paragraph):
         end = place.end() if place["gap"] is None else place.start()
         if paragraph[end - 1 : end] == "." and not is_end(paragraph, end - 1):
             continue
-        yield paragraph[begin:end].replace("\n", " ")
+        yield one_line[begin:end]
         begin = place.end()
-    yield paragraph[begin:].replace("\n", " ").rstrip()
+    yield one_line[begin:].rstrip()
 
 
 def _pack(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
-    packed = ""
+    packed, filled = "", 0
     for piece in pieces:
-        if not piece:
-            continue
-        spaced = piece + " " if len(piece[-1].encode()) == 1 else piece
-        if len(packed.encode()) + len(piece.encode()) <= max_bytes:
-            packed += spaced
-        else:
+        size = len(piece.encode())
+        if packed and filled + size > max_bytes:
             if has_words(packed):
                 yield packed.strip()
-            packed = spaced
+            packed, filled = "", 0
+        space = " " if piece[-1:].isascii() and piece else ""
+        packed += piece + space
+        filled += size + len(space)
     if has_words(packed):
         yield packed.strip()
 

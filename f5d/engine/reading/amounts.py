@@ -205,13 +205,17 @@ class _Amounts:
         return f"{whole} {language.dot} {said}"
 
     def amount(self, match: Match[str]) -> str:
-        before = match.string[max(0, match.start() - 3) : match.start()].lower()
-        if before.lstrip() in self._language.before_hours:
+        if self._counts_hours(match):
             words = self._numbers.counting(match["amount"], self._language.hours)
         else:
             words = self._numbers.number(match["amount"], year=not match["power"])
             words = self._language.agree(words, _after(match))
         return self._numbers.signed(match, words + self._power(match["power"]))
+
+    def _counts_hours(self, match: Match[str]) -> bool:
+        before_hours = self._language.before_hours
+        before = match.string[max(0, match.start() - 3) : match.start()].lower() if before_hours else ""
+        return before.lstrip() in before_hours
 
     def _power(self, written: str | None) -> str:
         if not written:

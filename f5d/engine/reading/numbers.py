@@ -43,9 +43,10 @@ class Numbers:
         self.dashed = rf"{DASH}.|\s{DASH}"
         self.per = rf"(?:\s?/\s?(?P<per>{any_of((*language.units, *language.pers))})(?!\w){POINT})?"
         self.cardinal = lru_cache(4096)(language.cardinal)
+        self.number = lru_cache(4096)(self._number)
         self._names = dict(zip("0123456789", (language.cardinal(digit) for digit in range(10)), strict=True))
 
-    def number(self, written: str, *, year: bool = False) -> str:
+    def _number(self, written: str, *, year: bool = False) -> str:
         """Return the words of a number as it is written: an amount, a year, or a code digit by digit."""
         whole, decimals = self.parts(written)
         if (

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from re import Match, Pattern
-from typing import Final
+from typing import Final, TypeAlias
 
+_Tree: TypeAlias = dict[str, "_Tree"]
 _Compiled = tuple[Pattern[str], Callable[[Match[str]], str | None]]
 _INSIDE_A_WORD: Final = r"(?<=[^\W\d_])[^\W\d_]"
 _NAME: Final = re.compile(r"\(\?P<\w+>")
@@ -34,8 +35,14 @@ class Rule:
 
 
 def any_of(words: Iterable[str]) -> str:
-    """Return a pattern of any of `words`, the longest that fits."""
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    """Return a pattern of any of `words`, the longest that fits; what they begin with alike is tried once."""
+    tree: _Tree = {}
+    for word in words:
+        node = tree
+        for character in word:
+            node = node.setdefault(character, {})
+        node[""] = {}
+    return _branches(tree)
 
 
 def full_stop(match: Match[str]) -> str:
@@ -49,6 +56,7 @@ class Rules:
     def __init__(self, rules: Sequence[Rule], *, needs: str = "", begins: str = "") -> None:
         """Without the pattern `needs` a text holds nothing for these rules; a match begins with `begins`."""
         self._rules = [(re.compile(rule.pattern), rule.say) for rule in rules]
+        self._tried = {f"rule{place}": self._rules[place:] for place in range(len(rules))}
         branches = (f"(?P<rule{place}>{_unnamed(rule.pattern)})" for place, rule in enumerate(rules))
         self._any = re.compile(rf"{begins}(?:{'|'.join(branches)})")
         self._needs = re.compile(needs)
@@ -58,8 +66,7 @@ class Rules:
         return _replaced(text, self._any, self._say) if self._needs.search(text) else text
 
     def _say(self, found: Match[str]) -> tuple[int, str] | None:
-        first = int((found.lastgroup or "rule0")[len("rule") :])
-        return _first_said(self._rules[first:], found.string, found.start())
+        return _first_said(self._tried[found.lastgroup or "rule0"], found.string, found.start())
 
 
 class AmountRules:
@@ -116,20 +123,23 @@ def _replaced(text: str, candidate: Pattern[str], say: Callable[[Match[str]], tu
         if said is None:
             place = found.start() + 1
             continue
-        for part in (text[end : found.start()], said[1]):
-            _add(parts, part)
+        parts += text[end : found.start()], said[1]
         end = place = said[0]
-    if not parts and not end:
+    if not parts:
         return text
-    _add(parts, text[end:])
-    return "".join(parts)
+    return _apart([*parts, text[end:]])
 
 
-def _add(parts: list[str], part: str) -> None:
-    if part:
-        if parts and parts[-1][-1].isalnum() and part[0].isalnum():
-            parts.append(" ")
-        parts.append(part)
+def _apart(parts: list[str]) -> str:
+    """Return the parts as one text, with a space where letters of two of them would meet."""
+    joined: list[str] = []
+    ends_word = False
+    for part in filter(None, parts):
+        if ends_word and part[0].isalnum():
+            joined.append(" ")
+        joined.append(part)
+        ends_word = part[-1].isalnum()
+    return "".join(joined)
 
 
 def _first_said(rules: Iterable[_Compiled], text: str, start: int) -> tuple[int, str] | None:
@@ -138,6 +148,17 @@ def _first_said(rules: Iterable[_Compiled], text: str, start: int) -> tuple[int,
         if (match := pattern.match(text, start)) and (words := say(match)) is not None:
             return match.end(), words
     return None
+
+
+def _branches(tree: _Tree) -> str:
+    stem = ""
+    while len(tree) == 1 and "" not in tree:
+        ((character, tree),) = tree.items()
+        stem += re.escape(character)
+    branches = [re.escape(character) + _branches(rest) for character, rest in tree.items() if character]
+    if not branches:
+        return stem
+    return f"{stem}(?:{'|'.join(branches)}){'?' if '' in tree else ''}"
 
 
 def _unnamed(pattern: str) -> str:

@@ -19,7 +19,7 @@ _VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 100
 _CAPITALS: Final = re.compile(r"\s[A-Z]{2}")
 _NAME_FOLLOWS: Final = re.compile(rf"\s{NOT_LOWER}")
 _VERB: Final = re.compile(r"\s[a-z]")  # the part I like
-_WORDS_BEFORE: Final = re.compile(r"(?:(\S{1,30})\s)?(\S{1,30})\s\Z")
+_WORDS_BEFORE: Final = re.compile(r"\s(\S{1,30})(?:\s(\S{1,30}))?")  # from right to left
 _WHERE: Final = words("on at near from to of in down along off across up by no na em")
 
 
@@ -61,8 +61,10 @@ class _Words:
 
     def _is_unit(self, match: Match[str]) -> bool:
         """Return True for a number's unit with a point: 5 ft."""
+        if match[0][:-1].lower() not in self._language.units:
+            return False
         before = match.string[max(0, match.start() - 2) : match.start()].rstrip()
-        return match[0][:-1].lower() in self._language.units and before[-1:].isdigit()
+        return before[-1:].isdigit()
 
     def _before_number(self, match: Match[str]) -> str | None:
         if self._is_unit(match):
@@ -87,12 +89,13 @@ class _Words:
 
     def _stands_after_a_name(self, match: Match[str]) -> bool:
         """Return whether this is the St. of "Main St. is" and not that of "St. Mary"."""
-        before = _WORDS_BEFORE.search(match.string, max(0, match.start() - 64), match.start())
-        if not before or not (before[2][0].isupper() or before[2][0].isdigit()):
+        before = _WORDS_BEFORE.match(match.string[max(0, match.start() - 64) : match.start()][::-1])
+        if not before or not (before[1][-1].isupper() or before[1][-1].isdigit()):
             return False
         if not _NAME_FOLLOWS.match(match.string, match.end()):
             return True
-        return before[2][0].isdigit() or (before[1] or "").lower() in _WHERE or (before[1] or "").isdecimal()
+        first = (before[2] or "")[::-1]
+        return before[1][-1].isdigit() or first.lower() in _WHERE or first.isdecimal()
 
     def _title(self, match: Match[str]) -> str:
         return self._language.unpointed[match[0]]
