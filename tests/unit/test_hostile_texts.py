@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -17,10 +16,10 @@ from f5d.engine.joins import boundaries
 from f5d.engine.markup import without_marks
 from f5d.engine.reading import read_out
 from f5d.engine.text import split_segments
+from tests.unit.growth import TIMES, takes_too_long
 
-SMALL, LARGE = 2**13, 2**15  # characters; a quadratic stage takes 16 times as long for four times the text
-GROWTH: Final = 9
-NOISE_S: Final = 0.1  # what the clock of a busy machine may add
+LARGE: Final = 2**14  # characters
+NOISE_S: Final = 0.025
 UNITS = [
     " ", "\t", "\n", " \n", "\n ", "a ", "a", "\xa0", "1\xa0000", "1 ", "0", "é", "a\u0301\u0323",
     "\u0301", "\x1b[", "\x1b]", "\x1b", "\x9d", "\x1b[0", "\u200b", "\xad\n", "a-\n", "-", "-\n", "ｶﾞ",
@@ -59,14 +58,7 @@ STAGES: Mapping[str, Callable[[str], object]] = {
 }
 
 
-def cpu_s(stage: Callable[[str], object], text: str) -> float:
-    """Return how long a stage takes, in seconds of this process."""
-    begun_s = time.process_time()
-    stage(text)
-    return time.process_time() - begun_s
-
-
-@pytest.mark.slow  # eighty texts through each stage
+@pytest.mark.slow  # a hundred texts through each stage
 @pytest.mark.parametrize("name", STAGES)
 def test_no_text_takes_long(name: str) -> None:
     """Thousands of spaces, quotes, brackets, half escapes or points take the time of ordinary text."""
@@ -74,7 +66,5 @@ def test_no_text_takes_long(name: str) -> None:
     stage("A first text that loads what has to be loaded.")
     for unit in UNITS:
         for end in ("", "x"):
-            small, large = ((unit * size)[: size - 1] + end for size in (SMALL, LARGE))
-            limit_s = GROWTH * cpu_s(stage, small) + NOISE_S
-            took_s = min(cpu_s(stage, large) for _ in range(2)) if cpu_s(stage, large) > limit_s else 0.0
-            assert took_s < limit_s, f"{unit!r} takes {name} {took_s:.2f} s"
+            short, long = ((unit * size)[: size - 1] + end for size in (LARGE // TIMES, LARGE))
+            assert not takes_too_long(stage, short, long, noise_s=NOISE_S), f"{unit!r} takes {name} long"
