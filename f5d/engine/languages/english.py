@@ -186,6 +186,9 @@ ENGLISH: Final = Language(
     ratio="to",
     slash="slash",
     by="by",
+    multiplied=frozenset(
+        in_order("a as better bigger faster higher larger less longer lower more per slower smaller the")
+    ),
     percent="percent",
     permille="per mille",
     per="per",

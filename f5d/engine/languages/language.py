@@ -58,6 +58,7 @@ class Language:
     ratio: str  # 3:2
     slash: str
     by: str  # 2 x 3
+    multiplied: frozenset[str]  # words before which 3x is three times
     percent: str
     permille: str
     per: str  # before the unit of a price

@@ -160,7 +160,8 @@ def _day(day: int, _month: str = "", last: int | None = None) -> str:
 
 
 def _clock(time: Time) -> str:
-    hour, minute = _some(time.hour, "hora"), time.minute or 0
+    afternoon = {"": time.hour, "AM": time.hour % 12, "PM": time.hour % 12 + 12}
+    hour, minute = _some(afternoon[time.half], "hora"), time.minute or 0
     if time.second:
         return f"{hour}, {_some(minute, 'minuto')} e {_some(time.second, 'segundo')}"
     return f"{hour} e {_cardinal(minute)}" if minute else hour
@@ -222,6 +223,7 @@ PORTUGUESE: Final = Language(
     ratio="para",
     slash="barra",
     by="por",
+    multiplied=frozenset(in_order("a ao de maior mais menor menos na no o por sem")),
     percent="por cento",
     permille="por mil",
     per="por",

@@ -60,6 +60,8 @@ UNITS: Final = plural(
     KB="quilobyte",
     MB="megabyte",
     GB="gigabyte",
+    Mb="megabit",
+    Gb="gigabit",
     TB="terabyte",
     V="volt",
     kV="quilovolt",
@@ -75,6 +77,11 @@ UNITS: Final = plural(
     "km/h": ("quilômetro por hora", "quilômetros por hora"),
     "m/s": ("metro por segundo", "metros por segundo"),
     "rpm": ("rotação por minuto", "rotações por minuto"),
+    "kB/s": ("kilobyte por segundo", "kilobytes por segundo"),
+    "MB/s": ("megabyte por segundo", "megabytes por segundo"),
+    "GB/s": ("gigabyte por segundo", "gigabytes por segundo"),
+    "Mb/s": ("megabit por segundo", "megabits por segundo"),
+    "Gb/s": ("gigabit por segundo", "gigabits por segundo"),
     "Mbps": ("megabit por segundo", "megabits por segundo"),
     "mm²": ("milímetro quadrado", "milímetros quadrados"),
     "cm²": ("centímetro quadrado", "centímetros quadrados"),
@@ -191,6 +198,8 @@ BEFORE_NUMBERS: Final = {
     "tel.": "telefone",
     "cel.": "celular",
     "inc.": "inciso",
+    "fl.": "folha",
+    "fls.": "folhas",
     "par.": "parágrafo",
     "c.": "cerca de",
     "~": "cerca de",
@@ -200,7 +209,7 @@ LAST_WORDS: Final = words("etc. jr. cia. ltda. a.c. d.c. aprox. depto. dept.")
 NUMBERED: Final = words(
     "capítulo capítulos parte partes ato atos cena livro volume tomo seção artigo inciso anexo apêndice "
     "fase tipo classe nível grau título tabela figura canto salmo guerra século séculos séc cap vol art "
-    "fig ano módulo unidade etapa categoria grupo mundial temporada episódio"
+    "fig inc ano módulo unidade etapa categoria grupo mundial temporada episódio"
 )
 DETERMINERS: Final = words("um uma uns umas cada dois duas três quatro cinco seis sete oito nove dez")
 REGNAL: Final = words(

@@ -60,6 +60,7 @@ def rules(numbers: Numbers) -> list[Rule]:
             say.by,
             follows="[x\u00d7].|\\sx",
         ),
+        Rule(rf"{start}{amount}x(?=\s(?:{any_of(language.multiplied)})(?!\w))", say.times, follows="x.?"),
         Rule(
             rf"{sign}(?P<amount>\d{{1,12}}(?:[.,]\d{{1,12}})?)[eE](?P<power>[+-]?\d{{1,9}})(?!\w)",
             say.scientific,
@@ -153,6 +154,10 @@ class _Amounts:
     def by(self, match: Match[str]) -> str:
         sizes = map(str.strip, re.split("[x\u00d7]", match[0]))
         return f" {self._language.by} ".join(map(self._number, sizes))
+
+    def times(self, match: Match[str]) -> str:
+        times = self._language.symbols["\u00d7"]
+        return f"{self._numbers.counting(match['amount'], times)} {times}"
 
     def scientific(self, match: Match[str]) -> str:
         power = match["power"].lstrip("+")

@@ -31,6 +31,11 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
             calendar.iso,
             follows=r"-\d",
         ),
+        Rule(
+            r"(?<![\w/.-])(?P<year>[12]\d{3})/(?P<month>\d\d?)/(?P<day>\d\d?)(?!/?\d)(?!\w)",
+            calendar.year_first,
+            follows=r"/\d",
+        ),
         *(
             Rule(
                 rf"(?<![\w/.-])(?P<first>\d\d?){mark}(?P<second>\d\d?){mark}(?P<year>{year})(?!{mark}?\d)(?!\w)",
@@ -53,6 +58,11 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
             follows=r"h.|\sh",
         ),
         Rule(rf"{_START}{_HOUR}(?:[:h]{_MINUTE}){_HALF}(?!\w)", calendar.time, follows=r"[:h]\d"),
+        Rule(
+            rf"{_START}(?P<low>1[0-2]|0?[1-9]){numbers.to}(?P<hour>1[0-2]|0?[1-9]){_HALF}(?!\w)",
+            calendar.hours,
+            follows=numbers.dashed,
+        ),
         Rule(rf"{_START}(?P<hour>1[0-2]|0?[1-9]){_HALF}(?!\w)", calendar.time, follows=r"[AaPp].|\s[AaPp]"),
         Rule(
             rf"{_START}{_HOUR}[:h]{_MINUTE}\s?h?(?![\w:]|{group}\d{{3}}(?!\d))",  # not the scale of a map
@@ -74,6 +84,9 @@ class _Calendar:
         if said and match["hour"]:
             return f"{said}, {self._language.clock(_time(match))}"
         return said
+
+    def year_first(self, match: Match[str]) -> str | None:
+        return self._date(int(match["day"]), int(match["month"]), int(match["year"]))
 
     def numeric(self, match: Match[str]) -> str | None:
         first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
@@ -109,8 +122,14 @@ class _Calendar:
     def spelt(self, match: Match[str]) -> str:
         return self._language.duration(Time(int(match["hour"]), int(match["minute"])))
 
-    def time(self, match: Match[str]) -> str | None:
+    def time(self, match: Match[str]) -> str:
         return self._language.clock(_time(match)) + full_stop(match)
+
+    def hours(self, match: Match[str]) -> str:
+        low, end = int(match["low"]), _time(match)
+        says_half = not self._language.hours
+        said = self._numbers.cardinal(low) if says_half else self._language.clock(Time(low, half=end.half))
+        return f"{said} {self._language.until} {self.time(match)}"
 
     def _date(self, day: int, month: int, year: int) -> str | None:
         if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1] and year):

@@ -7,7 +7,14 @@ import unicodedata
 from re import Match
 from typing import Final
 
-_FRACTION: Final = re.compile("(\\d ?)?([\u00bc-\u00be\u2150-\u215e\u2189])")
+_FRACTION: Final = re.compile(
+    "(\\d ?)?([\u00bc-\u00be\u2150-\u215e\u2189])(?=([\\d\u00bc-\u00be\u2150-\u215e\u2189])?)"
+)
+_FRACTION_SLASH: Final = re.compile("(?<=\\d)[\u2044\u2215](?=\\d)")
+_CARET: Final = re.compile(r"(?:(?<=\d)\^(-?\d{1,8})|(?<=[^\W\d_])\^([23]))(?![\w^])")  # a power
+_RAISED: Final = str.maketrans(
+    "0123456789-", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b"
+)
 _CIRCLED: Final = re.compile("[\u2460-\u24ff\u2776-\u2793]{1,64}")  # letters too
 _SUBSCRIPTS: Final = range(0x2080, 0x208A)
 
@@ -27,14 +34,17 @@ _DIGITS: Final = _Digits()
 
 def plain(text: str) -> str:
     """Return `text` with digits of every kind but superscripts written in ASCII, and 1/2 for its character."""
+    text = _CARET.sub(lambda match: match[0][1:].translate(_RAISED), text)
     if text.isascii():
         return text
+    text = _FRACTION_SLASH.sub("/", text).replace("\u066a", "%")
     return _CIRCLED.sub(_circled, _FRACTION.sub(_fraction, text)).translate(_DIGITS)
 
 
 def _fraction(match: Match[str]) -> str:
     written = unicodedata.normalize("NFKC", match[2]).replace("\u2044", "/")
-    return f"{match[1].rstrip()} {written}" if match[1] else written
+    space = " " if match[3] else ""
+    return (f"{match[1].rstrip()} {written}" if match[1] else written) + space
 
 
 def _circled(match: Match[str]) -> str:

@@ -21,6 +21,7 @@ def rules(numbers: Numbers) -> list[Rule]:
     codes = _Codes(numbers)
     phones = [pattern for pattern in numbers.language.phones if not pattern.startswith(r"\(")]
     in_brackets = [pattern for pattern in numbers.language.phones if pattern.startswith(r"\(")]
+    other = re.escape(numbers.language.mark)  # between thousands in the other languages
     before, after = r"(?<![\w.,/+-])", r"(?![\w/-]|[.,]\d)"
     return [
         Rule(
@@ -32,6 +33,11 @@ def rules(numbers: Numbers) -> list[Rule]:
         Rule(rf"{before}(?:{'|'.join(in_brackets)}){after}", codes.by_digits, begins=r"\((?=\d\d)"),
         Rule(rf"{before}(?:{'|'.join(phones)}){after}", codes.by_digits, follows=r"[- ./)]\d", least=2),
         Rule(rf"{_START}\d{{1,8}}(?:-\d{{1,8}}){{2,400}}(?!\w)", codes.groups, follows=r"-\d"),
+        Rule(
+            rf"{_START}[1-9]\d{{0,2}}(?:{other}\d{{3}}){{2,6}}(?!\w|[.,]\d)",
+            codes.grouped,
+            follows=rf"{other}\d",
+        ),
         Rule(rf"{_START}{_VERSION}", codes.version, follows=r"[.]\d"),
         Rule(rf"{_START}[vV]{_VERSION}", codes.version, begins=r"(?<!\w)[vV](?=\d)"),
         Rule(
@@ -68,6 +74,13 @@ class _Codes:
         if all(len(part) <= 2 for part in parts):
             return ", ".join(self._numbers.number(part) for part in parts)
         return self._numbers.digits(match[0])
+
+    def grouped(self, match: Match[str]) -> str | None:
+        """Say a million as other languages write it; 192.168.100.200 is none."""
+        parts = re.split("[.,]", match[0])
+        if len(parts) == 4 and all(part == str(int(part)) and int(part) < 256 for part in parts):
+            return None
+        return self._numbers.number("".join(parts))
 
     def version(self, match: Match[str]) -> str | None:
         language = self._numbers.language

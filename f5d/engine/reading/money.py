@@ -38,7 +38,7 @@ def rules(numbers: Numbers) -> list[Rule]:
             follows=numbers.dashed,
         ),
         Rule(
-            rf"{numbers.sign}{amount}{scaled}\s?(?P<symbol>{money})(?!\w){per}",
+            rf"{numbers.sign}{amount}{scaled}\s?(?P<symbol>{money})(?![\w$]){per}",
             say.money,
             follows=rf"[{after}].?|[-\s][{after}]",
         ),
@@ -60,11 +60,14 @@ class _Money:
     def money_range(self, match: Match[str]) -> str | None:
         money = self._language.money[match["symbol"]]
         low = self._numbers.counting(match["low"], money.several)
+        cents = self._numbers.parts(match["low"])[1]
         groups = match.groupdict()
         if letter := groups.get("low_letter"):
             low = f"{low} {self._numbers.scale(letter, match['low'])}"
         elif scale := groups.get("low_scale"):
             low = f"{low} {scale}"
+        elif len(cents) == 2 and not (match["scale"] or match["letter"]):
+            low = self._coins(match["low"], money)
         high = self._scaled_money(match, money) or self._coins(match["amount"], money)
         return f"{low} {self._language.until} {high}{self._numbers.priced_per(match)}"
 

@@ -43,6 +43,11 @@ MONEY = {
     "$0.00 $100": "zero dollars one hundred dollars",
 }
 RANGES = {
+    "5-7 p.m., 9-11 AM. Then": "five to seven PM, nine to eleven AM. Then",
+    "€5.00–€7.50, $2.50-$3, $1.5-2 million": (
+        "five euros to seven euros and fifty cents, two dollars and fifty cents to three dollars,"
+        " one point five to two million dollars"
+    ),
     "Wash at 40–60°C.": "Wash at forty to sixty degrees Celsius.",
     "20%-30% and 10–20%": "twenty percent to thirty percent and ten to twenty percent",
     "5-6 km, 10 – 20 mph, 3-4 days": "five to six kilometres, ten to twenty miles per hour, three to four days",
@@ -69,6 +74,8 @@ TIMES = {
     "The ratio is 3:2, the screen 16:9.": "The ratio is three to two, the screen sixteen to nine.",
 }
 DATES = {
+    "2023/12/25, 2023/1/5": "December twenty-fifth twenty twenty-three, January fifth twenty twenty-three",
+    "2023/13/25": "two thousand and twenty-three slash thirteen slash twenty-five",
     "on 2026-11-23": "on November twenty-third twenty twenty-six",
     "03/14/2022, 3/4/22 and 2022-03-14": (
         "March fourteenth twenty twenty-two, March fourth twenty twenty-two and March fourteenth twenty"
@@ -154,6 +161,17 @@ NUMBERS = {
     "the 5-year plan": "the five-year plan",
 }
 WORDS = {
+    "10^6, 2^10, x^2 and y^3, 10^-6, $$x^2$$": (
+        "ten to the power of six, two to the power of ten, x squared and y cubed,"
+        " ten to the power of minus six, $$x squared$$"
+    ),
+    "1.000.000 or 1.000.000.000, 192.168.100.200": (
+        "one million or one billion, one hundred and ninety-two point one hundred and sixty-eight point"
+        " one hundred point two hundred"
+    ),
+    "12 Mb/s, 5 MB/s": "twelve megabits per second, five megabytes per second",
+    "3x as fast, 2x + 1, 4x4": "three times as fast, two x plus one, four by four",
+    "½½, 1½ ½, 1⁄2, 50٪": "one half one half, one and a half one half, one half, fifty percent",
     "Mr. Smith vs. Dr. No, Mr Jones and Mrs Lee": "Mister Smith versus Doctor No, Mister Jones and Missis Lee",
     "No. 5, she said. No. Never.": "Number five, she said. No. Never.",
     "He lives on Main St. near St. Mary.": "He lives on Main Street near Saint Mary.",

@@ -24,6 +24,10 @@ MONEY = {
     "£ 200, 1 £, £ 2": "duzentas libras, uma libra, duas libras",
 }
 TIMES = {
+    "às 5 p.m., 5:30 PM, 12 PM e 12 AM": (
+        "às dezessete horas, dezessete horas e trinta, doze horas e zero horas"
+    ),
+    "5-7pm": "dezessete horas a dezenove horas",
     "Ele chegou às 10h30, às 13:30 e às 15h.": (
         "Ele chegou às dez horas e trinta, às treze horas e trinta e às quinze horas."
     ),
@@ -85,6 +89,12 @@ CODES = {
     "1939-1945": "mil novecentos e trinta e nove a mil novecentos e quarenta e cinco",
 }
 NUMBERS = {
+    "10x de R$ 99,90, 2x sem juros, 3x mais rápido": (
+        "dez vezes de noventa e nove reais e noventa centavos, duas vezes sem juros, três vezes mais rápido"
+    ),
+    "1,000,000 e 10^6": "um milhão e dez elevado a seis",
+    "R$ 5,50-R$ 7": "cinco reais e cinquenta centavos a sete reais",
+    "12 Mb/s": "doze megabits por segundo",
     "1.234.567 pessoas, 50% de 3,14": (
         "um milhão duzentas e trinta e quatro mil quinhentas e sessenta e sete pessoas,"
         " cinquenta por cento de três vírgula um quatro"
@@ -126,6 +136,7 @@ NUMBERS = {
     ),
 }
 WORDS = {
+    "art. 5º, inc. II, fl. 3": "artigo quinto, inciso dois, folha três",
     "10 min. depois, 5 km. Depois 6 h. e 2 seg. antes": (
         "dez minutos depois, cinco quilômetros. Depois seis horas e dois segundos antes"
     ),
