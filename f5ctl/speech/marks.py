@@ -36,6 +36,7 @@ _UNITS: Final = (
     (re.compile(r"(?:minutes?|minutos?|mins?)$"), "m"),
 )
 _REMEMBERED: Final = 1024
+_PAUSES: Final = ("pause", "pausa")  # the tag, and what a Brazilian may take it for
 _HINT: Final = r"a bracket that is none is written \["
 
 Treatment: TypeAlias = Literal["lenient", "strict", "none"]
@@ -264,7 +265,7 @@ def _means_pause(word: str, value: str, *, begins: bool) -> bool:
     """
     time = _TIME.fullmatch(value)
     if word.casefold() != "pause":  # puase 300ms, but not page 3
-        return time is not None and time[1] != "" and _nearest(word.casefold(), ("pause",)) is not None
+        return time is not None and time[1] != "" and _nearest(word.casefold(), _PAUSES) is not None
     if not value:
         return begins or word != "Pause"
     return time is not None or (begins and " " not in value)

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 import rjieba
@@ -55,16 +56,14 @@ def tokenize(text: str) -> list[str]:
 
     Equal to `convert_char_to_pinyin([text])[0]` token for token.
     """
-    tokens: list[str] = []
-    for word in text.split(" "):  # no word of rjieba's runs over a space
-        tokens += _tokens(word)
-        tokens.append(" ")
+    tokens = list(chain.from_iterable(map(_tokens, text.split(" "))))  # no word of rjieba's runs over a space
     del tokens[-1]
     return tokens
 
 
 @lru_cache(maxsize=16_384)
 def _tokens(text: str) -> tuple[str, ...]:
+    """Return the tokens of what stands between two spaces, and of the second one."""
     tokens: list[str] = []
     for word in rjieba.cut(text.translate(_QUOTES)):
         size = len(word.encode())
@@ -76,7 +75,7 @@ def _tokens(text: str) -> tuple[str, ...]:
             tokens.extend(_east_asian_tokens(word))
         else:
             tokens.extend(_mixed_tokens(word))
-    return tuple(tokens)
+    return (*tokens, " ")
 
 
 def _is_chinese(character: str) -> bool:

@@ -107,7 +107,7 @@ class _Calendar:
 
         pattern, day_first = rf"(?<![\w.,/:-]){pattern}", pattern.startswith("(?P<day>")
         if day_first:
-            return Rule(pattern, say, follows=r"[\s\w,\u2013\u00ba\u00b0-].")
+            return Rule(pattern, say, follows=r"\s\D|[\w,\u2013\u00ba\u00b0-].")
         return Rule(pattern, say, begins=rf"(?<!\w)(?=[{self._initials}]){_MONTH_BEGINS}")
 
     def decade(self, match: Match[str]) -> str:

@@ -150,12 +150,15 @@ def test_a_bracket_that_names_no_voice_is_text(here: Here) -> None:
 
 def test_a_mistyped_tag_is_told_and_left_out(here: Here) -> None:
     """What looks like a voice's name gets one warning with the nearest one, and is not said."""
-    done = here.run("say", "--output-raw", "[rmss] One. [slt] Two. [rmss] Three. [puase 300ms] Four.")
+    done = here.run(
+        "say", "--output-raw", "[rmss] One. [slt] Two. [rmss] Three. [puase 300ms] Four. [pausa 1s]"
+    )
     assert (done.returncode, done.stderr.decode().splitlines()) == (
         0,
         [
             "f5ctl: warning: [rmss] is left out: it names no voice; did you mean [rms]?",
             "f5ctl: warning: [puase 300ms] is left out: it is no tag; did you mean [pause 300ms]?",
+            "f5ctl: warning: [pausa 1s] is left out: it is no tag; did you mean [pause 1s]?",
         ],
     )
     assert done.stdout == sound("One.") + sound("Two. Three. Four.")
