@@ -6,9 +6,9 @@ one's own (`Synthesizer.plan`). A recording's mel is the model's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -66,6 +66,14 @@ class CleanRecording:
     def gain(self, target_rms: float) -> float:
         """Return what the output is multiplied with, at most 1."""
         return min(1.0, float(np.sqrt(np.mean(np.square(self.wave)))) / target_rms)
+
+
+class _Spelled(NamedTuple):
+    """A piece of text as the model reads it."""
+
+    token_ids: tuple[int, ...]  # with those of the text before it
+    unknown: frozenset[str]  # tokens
+    is_readable: bool  # at least a letter or digit of it
 
 
 class Planner:
@@ -130,16 +138,14 @@ class Planner:
         folded = [self._folding.fold(piece, accents) for piece in pieces]
         frames = self._segment_frames(folded, between, reference, parameters)
         _check_length(frames, reference)
-        segments, unknown, known = [], set[str](), False
-        for piece, read, total_frames in zip(pieces, folded, frames, strict=True):
-            tokens = text.tokenize(reference.text + read)
-            spoken = text.tokenize(read)
-            missing = set(self._vocabulary.unknown(spoken))
-            unknown |= missing
-            known = known or any(token not in missing and token.isalnum() for token in spoken)
-            segments.append(SegmentPlan(piece, tuple(self._vocabulary.encode(tokens)), total_frames))
+        spelled = self._spelled(reference.text, set(folded))
+        unknown = set().union(*(one.unknown for one in spelled.values()))
+        segments = [
+            SegmentPlan(piece, spelled[read].token_ids, total_frames)
+            for piece, read, total_frames in zip(pieces, folded, frames, strict=True)
+        ]
         listed = " ".join(sorted(unknown)[:_MOST_LISTED])
-        if not known:
+        if not any(one.is_readable for one in spelled.values()):
             shown = listed or repr(job_text[:40])
             raise BadRequestError(
                 "bad_text", f"model {spec.name} can read none of the text's characters: {shown}"
@@ -150,6 +156,20 @@ class Planner:
         if not (spec.clones or task.reference.prepared):
             warnings.append(_CLONES_NOT.format(spec.name))
         return TextPlan(reference, tuple(segments), parameters, between, (*reference.warnings, *warnings))
+
+    def _spelled(self, before: str, pieces: Collection[str]) -> dict[str, _Spelled]:
+        """Return each piece as the model reads it, after the text `before`."""
+        encode = self._vocabulary.encode
+        # A space parts words; then what stands before it is the same for all.
+        shared = encode(text.tokenize(before)) if before.endswith(" ") else None
+        spelled = {}
+        for piece in pieces:
+            tokens = text.tokenize(piece)
+            unknown = frozenset(self._vocabulary.unknown(tokens))
+            readable = any(token not in unknown and token.isalnum() for token in tokens)
+            whole = encode(text.tokenize(before + piece)) if shared is None else [*shared, *encode(tokens)]
+            spelled[piece] = _Spelled(tuple(whole), unknown, readable)
+        return spelled
 
     def _segment_frames(
         self,

@@ -38,7 +38,6 @@ from f5d.broker.dispatcher import AUDIO_PIECE_BYTES
 from f5d.catalog.models import catalog
 from f5d.catalog.spec import FRAMES_PER_SECOND
 from f5d.engine.audio import MAX_REFERENCE_S, MIN_REFERENCE_S
-from f5d.engine.planning import MAX_JOB_S, MAX_SEGMENT_FRAMES
 from f5d.engine.recording import MAX_CHANNELS, MAX_RATE_HZ, MAX_RECORDING_S, MIN_RATE_HZ
 from f5d.engine.text import MAX_RETIMING
 from f5d.engine.types import Loaded, Parameters
@@ -94,7 +93,7 @@ def test_the_limits_are_the_code_s() -> None:
 
 def test_the_limits_of_recordings_and_models_are_the_code_s() -> None:
     """What depends on the model and the recording is as the engine has it."""
-    from f5d.engine.synthesizer import MAX_JOB_S, MAX_SEGMENT_FRAMES  # which imports torch
+    from f5d.engine.planning import MAX_JOB_S, MAX_SEGMENT_FRAMES  # which imports torch
 
     starter = catalog()["starter"]
     assert starter.frames_per_byte is not None
