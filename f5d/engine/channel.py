@@ -6,6 +6,7 @@ reader, however large the recording. Imports neither torch nor numpy.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -26,11 +27,17 @@ def send(end: socket.socket, message: bytes) -> None:
 
 
 def receive(end: socket.socket) -> bytes | None:
-    """Return the next message, waiting for it where the socket does; None when the other end is closed."""
+    """Return the next message, waiting for it where the socket does; None when the other end is closed.
+
+    Raises:
+        OSError: it is lost, because this process may not open another file.
+    """
     try:
-        _sent, descriptors, _flags, _address = socket.recv_fds(end, len(_ONE), 1)
+        _sent, descriptors, flags, _address = socket.recv_fds(end, len(_ONE), 1)
     except ConnectionResetError:
         return None
+    if flags & socket.MSG_CTRUNC:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if not descriptors:
         return None
     with open(descriptors[0], "rb") as file:  # noqa: PTH123 - a descriptor

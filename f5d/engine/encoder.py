@@ -31,7 +31,7 @@ class Encoder:
         self._live: set[str] = set()
         self._todo: queue.SimpleQueue[Encode] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Encoded | Failed] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        threading.Thread(target=self._run, name="encoder", daemon=True).start()
 
     def __bool__(self) -> bool:
         """Return whether any job is here."""
@@ -39,9 +39,6 @@ class Encoder:
 
     def submit(self, message: Encode) -> None:
         """Take a job in."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
-            self._thread.start()
         self._live.add(message.job)
         self._todo.put(message)
 

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from f5ctl.errors import BadRequestError, F5Error, error_from_wire
+from f5ctl.errors import BadRequestError, F5Error, TryAgainError, error_from_wire
 from f5d.catalog.voices import Reference
 from f5d.engine import channel
 from f5d.engine.plan import Ready, Settings, Task, reference_key
-from f5d.engine.preparer import Kill, Outcome, Refused, Start, outcomes
+from f5d.engine.preparer import HERE, Kill, Outcome, Refused, Start, outcomes
 from f5d.engine.recogniser import Answer, Heard, Recogniser
 from f5d.engine.turns import Share, Turns, in_turns
 from f5d.engine.types import Parameters, Predict, Synthesize
@@ -36,10 +36,14 @@ if TYPE_CHECKING:
 BRIEF_BYTES: Final = 4_096
 LONG_NICE: Final = 5
 MAX_TIME_S: Final = 60.0  # by the clock; f5d/engine/preparer.py counts the processor's
+START_S: Final = 30.0  # for a process that is to be forked, which takes milliseconds
+END_S: Final = 2.0
 MOST_TRIES: Final = 2  # of a job under which the process ends by itself
 
 Message: TypeAlias = Synthesize | Predict
 Made: TypeAlias = tuple[str, Ready, "PreparedReference | None"] | F5Error  # as `Synthesizer.adopt` takes it
+
+_FORKER_GONE: Final = "the process that starts those which prepare texts and recordings has ended or hangs"
 
 _log = logging.getLogger("f5d.engine")
 
@@ -49,6 +53,7 @@ class Forker:
 
     def __init__(self) -> None:
         self.control, theirs = channel.pair()
+        self.control.settimeout(START_S)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "f5d.engine.preparer", str(theirs.fileno())],
@@ -72,24 +77,34 @@ class Forker:
         self._numbers += 1
         ours, theirs = channel.pair()
         with theirs:
-            order = msgspec.msgpack.encode(Start(self._numbers, nice))
-            socket.send_fds(self.control, [order], [theirs.fileno()])
+            self._order(Start(self._numbers, nice), theirs.fileno())
         return self._numbers, ours
 
     def kill(self, number: int) -> None:
         """End a preparer and what it has started."""
-        self.control.send(msgspec.msgpack.encode(Kill(number)))
+        self._order(Kill(number))
+
+    def _order(self, order: Start | Kill, *descriptors: int) -> None:
+        try:
+            socket.send_fds(self.control, [msgspec.msgpack.encode(order)], descriptors)
+        except (TimeoutError, ConnectionError):
+            raise SystemExit(_FORKER_GONE) from None
 
     def close(self) -> None:
         """End them all."""
         self.control.close()
-        self._process.wait()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:  # somebody has stopped it; the others end with it
+            self._process.kill()
+            self._process.wait()
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
     message: Message
     key: str
+    is_brief: bool  # its text
     transcript: str = ""
     tries: int = 0
     known: PreparedReference | None = None  # when it was handed to a preparer
@@ -110,6 +125,7 @@ class _Preparer:
     brief: bool
     number: int = 0
     end: socket.socket | None = None  # None: no process
+    is_here: bool = False  # it has said so
     job: _Job | None = None
     ends_at: float = 0.0
 
@@ -119,6 +135,7 @@ class Preparation:
 
     `task_of` returns what is to be prepared for a text, reference, parameters and the reference's key, and that
     reference if it is known by now. A preparer that has had a job for `most_s` seconds is killed.
+    If one is not there `start_s` seconds after it was asked for, none will be, and the engine ends: SystemExit.
     """
 
     def __init__(
@@ -127,8 +144,10 @@ class Preparation:
         recogniser: Recogniser[_Job],
         task_of: Callable[[str, Reference, Parameters, str], tuple[Task, PreparedReference | None]],
         most_s: float = MAX_TIME_S,
+        start_s: float = START_S,
     ) -> None:
         self._most_s = most_s
+        self._start_s = start_s
         self._forker = forker
         self._task_of = task_of
         self._recogniser = recogniser
@@ -158,8 +177,8 @@ class Preparation:
     def submit(self, message: Message) -> None:
         """Take a job in."""
         self._turns.join(message.share)
-        self._waiting.append(_Job(message, reference_key(message.reference, message.parameters)))
-        self._hand_out()
+        key = reference_key(message.reference, message.parameters)
+        self._waiting.append(_Job(message, key, len(message.text.encode()) <= BRIEF_BYTES))
 
     def cancel(self, job: str) -> bool:
         """Drop a job, with what is done for it; return whether it was here."""
@@ -171,7 +190,6 @@ class Preparation:
         for preparer in self._preparers:
             if preparer.job and preparer.job.message.job == job:
                 self._end(preparer)
-                self._hand_out()
                 return True
         return any(
             self._recogniser.drop(token) for token in self._recogniser.tokens if token.message.job == job
@@ -186,17 +204,26 @@ class Preparation:
             elif descriptor == self._recogniser.descriptor:
                 yield from self._hear()
             elif descriptor == self._forker.control.fileno():
-                raise SystemExit("the process that prepares texts and recordings has ended")
+                raise SystemExit(_FORKER_GONE)
         yield from self._end_overdue()
-        self._hand_out()
+        yield from self._hand_out()
 
     def _receive(self, preparer: _Preparer) -> Iterator[tuple[Message, Made]]:
         job = preparer.job
-        message = channel.receive(preparer.end) if preparer.end else None
+        try:
+            message = channel.receive(preparer.end) if preparer.end else None
+        except (OSError, MemoryError) as error:
+            self._end(preparer)
+            if job is not None:
+                yield job.message, _lack(error)
+            return
         if message is None:
             self._end(preparer)
             if job is not None:
                 yield from self._try_again(job)
+            return
+        if message == HERE:
+            preparer.is_here, preparer.ends_at = True, time.monotonic() + self._most_s
             return
         preparer.job = None
         if job is None:
@@ -228,6 +255,8 @@ class Preparation:
         now = time.monotonic()
         for preparer in self._preparers:
             if preparer.job and now >= preparer.ends_at:
+                if not preparer.is_here:
+                    raise SystemExit(_FORKER_GONE)
                 message = preparer.job.message
                 self._end(preparer)
                 line = f"text or recording was not prepared within {self._most_s:.0f} s; shorten it"
@@ -237,13 +266,17 @@ class Preparation:
 
     # Handing out.
 
-    def _hand_out(self) -> None:
-        """Give every idle preparer the job whose turn it is."""
+    def _hand_out(self) -> Iterator[tuple[Message, Made]]:
+        """Give every idle preparer the job whose turn it is; yield those that none can be given to."""
         for preparer in self._preparers:
-            if preparer.job is None and (job := self._next(brief=preparer.brief)):
+            while preparer.job is None and (job := self._next(brief=preparer.brief)):
                 self._waiting.remove(job)
                 self._turns.leave(job.share, served=True)
-                self._give(preparer, job)
+                try:
+                    self._give(preparer, job)
+                except (OSError, MemoryError) as error:
+                    self._end(preparer)
+                    yield job.message, _lack(error)
 
     def _next(self, *, brief: bool) -> _Job | None:
         busy = [preparer.job for preparer in self._preparers if preparer.job]
@@ -265,18 +298,19 @@ class Preparation:
         return self._task_of(message.text, message.reference, message.parameters, job.key)
 
     def _is_brief(self, job: _Job) -> bool:
-        known = self._task(job)[1] is not None
-        return known and len(job.message.text.encode()) <= BRIEF_BYTES
+        return job.is_brief and self._task(job)[1] is not None
 
     def _give(self, preparer: _Preparer, job: _Job) -> None:
         task, job.known = self._task(job)
         if job.transcript:
             task = msgspec.structs.replace(task, transcript=job.transcript)
-        preparer.job, preparer.ends_at = job, time.monotonic() + self._most_s
         if preparer.end is None:
             preparer.number, preparer.end = self._forker.start(0 if preparer.brief else LONG_NICE)
+            preparer.is_here = False
             self._epoll.register(preparer.end, select.EPOLLIN)
-        with contextlib.suppress(OSError):  # it has just died; its end is readable
+        preparer.job = job
+        preparer.ends_at = time.monotonic() + (self._most_s if preparer.is_here else self._start_s)
+        with contextlib.suppress(ConnectionError):  # it has just died; its end is readable
             channel.send(preparer.end, msgspec.msgpack.encode(task))
 
     def _end(self, preparer: _Preparer) -> None:
@@ -311,3 +345,9 @@ class Preparation:
         """End every process."""
         self._recogniser.close()
         self._forker.close()
+
+
+def _lack(error: OSError | MemoryError) -> TryAgainError:
+    """Return what a job is told that the engine has no descriptor or memory for."""
+    reason = error.strerror if isinstance(error, OSError) else "no memory left"
+    return TryAgainError("overloaded", f"the engine cannot prepare it now: {reason}")

@@ -25,10 +25,12 @@ from f5ctl.errors import F5Error
 from f5d.engine import channel
 from f5d.engine.plan import Ready, Settings, Task, Untranscribed
 from f5d.system import journal
+from f5d.system.children import end_with_parent
 
 if TYPE_CHECKING:
     from f5d.engine.planning import Planner
 
+HERE: Final = b""  # a preparer's first message: it exists
 MAX_FILE_BYTES: Final = 2**26  # of any message; the largest recording has a quarter of that
 
 _log = logging.getLogger("f5d.engine.preparer")
@@ -67,6 +69,7 @@ class _TimeUp(BaseException):
 
 def main() -> None:
     """Fork preparers until the other end of the descriptor that the one argument names is closed."""
+    end_with_parent()
     for name in (signal.SIGINT, signal.SIGTERM):  # meant for the broker, which drains
         signal.signal(name, signal.SIG_IGN)
     journal.configure("info")
@@ -102,18 +105,28 @@ class _Forker:
                 self._kill(order.number)
                 continue
             with socket.socket(fileno=descriptors[0]) as end:
-                pid = os.fork()
-                if pid == 0:
-                    self._control.close()
-                    os.setpgid(0, 0)
-                    with contextlib.suppress(OSError):  # a unit's filter may forbid it
-                        os.nice(order.nice)
-                    _serve(end, planner, self._settings)
-                with contextlib.suppress(OSError):  # the child was quicker
-                    os.setpgid(pid, pid)
-                self._pids[order.number] = pid
+                self._fork(order, end, planner)
         for number in list(self._pids):
             self._kill(number)
+
+    def _fork(self, order: Start, end: socket.socket, planner: Planner) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            refused = Refused("overloaded", f"no process can be started to prepare it: {error.strerror}")
+            with contextlib.suppress(OSError):
+                channel.send(end, msgspec.msgpack.encode(refused))
+            return
+        if pid == 0:
+            self._control.close()
+            end_with_parent()
+            os.setpgid(0, 0)
+            with contextlib.suppress(OSError):  # a unit's filter may forbid it
+                os.nice(order.nice)
+            _serve(end, planner, self._settings)
+        with contextlib.suppress(OSError):  # the child was quicker
+            os.setpgid(pid, pid)
+        self._pids[order.number] = pid
 
     def _kill(self, number: int) -> None:
         if pid := self._pids.pop(number, 0):
@@ -122,10 +135,10 @@ class _Forker:
             os.waitpid(pid, 0)
 
     def _reap(self) -> None:
-        """Take note of those that have ended by themselves."""
+        """Take note of those that have ended by themselves, and end what they have started."""
         for number, pid in list(self._pids.items()):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                del self._pids[number]
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                self._kill(number)
 
 
 def _serve(end: socket.socket, planner: Planner, settings: Settings) -> NoReturn:
@@ -135,6 +148,7 @@ def _serve(end: socket.socket, planner: Planner, settings: Settings) -> NoReturn
         _limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
         _limit(resource.RLIMIT_CORE, 0)
         signal.signal(signal.SIGXCPU, _time_up)
+        channel.send(end, HERE)
         while (message := channel.receive(end)) is not None:
             channel.send(end, msgspec.msgpack.encode(_bounded(planner, settings, message)))
     finally:

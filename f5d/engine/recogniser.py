@@ -20,6 +20,7 @@ import msgspec
 from f5ctl.errors import BadRequestError
 from f5d.engine import channel
 from f5d.system import journal
+from f5d.system.children import end_with_parent
 
 MAX_TIME_S: Final = 300.0  # for one recording, with the download of the model
 RETRY_S: Final = 60.0  # what could not be loaded is not tried again before
@@ -67,6 +68,7 @@ class Recogniser(Generic[Token]):
         self._process: subprocess.Popen[bytes] | None = None
         self._end: socket.socket | None = None
         self.ends_at: float | None = None  # monotonic seconds; None while nothing is transcribed
+        self._lack = ""  # why the process could not be started
         self._failed: tuple[float, NotHeard] | None = None  # until when, why
 
     @property
@@ -99,6 +101,9 @@ class Recogniser(Generic[Token]):
 
     def answers(self) -> list[tuple[Token, Answer]]:
         """Return what is heard, or will not be; for when `descriptor` is readable or `ends_at` past."""
+        if self.ends_at is None:  # it has ended while it had nothing to do
+            self.close()
+            return []
         answer = self._receive()
         tokens = [] if self._current is None else [self._current]
         self._current = self.ends_at = None
@@ -112,10 +117,15 @@ class Recogniser(Generic[Token]):
         return [(token, answer) for token in tokens]
 
     def _receive(self) -> Answer:
+        if self._lack:
+            line, self._lack = self._lack, ""
+            return NotHeard(line, lasting=True)
         if self.ends_at is not None and time.monotonic() >= self.ends_at:
             line = f"transcribing the reference took over {MAX_TIME_S:.0f} s; pass --ref-text"
             return NotHeard(line, lasting=True)
-        message = channel.receive(self._end) if self._end else None
+        message = None
+        with contextlib.suppress(OSError):
+            message = channel.receive(self._end) if self._end else None
         if message is None:
             line = "the process that transcribes recordings has ended; pass --ref-text"
             return NotHeard(line, lasting=True)
@@ -128,9 +138,14 @@ class Recogniser(Generic[Token]):
             return
         self._current, sound = self._waiting.pop(0)
         self.ends_at = time.monotonic() + MAX_TIME_S
-        end = self._end = self._end or self._start()
-        with contextlib.suppress(OSError):  # it has just died; its end is readable
-            channel.send(end, msgspec.msgpack.encode(sound))
+        try:
+            self._end = self._end or self._start()
+            channel.send(self._end, msgspec.msgpack.encode(sound))
+        except ConnectionError:  # it has just died; its end is readable
+            pass
+        except OSError as error:
+            self._lack = f"the process that transcribes cannot be started: {error.strerror}; pass --ref-text"
+            self.ends_at = time.monotonic()
 
     def _start(self) -> socket.socket:
         ours, theirs = channel.pair()
@@ -158,6 +173,7 @@ class Recogniser(Generic[Token]):
 
 def main() -> None:
     """Transcribe what comes through the descriptor that the first argument names, until its end is closed."""
+    end_with_parent()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     journal.configure("info")

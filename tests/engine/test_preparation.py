@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import select
 import signal
 import time
@@ -15,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from f5ctl.errors import BadRequestError
+from f5ctl.errors import BadRequestError, TryAgainError
 from f5d.catalog.models import catalog, fetch
 from f5d.catalog.voices import Reference
 from f5d.engine.plan import Ready
@@ -38,12 +39,14 @@ def synthesizer() -> Synthesizer:
 class Bench:
     """A `Preparation` with real processes, and what it has said so far, by job."""
 
-    def __init__(self, synthesizer: Synthesizer, most_s: float = 60.0, **limits: int) -> None:
+    def __init__(
+        self, synthesizer: Synthesizer, most_s: float = 60.0, start_s: float = 60.0, **limits: int
+    ) -> None:
         self.synthesizer = synthesizer
         self.forker = Forker()
         self.forker.configure(msgspec.structs.replace(synthesizer.settings, **limits))
         self.preparation = Preparation(
-            self.forker, Recogniser("/nonexistent/whisper", "cpu"), synthesizer.task, most_s
+            self.forker, Recogniser("/nonexistent/whisper", "cpu"), synthesizer.task, most_s, start_s
         )
         self.made: dict[str, Made] = {}
 
@@ -235,6 +238,7 @@ def test_a_cancelled_job_is_heard_of_no_more(bench: Callable[..., Bench]) -> Non
         os.kill(pid, signal.SIGSTOP)
     for job in ("a", "b", "c"):
         running.submit(job, LONG)
+    running.take_in()
     assert [running.preparation.cancel(job) for job in ("a", "c", "a")] == [True, True, False]
     running.until("b")
     assert list(running.made) == ["b"]
@@ -246,7 +250,7 @@ def test_a_missing_recogniser_is_one_line_and_asked_once(bench: Callable[..., Be
     running = bench()
     for number in range(3):
         running.submit(str(number), reference=Reference(wav(24_000, 2.0 + number).audio, None), user=number)
-    running.until("0", "1", "2")
+    running.until("0", "1", "2", most_s=120.0)
     lines = {running.error(job).message for job in ("0", "1", "2")}
     assert len(lines) == 1
     assert "/nonexistent/whisper cannot be loaded" in lines.pop()
@@ -264,6 +268,71 @@ def test_all_processes_end_with_the_engine(synthesizer: Synthesizer) -> None:
     os.kill(pids[0], signal.SIGSTOP)
     running.preparation.close()
     assert not [pid for pid in pids if Path(f"/proc/{pid}/status").exists() and "Z" not in state(pid)]
+
+
+def test_a_process_that_forks_no_more_ends_the_engine(bench: Callable[..., Bench]) -> None:
+    """One that is stopped, and one that is killed."""
+    for signal_number in (signal.SIGSTOP, signal.SIGKILL):
+        running = bench(60.0, 0.5)
+        os.kill(running.forker.pid, signal_number)
+        running.submit("a")
+        with pytest.raises(SystemExit, match="has ended or hangs"):
+            running.until("a")
+
+
+def test_nothing_outlives_the_process_that_forks(bench: Callable[..., Bench]) -> None:
+    """Preparers end with it although they are stopped and could not notice."""
+    running = bench()
+    pids = running.preparers()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(running.forker.pid, signal.SIGKILL)
+    ends_at = time.monotonic() + 5
+    while any(state(pid) != "Z" for pid in pids):
+        assert time.monotonic() < ends_at, [state(pid) for pid in pids]
+        time.sleep(0.01)
+
+
+def test_a_lack_of_descriptors_is_that_jobs_alone(bench: Callable[..., Bench]) -> None:
+    """It may be tried again; what comes later is served."""
+    running = bench()
+    running.submit("first")
+    running.until("first")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0], limits[1]))
+    try:
+        running.submit("short")
+        running.submit("long", LONG)
+        running.until("short", "long")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        os.close(held[0])
+    for job in ("short", "long"):
+        made = running.made[job]
+        assert isinstance(made, TryAgainError)
+        assert made.message == "the engine cannot prepare it now: Too many open files"
+    running.submit("next")
+    running.submit("next long", LONG)
+    running.until("next", "next long")
+    assert running.is_ready("next")
+    assert running.is_ready("next long")
+
+
+def test_a_storm_of_cancelled_jobs_leaves_nothing_behind(bench: Callable[..., Bench]) -> None:
+    """Hundreds come and go, at every stage; the next one is prepared, and three processes are left."""
+    running = bench()
+    for number in range(300):
+        running.submit(str(number), LONG * 12, user=number % 3)
+        if number % 3:
+            for message, _made in running.preparation.finished():
+                assert int(message.job) < number
+        assert running.preparation.cancel(str(number))
+    running.submit("next")
+    running.until("next")
+    assert list(running.made) == ["next"]
+    assert not running.preparation
+    assert len(running.preparers()) == 3
 
 
 def state(pid: int) -> str:
