@@ -14,7 +14,7 @@ DID: list[str] = []
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Machine]:
-    """Return a machine with a user alice who may speak, once the group exists, and bob who may not."""
+    """Return a machine with users alice and carol who may speak, once the group exists, and bob who may not."""
     started_s = time.monotonic()
     machine = Machine()
     try:
@@ -23,8 +23,8 @@ def machine() -> Iterator[Machine]:
         pytest.skip(f"no container can start here: {error}")
     try:
         DID.append(f"booted a Debian with its own systemd in {time.monotonic() - started_s:.0f} s")
-        machine.run("useradd", "--create-home", "alice")
-        machine.run("useradd", "--create-home", "bob")
+        for user in ("alice", "bob", "carol"):
+            machine.run("useradd", "--create-home", user)
         yield machine
     finally:
         machine.__exit__(None, None, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -134,14 +135,20 @@ class Machine:
 
     def memory_bytes(self) -> int:
         """Return the resident memory of all processes of the daemon's unit."""
-        group = self.show("ControlGroup")
-        pids = self.run(
-            "sh",
-            "-c",
-            f"cat /sys/fs/cgroup/systemd{group}/cgroup.procs || cat /sys/fs/cgroup{group}/cgroup.procs",
-        )
-        pages = [int(self.read(f"/proc/{pid}/statm").split()[1]) for pid in pids.stdout.split()]
+        pages = [int(self.read(f"/proc/{pid}/statm").split()[1]) for pid in self.unit_pids()]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def peak_bytes(self) -> int:
+        """Return the most that each process of the daemon's unit has had resident, all together."""
+        peaks = [re.search(r"VmHWM:\s+(\d+) kB", self.read(f"/proc/{pid}/status")) for pid in self.unit_pids()]
+        return sum(int(peak[1]) * 1024 for peak in peaks if peak)
+
+    def unit_pids(self) -> list[int]:
+        """Return the processes of the daemon's unit."""
+        group = self.show("ControlGroup")
+        roots = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup")
+        files = " || ".join(f"cat {root}{group}/cgroup.procs" for root in roots)
+        return [int(pid) for pid in self.run("sh", "-c", files).stdout.split()]
 
     def kill(self, name: str, pid: int) -> None:
         """Send a signal to a process inside; a minimal system has no `kill` but the shell's."""

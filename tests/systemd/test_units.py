@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .machine import Machine, wait_until
+from .machine import PYTHON, Machine, wait_until
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 LONG = " ".join(["The quick brown fox jumps over the lazy dog near the quiet river bank."] * 4)
@@ -55,12 +55,18 @@ def engine_pid(machine: Machine) -> int:
     return int(engine["pid"])
 
 
+def parent(machine: Machine, pid: int) -> int:
+    """Return the process that has started another."""
+    return int(machine.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[1])
+
+
 def test_install_puts_everything_in_place(machine: Machine, did: Did) -> None:
     """`f5ctl service install --system` makes account, folder, socket and units; no daemon runs yet."""
     machine.write("/etc/f5d/f5d.toml", CONFIG)
     done = machine.f5ctl("service", "install", "--system", user=None)
     assert "systemd listens on /run/f5d/f5d.sock" in done.stderr
-    machine.run("usermod", "-aG", "f5d", "alice")
+    for user in ("alice", "carol"):
+        machine.run("usermod", "-aG", "f5d", user)
     modes = machine.run("stat", "-c", "%a %U:%G", "/run/f5d", SYSTEM_SOCKET).stdout.splitlines()
     assert modes == ["750 root:f5d", "660 root:f5d"]
     assert machine.show("ActiveState", "f5d.socket") == "active"
@@ -230,6 +236,80 @@ def test_a_broken_configuration_at_the_start_is_not_tried_again(machine: Machine
     machine.run("systemctl", "start", "f5d.socket")
     machine.f5ctl(*say(SENTENCE, "again.wav"))
     did("a broken file at the start: exit status 78, no restart; corrected, the next say spoke")
+
+
+def unit_processes(machine: Machine) -> dict[int, str]:
+    """Return the command line of each process of the daemon's unit."""
+    return {pid: machine.read(f"/proc/{pid}/cmdline").replace("\0", " ") for pid in machine.unit_pids()}
+
+
+def test_the_limits_of_preparers_are_set(machine: Machine, did: Did) -> None:
+    """The system call filter lets them have their bounds of memory, files and the processor."""
+    machine.f5ctl(*say(SENTENCE, "again.wav"))
+    engine = engine_pid(machine)
+    (forker,) = [
+        pid
+        for pid, line in unit_processes(machine).items()
+        if "f5d.engine.preparer" in line and parent(machine, pid) == engine
+    ]
+    preparers = [pid for pid in unit_processes(machine) if parent(machine, pid) == forker]
+    assert preparers
+    for pid in preparers:
+        limits = machine.read(f"/proc/{pid}/limits")
+        assert re.search(r"Max address space +1073741824 ", limits)
+        assert re.search(r"Max file size +67108864 ", limits)
+        assert re.search(r"Max cpu time +\d+ ", limits)
+    did(f"{len(preparers)} preparers under the unit's filter: 1 GiB of addresses, 64 MiB of files, seconds")
+
+
+ATTACKS = [
+    ("frames_without_an_end", 100, "failed: bad_message: a message is 33554432 bytes; the limit is 17825792"),
+    ("empty_frames", 10**6, "failed: bad_message: a message is one frame, this one has more than 16"),
+    ("names", 100, "{'done': 100}"),
+    ("spaces", 65_000, "done"),
+    ("odd_rate", 44_101, "done"),
+    ("nobody_listens", 3, "{'failed: transcription_unavailable: "),
+    ("unloads", 2_000, "{'failed: overloaded: "),
+]
+
+
+@pytest.mark.parametrize(("trial", "count", "answer"), ATTACKS, ids=[trial for trial, *_ in ATTACKS])
+def test_an_attack_is_alone_with_it(machine: Machine, did: Did, trial: str, count: int, answer: str) -> None:
+    """Under the unit's limits, while a member of the group attacks, another one speaks."""
+    said, took_s = attack(machine, trial, count)
+    assert said.startswith(answer)
+    did(f"{trial} ({count}): answered with {said[:90]}; another user spoke in {took_s:.1f} s")
+
+
+def test_more_connections_than_the_unit_may_open_files(machine: Machine, did: Did) -> None:
+    """A user has half of what LimitNOFILE leaves; the next one is told so, and others speak."""
+    machine.write("/etc/systemd/system/f5d.service.d/files.conf", "[Service]\nLimitNOFILE=1024\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "f5d.service")
+    said, took_s = attack(machine, "connections", 1_100)
+    number = machine.run("id", "-u", "alice").stdout.strip()
+    assert said == f"1100 connections, one more: user {number} has 384 connections open; the limit is 384"
+    did(f"1,100 idle connections with LimitNOFILE=1024: refused beyond 384, another spoke in {took_s:.1f} s")
+
+
+def attack(machine: Machine, trial: str, count: int) -> tuple[str, float]:
+    """Attack as alice, speak as carol meanwhile; return what the daemon said and how long carol waited."""
+    machine.f5ctl("--socket", SYSTEM_SOCKET, "status", user="carol")
+    daemon = machine.main_pid()
+    script = ("/opt/f5d/src/tests/systemd/attack.py", trial, SYSTEM_SOCKET, str(count))
+    pipe = subprocess.PIPE
+    command = machine.command(PYTHON, *script, user="alice")
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as attacker:
+        assert attacker.stdout is not None
+        assert attacker.stdout.readline() == "begun\n", attacker.communicate()
+        started = time.monotonic()
+        machine.f5ctl("say", "--nfe-step", "8", "-o", "/home/carol/a.wav", SENTENCE, user="carol")
+        took_s = time.monotonic() - started
+        said, err = attacker.communicate(timeout=180)
+    assert attacker.returncode == 0, err
+    assert machine.main_pid() == daemon
+    assert machine.peak_bytes() < 2 * 2**30
+    return said.strip(), took_s
 
 
 def test_an_idle_engine_gives_its_memory_back(machine: Machine, did: Did) -> None:
