@@ -9,15 +9,13 @@ daemon is started (f5ctl/autostart.py).
 
 from __future__ import annotations
 
-import contextlib
 import os
-import struct
+import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
-
-import zmq
 
 from f5ctl import __version__
 from f5ctl.errors import (
@@ -30,7 +28,6 @@ from f5ctl.errors import (
     error_from_wire,
 )
 from f5ctl.protocol import (
-    MAX_MESSAGE_BYTES,
     TERMINAL_TYPES,
     Accepted,
     Audio,
@@ -45,16 +42,16 @@ from f5ctl.protocol import (
     parse_reply,
 )
 from f5ctl.socketpath import check_socket_path, client_socket_path, lock_holder, refuse_strangers
+from f5ctl.wire import Wire
 
 SILENCE_S: Final = 30.0  # a daemon sends progress every second; this long without a word means it hangs
 OVERSLEPT_S: Final = 2.0  # nobody listened while a wait took so much longer than it was to take
 CONNECT_S: Final = 5.0
 CANCEL_WAIT_S: Final = 1.0
-LINGER_MS: Final = 200
-NEVER_MS: Final = 2**31 - 1
+LINGER_S: Final = 0.2
 
-_MONITORED: Final = zmq.EVENT_CONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_DISCONNECTED
-
+_GONE: Final = "the daemon went away before it answered"
+_LOST: Final = "the daemon's answer cannot be read: {}"
 
 # Is told of the first reply of a daemon of another version; True when another one has taken its place.
 Meeting: TypeAlias = "Callable[[Client, Accepted | Failed], bool]"
@@ -66,7 +63,7 @@ def new_id() -> str:
 
 
 class Client:
-    """A connection to the daemon behind `socket_path`; owns one ZeroMQ socket and its context.
+    """A connection to the daemon behind `socket_path`; owns one socket and the thread that moves its bytes.
 
     Not for sharing between threads. `meet` is called once at most.
 
@@ -82,13 +79,7 @@ class Client:
         self._sent: dict[str, bytes] = {}  # until the daemon's version is known, for another daemon
         self._early: deque[Reply] = deque()  # came while something else was waited for
         self._heard_at = 0.0  # when the last reply was read
-        self._gone = False
-        self._context = zmq.Context()
-        try:
-            self._socket, self._monitor = self._connect()
-        except BaseException:
-            self._context.destroy(linger=0)
-            raise
+        self._wire = self._connect()
 
     def __enter__(self) -> Client:  # noqa: PYI034 - typing.Self is of Python 3.11
         return self
@@ -98,7 +89,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; the daemon cancels what this client still had running."""
-        self._context.destroy(linger=0 if self._gone else LINGER_MS)
+        self._wire.close(LINGER_S)
 
     def send(self, request: Request) -> str:
         """Send `request` and return its id; read what comes back with `replies`.
@@ -115,7 +106,7 @@ class Client:
         self._live[request.id] = 0
         if self._meet:
             self._sent[request.id] = frame
-        self._socket.send(frame)
+        self._wire.send(frame)
         return request.id
 
     def replies(self, request_id: str, *, silence_s: float | None = SILENCE_S) -> Iterator[Reply]:
@@ -158,7 +149,7 @@ class Client:
     def wait(self, timeout_s: float | None, sources: Sequence[tuple[int, int]] = ()) -> Reply | None:
         """Return the next reply to any request; None when `timeout_s` passed or one of `sources` is ready.
 
-        `sources` are file descriptors, each with zmq.POLLIN or zmq.POLLOUT.
+        `sources` are file descriptors, each with select.POLLIN or select.POLLOUT.
 
         Raises:
             NoDaemonError: the daemon went away.
@@ -178,20 +169,18 @@ class Client:
             NoDaemonError: the daemon went away.
         """
         deadline = time.monotonic() + timeout_s
-        self._socket.send(encode(request))
+        self._wire.send(encode(request))
         while (reply := self._next(deadline, ())) is not None and reply.id != request.id:
             self._early.append(reply)
         return reply
 
     def move(self) -> None:
         """Connect again, to the daemon that listens now, and ask it for everything that was sent."""
-        self._context.destroy(linger=0)
-        self._context = zmq.Context()
-        self._gone = False
+        self._wire.close(0)
         self._early.clear()
-        self._socket, self._monitor = self._connect()
+        self._wire = self._connect()
         for frame in self._sent.values():
-            self._socket.send(frame)
+            self._wire.send(frame)
 
     def call(
         self,
@@ -216,15 +205,15 @@ class Client:
 
     def cancel(self, *request_ids: str, wait_s: float = CANCEL_WAIT_S) -> None:
         """Cancel sent requests, waiting a moment for their end; those that have ended are left out."""
-        live = [request_id for request_id in request_ids if request_id in self._live and not self._gone]
+        live = [request_id for request_id in request_ids if request_id in self._live and not self._wire.is_over]
         deadline = time.monotonic() + wait_s
         try:
             for request_id in live:
-                self._socket.send(encode(Cancel(new_id(), request=request_id)), zmq.NOBLOCK)
+                self._wire.send(encode(Cancel(new_id(), request=request_id)))
             while any(request_id in self._live for request_id in live):
                 if self.wait(deadline - time.monotonic()) is None:
                     break
-        except (F5Error, zmq.Again):
+        except F5Error:
             pass  # gone: nobody is left to wait for
         for request_id in live:
             self._live.pop(request_id, None)
@@ -232,71 +221,42 @@ class Client:
     def wait_until_gone(self, timeout_s: float | None = None) -> bool:
         """Return True once the daemon has closed this connection, False after `timeout_s`."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._gone:
+        while not self._wire.is_over:
             left_s = None if deadline is None else deadline - time.monotonic()
             if left_s is not None and left_s <= 0:
                 break
-            while self._socket.poll(0):  # else its readiness would keep us from waiting
-                self._socket.recv_multipart()
-            self._watch(left_s)
-        return self._gone
+            if self._wire.receive() is None:
+                self._watch(left_s)
+        return self._wire.is_over
 
-    def _connect(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+    def _connect(self) -> Wire:
         deadline = time.monotonic() + CONNECT_S
         while True:
-            sock, monitor = self._open()
-            left_ms = max(0, int((deadline - time.monotonic()) * 1000))
-            event, descriptor = _event(monitor) if monitor.poll(left_ms) else (0, -1)
-            if event == zmq.EVENT_CONNECTED and self._is_known(descriptor):
-                return sock, monitor
-            sock.close(linger=0)
-            monitor.close(linger=0)
-            check_listening(self.socket_path)  # names the reason; passes when only the backlog was full
-            if time.monotonic() > deadline:
-                raise NoDaemonError(f"the daemon on {self.socket_path} does not accept connections")
+            try:
+                return Wire(self.socket_path, partial(refuse_strangers, self.socket_path))
+            except PermissionError:
+                raise ConfigError(f"this user may not use the socket {self.socket_path}") from None
+            except BlockingIOError:  # its queue is full
+                if time.monotonic() > deadline:
+                    line = f"the daemon on {self.socket_path} does not accept connections"
+                    raise NoDaemonError(line) from None
+            except OSError:
+                raise NoDaemonError(_nobody_listens(self.socket_path)) from None
             time.sleep(0.01)
 
-    def _is_known(self, descriptor: int) -> bool:
-        """Return True for a connection whose other end may hear what is said; False for one that is over."""
-        from _socket import SO_PEERCRED, SOL_SOCKET, socket  # `socket` itself would cost every call 5 ms
-
-        try:
-            with contextlib.closing(socket(fileno=os.dup(descriptor))) as connection:
-                _pid, uid, _gid = struct.unpack("iII", connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12))
-            refuse_strangers(self.socket_path, uid)
-        except OSError:
-            return False
-        return True
-
-    def _open(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        sock = self._context.socket(zmq.DEALER)
-        sock.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-        # A listener is slower than the engine: the audio waits here, not in the daemon, which would
-        # take a full queue for a stalled client. The longest text makes about 200 MB of it.
-        sock.setsockopt(zmq.RCVHWM, 0)
-        # Never connect again: requests and replies do not survive the connection. Not -1, with which
-        # libzmq throws away the replies that arrived just before the daemon closed.
-        sock.setsockopt(zmq.RECONNECT_IVL, NEVER_MS)
-        address = f"inproc://monitor-{new_id()}"
-        sock.monitor(address, _MONITORED)
-        monitor = self._context.socket(zmq.PAIR)
-        monitor.connect(address)
-        sock.connect(f"ipc://{self.socket_path}")
-        return sock, monitor
-
     def _next(self, deadline: float | None, sources: Sequence[tuple[int, int]]) -> Reply | None:
-        while not self._socket.poll(0):
-            if self._gone:
-                raise NoDaemonError("the daemon went away before it answered")
+        while (message := self._wire.receive()) is None:
+            if self._wire.is_over:
+                raise NoDaemonError(_LOST.format(self._wire.fault) if self._wire.fault else _GONE)
             left_s = None if deadline is None else deadline - time.monotonic()
             if left_s is not None and left_s <= 0:
                 return None
             if self._watch(left_s, sources):
                 return None
-        frames = self._socket.recv_multipart()
-        if len(frames) != 1:
-            raise NoDaemonError(f"the daemon's answer cannot be read: {len(frames)} frames instead of 1")
-        return parse_reply(frames[0])
+        if message.delimited or message.frames != 1:
+            frames = message.frames + message.delimited
+            raise NoDaemonError(_LOST.format(f"{frames} frames instead of 1"))
+        return parse_reply(bytes(message.body))
 
     def _is_void(self, reply: Reply) -> bool:
         """Look at the daemon's version when it first tells it; True when another has taken its place."""
@@ -330,11 +290,11 @@ class Client:
         return NoDaemonError(f"{line}; stop that daemon and try again: f5ctl stop ({reply.message})")
 
     def _watch(self, timeout_s: float | None, others: Sequence[tuple[int, int]] = ()) -> bool:
-        """Wait until something arrives or one of `others` is ready (True); notice a lost connection."""
-        sources: list[tuple[Any, int]] = [(self._socket, zmq.POLLIN), (self._monitor, zmq.POLLIN), *others]
-        ready = dict(zmq.zmq_poll(sources, -1 if timeout_s is None else int(timeout_s * 1000) + 1))
-        if self._monitor in ready and _event(self._monitor)[0] != zmq.EVENT_CONNECTED:
-            self._gone = True
+        """Wait until something arrives or one of `others` is ready (True)."""
+        poll = select.poll()
+        for fd, events in ((self._wire.fileno(), select.POLLIN), *others):
+            poll.register(fd, events)
+        ready = dict(poll.poll(None if timeout_s is None else int(timeout_s * 1000) + 1))
         return any(fd in ready for fd, _events in others)
 
 
@@ -372,9 +332,3 @@ def _nobody_listens(path: str) -> str:
         why = "it is starting, or its socket was removed and is made again in seconds"
         return f"f5d (pid {pid}) does not listen on {path}: {why}; try again"
     return f"no daemon listens on {path}; start one with f5d serve"
-
-
-def _event(monitor: zmq.Socket[bytes]) -> tuple[int, int]:
-    """Return what has happened, and the connection's descriptor where there is one."""
-    event, value = struct.unpack("=Hi", monitor.recv_multipart()[0])
-    return int(event), int(value)

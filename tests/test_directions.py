@@ -59,6 +59,7 @@ SHARED = tuple(
         "sentences",
         "extras",
         "signals",
+        "zmtp",
     )
 )
 LISTENER = ("f5ctl.client", "f5ctl.metrics")

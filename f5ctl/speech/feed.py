@@ -18,8 +18,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-import zmq
-
 from f5ctl.client import Client, answer
 from f5ctl.errors import BadRequestError, F5Error, OutputError
 from f5ctl.progress import StatusLine
@@ -165,10 +163,10 @@ class Feed:
 
     def _wait(self) -> None:
         """Wait until anything can be done, and take what the daemon says."""
-        sources = [(STDIN, zmq.POLLIN)] if self._reads else []
+        sources = [(STDIN, select.POLLIN)] if self._reads else []
         first = self._talk.first
         if first and first.has_audio:
-            sources.append((self._sink.fileno(), zmq.POLLOUT))
+            sources.append((self._sink.fileno(), select.POLLOUT))
         if first is None and self._fault is None:
             self._line.show("waiting for text")
         try:

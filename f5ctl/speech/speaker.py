@@ -7,12 +7,11 @@ begins is known in the end: the script's cues.
 
 from __future__ import annotations
 
+import select
 import time
 from collections import deque
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
-
-import zmq
 
 from f5ctl.client import new_id
 from f5ctl.errors import SynthesisError
@@ -118,7 +117,7 @@ class Speaker:
                 self._ask()
             waits_for = self._source.waits_for if self._wants_more else None
             if self._takes or waits_for is not None:
-                self._talk.hear(None, [] if waits_for is None else [(waits_for, zmq.POLLIN)])
+                self._talk.hear(None, [] if waits_for is None else [(waits_for, select.POLLIN)])
 
     @property
     def _now_s(self) -> float:

@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Final
 
 from f5ctl.protocol import MAX_MESSAGE_BYTES
+from f5ctl.zmtp import Message, Parser
 from f5d.broker.peers import Peer
-from f5d.broker.zmtp import Message, Parser
 
 QUEUED_BYTES: Final = 256  # that a short message costs besides its own bytes
 MESSAGES_A_WRITE: Final = 16

@@ -17,11 +17,11 @@ from typing import Final
 
 from f5ctl.errors import BadRequestCode, TryAgainCode
 from f5ctl.protocol import Failed, encode
+from f5ctl.zmtp import Message, ZmtpError, frames_of, opening
 from f5d.broker.connection import Connection
 from f5d.broker.jobs import Client
 from f5d.broker.peers import peer_of
 from f5d.broker.quotas import MAX_CONNECTIONS, Connections, LongMessages
-from f5d.broker.zmtp import WELCOME, Message, ZmtpError, frames_of
 
 GREETING_S: Final = 10.0  # until a connection is open
 PART_S: Final = 30.0  # without another byte of a message that has begun
@@ -30,6 +30,7 @@ ACCEPTS_A_ROUND: Final = 64
 ACCEPT_AGAIN_S: Final = 1.0  # after a lack of descriptors
 REFUSED_AT_ONCE: Final = 32  # connections too many, while they are told so
 
+WELCOME: Final = opening(b"ROUTER")
 _GONE: Final = select.EPOLLHUP | select.EPOLLERR
 
 log = logging.getLogger(__name__)

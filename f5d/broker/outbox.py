@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from f5ctl.protocol import Reply, encode
+from f5ctl.zmtp import frames_of
 from f5d.broker.connection import Connection
 from f5d.broker.front import Front
 from f5d.broker.jobs import Client
-from f5d.broker.zmtp import frames_of
 
 STALL_S: Final = 30.0
 HELD_BYTES_LIMIT: Final = 256 * 2**20  # more than the audio of the longest text

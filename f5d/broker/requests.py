@@ -17,11 +17,11 @@ from f5ctl import __version__
 from f5ctl.errors import BadRequestError, F5Error, SynthesisError, TryAgainError
 from f5ctl.parameters import layered
 from f5ctl.protocol import Accepted, Cancel, Done, Failed, Load, Plan, Request, Say, Status, Stop, Unload
+from f5ctl.zmtp import Message
 from f5d.broker.admission import Order, Refusal, fill_parameters, parse_request
 from f5d.broker.answers import DaemonFacts, DaemonState, status_result
 from f5d.broker.dispatcher import Dispatcher
 from f5d.broker.jobs import Client, Job
-from f5d.broker.zmtp import Message
 from f5d.catalog.models import resolve
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Reference, Voice, find_voice

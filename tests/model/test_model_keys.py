@@ -12,6 +12,7 @@ import pytest
 import zmq
 
 from f5ctl.protocol import Say, encode
+from f5ctl.zmtp import Message
 from f5d.broker.admission import Order
 from f5d.broker.answers import DaemonFacts
 from f5d.broker.dispatcher import Dispatcher
@@ -22,7 +23,6 @@ from f5d.broker.outbox import Outbox
 from f5d.broker.peers import Peer
 from f5d.broker.requests import Requests
 from f5d.broker.supervisor import Supervisor
-from f5d.broker.zmtp import Message
 from f5d.catalog.hub import fetch
 from f5d.catalog.models import TABLE_KEYS, model_spec_from_table
 from f5d.catalog.shapes import dit_shapes

@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 
 from f5ctl.protocol import Reply
+from f5ctl.zmtp import Message
 from f5d.broker.front import Front
 from f5d.broker.jobs import Client
 from f5d.broker.outbox import Outbox
 from f5d.broker.quotas import MAX_CONNECTIONS
-from f5d.broker.zmtp import Message
 from tests.zmtp import GREETING, RawPeer, ready
 
 

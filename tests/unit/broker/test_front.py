@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from f5ctl.protocol import MAX_MESSAGE_BYTES, Cancelled, Failed
+from f5ctl.zmtp import MAX_FRAMES, Message, command
 from f5d.broker.front import GREETING_S, PART_S, REFUSED_AT_ONCE, ROOM_BYTES
 from f5d.broker.jobs import Client
 from f5d.broker.quotas import FEW, LONG_AT_ONCE, Connections, connections_for
-from f5d.broker.zmtp import MAX_FRAMES, Message, command
 from tests.unit.broker.doors import Door
 from tests.zmtp import MORE, WELCOME_BYTES, RawPeer, frame
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f5d.broker.zmtp import MAX_COMMAND_BYTES, MAX_FRAMES, Message, Parser, ZmtpError, command, frames_of
+from f5ctl.zmtp import MAX_COMMAND_BYTES, MAX_FRAMES, Message, Parser, ZmtpError, command, frames_of
 from tests.zmtp import GREETING, MORE, frame, ready
 
 LIMIT = 10_000

@@ -63,9 +63,9 @@ def test_cancelled_by_someone_else(daemon: FakeDaemon) -> None:
     with Client(daemon.path) as client:
         request = client.send(Say("r1", "hi"))
         daemon.wait_for("say")
-        from f5ctl.protocol import Cancel, encode
+        from f5ctl.protocol import Cancel
 
-        client._socket.send(encode(Cancel("c1", request=request)))
+        client.send(Cancel("c1", request=request))
         *_rest, last = client.replies(request)
         from f5ctl.client import answer
 

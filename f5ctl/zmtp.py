@@ -1,4 +1,4 @@
-"""ZMTP, the protocol between ZeroMQ sockets, as far as the daemon's public socket speaks it.
+"""ZMTP, the protocol between ZeroMQ sockets, as far as the daemon's public socket and its clients speak it.
 
 Pure: bytes in, messages out. Written after the specifications 23/ZMTP (3.0) and 37/ZMTP (3.1) of
 rfc.zeromq.org, for the mechanism NULL and peers of the types DEALER, REQ and ROUTER. Either side sends
@@ -65,8 +65,9 @@ def _property(name: bytes, value: bytes) -> bytes:
     return bytes((len(name),)) + name + struct.pack(">I", len(value)) + value
 
 
-READY: Final = command(b"READY", _property(b"Socket-Type", b"ROUTER") + _property(b"Identity", b""))
-WELCOME: Final = GREETING + READY  # nothing in it depends on what the peer says
+def opening(kind: bytes) -> bytes:
+    """Return all that a socket of type `kind` says before its first message, whatever the peer is."""
+    return GREETING + command(b"READY", _property(b"Socket-Type", kind) + _property(b"Identity", b""))
 
 
 class Parser:
