@@ -16,6 +16,7 @@ import torch
 from f5d.model.buckets import Bucket, bucket_for, common_lengths
 from f5d.model.dit import BatchModulation, DiT, ModulationPicks, ModulationTable
 from f5d.model.layers import upload
+from f5d.model.memory import is_out_of_memory
 from f5d.model.packing import Packing, RowShape, copy_lengths, euler, pack
 from f5d.model.sampler import Row, RowSpec, own_rows, time_grid
 from f5d.model.static_step import CudaGraphs, RecordedSteps, StepBuffers
@@ -100,8 +101,8 @@ class DiTBackend:
                 spans=[row.span for row in own],
                 cfg=[row.spec.cfg_strength for row in own],
             )
-        except torch.OutOfMemoryError:
-            if self._recorded is not None:
+        except Exception as error:
+            if self._recorded is not None and is_out_of_memory(error):
                 self._recorded.clear()  # the caller goes on with smaller steps and needs the memory
             raise
         for row, part in zip(own, torch.split(state, [row.spec.frames for row in own]), strict=True):

@@ -18,6 +18,7 @@ from f5d.catalog.spec import MEL_CHANNELS
 from f5d.model.buckets import ALIGN_FRAMES, MOST_COPIES, MOST_FRAMES
 from f5d.model.dit import BatchModulation
 from f5d.model.layers import GAP_FRAMES, PackedLayout, upload
+from f5d.model.memory import is_device_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -195,6 +196,8 @@ class RecordedSteps:
         try:
             return self._recorder.record(lambda: self.buffers.compute(bucket))
         except RuntimeError as error:  # out of memory is one too; the step then runs unrecorded
+            if is_device_error(error):
+                raise
             if not self._failed:
                 _log.warning("steps of %s are not recorded: %s", bucket, str(error).split("\n", 1)[0])
             self._failed.add(bucket)
