@@ -149,7 +149,7 @@ class DiT(nn.Module):
         blocks = torch.stack(
             [block.attn_norm.linear(embedded).view(-1, 6, dim) for block in self._blocks], dim=1
         )
-        blocks[:, :, (1, 4)] += 1.0
+        blocks[:, :, 1::3] += 1.0
         final = self.norm_out.linear(embedded).view(-1, 2, dim).flip(1).contiguous()  # stored scale first
         final[:, 1] += 1.0
         return ModulationTable(blocks, final)

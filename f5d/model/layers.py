@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from f5d.catalog.shapes import POSITION_KERNEL_FRAMES, TIME_CHANNELS
 from f5d.catalog.spec import POSITION_GROUPS
+from f5d.model.memory import is_device_error, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 NORM_EPSILON = 1e-6
 _SCORE_BYTES = 3 * 2**20
 GAP_FRAMES = POSITION_KERNEL_FRAMES // 2  # zeroed frames that keep the convolution of two rows apart
+
+_TABLE_FRAMES = 4_096  # a table of positions is as long at least
+_TABLES_KEPT = 4
 
 _FLASH_CUDA_MAJOR = 8  # Ampere; the flash kernels refuse older devices
 _FLASH_HEAD_STEP, _FLASH_HEAD_MOST = 8, 256  # widths of a head that they take
@@ -69,20 +73,32 @@ def pack_layout(
     """Return the layout of rows of `lengths` frames on `device`; rows of no frames keep their gap."""
     each = torch.tensor(lengths)
     total = sum(lengths)
-    positions = torch.cat([torch.arange(length) for length in lengths])
+    positions = upload(torch.cat([torch.arange(length) for length in lengths]), device)
     gapped = torch.arange(total) + (GAP_FRAMES * torch.arange(len(lengths))).repeat_interleave(each)
-    frequencies = 1.0 / (10_000 ** (torch.arange(0, dim_head, 2).float() / dim_head))
-    angles = (positions.float()[:, None] * frequencies)[:, None, None, :]
+    cos, sin = _rotary_table(dim_head, table_frames(max(lengths)), device)
     return PackedLayout(
         lengths=tuple(length for length in lengths if length),
-        cos=upload(angles.cos(), device),
-        sin=upload(angles.sin(), device),
+        cos=cos.index_select(0, positions),
+        sin=sin.index_select(0, positions),
         gapped=upload(gapped, device) if len(lengths) > 1 else None,
         gapped_frames=total + GAP_FRAMES * (len(lengths) - 1),
         cumulative=upload(torch.tensor([0, *accumulate(lengths)], dtype=torch.int32), device),
         longest=longest or max(lengths),
         varlen=varlen,
     )
+
+
+def table_frames(frames: int) -> int:
+    """Return how long a table of positions is that holds `frames`: few lengths, so that tables are kept."""
+    return max(_TABLE_FRAMES, 1 << (frames - 1).bit_length())
+
+
+@lru_cache(_TABLES_KEPT)
+def _rotary_table(dim_head: int, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines of each position, [frames, 1, 1, dim_head / 2] float32; computed on the CPU."""
+    frequencies = 1.0 / (10_000 ** (torch.arange(0, dim_head, 2).float() / dim_head))
+    angles = (torch.arange(frames).float()[:, None] * frequencies)[:, None, None, :]
+    return upload(angles.cos(), device), upload(angles.sin(), device)
 
 
 def upload(host: Tensor, device: torch.device) -> Tensor:
@@ -104,16 +120,33 @@ def varlen_kernel(device: torch.device, dtype: torch.dtype, dim_head: int) -> Ca
         return None
     if torch.cuda.get_device_capability(device)[0] < _FLASH_CUDA_MAJOR:
         return None
-    return _torch_varlen()
+    return _flash if _flash_runs(device, dtype, dim_head) else None
+
+
+def _flash(*rows: Tensor | int) -> Tensor:
+    """Call the kernel itself, which torch has from 2.4 on, with what `varlen_kernel` says.
+
+    torch's own door to it imports torch._dynamo (1.7 s), and from 2.14 on leads to cuDNN, which plans anew
+    on the host for each new length.
+    """
+    no_dropout, not_causal, no_debug = 0.0, False, False
+    kernel = torch.ops.aten._flash_attention_forward  # noqa: SLF001 - the operators' names are all it has
+    attended: Tensor = kernel(*rows, no_dropout, not_causal, no_debug)[0]
+    return attended
 
 
 @cache
-def _torch_varlen() -> Callable[..., Any] | None:
+def _flash_runs(device: torch.device, dtype: torch.dtype, dim_head: int) -> bool:
+    """Return whether this build of torch has the kernel; some say so only when it is called."""
+    frame = torch.zeros(1, 1, dim_head, dtype=dtype, device=device)
+    ends = torch.arange(2, dtype=torch.int32, device=device)
     try:
-        from torch.nn.attention.varlen import varlen_attn  # torch 2.10 and newer
-    except ImportError:
-        return None
-    return varlen_attn
+        _flash(frame, frame, frame, ends, ends, 1, 1)
+    except (AttributeError, RuntimeError) as error:
+        if is_out_of_memory(error) or is_device_error(error):
+            raise
+        return False
+    return True
 
 
 class TimeEmbedding(nn.Module):
@@ -211,7 +244,7 @@ class Attention(nn.Module):
 
 def attend(qkv: Tensor, layout: PackedLayout) -> Tensor:
     """Return full attention inside each row: [total, 3, heads, dim_head] -> [total, heads, dim_head]."""
-    if layout.varlen is not None and len(layout.lengths) != 1:
+    if layout.varlen is not None:
         queries, keys, values = qkv.unbind(1)  # strided views: the kernel wants only the last dimension dense
         longest = layout.longest
         return layout.varlen(queries, keys, values, layout.cumulative, layout.cumulative, longest, longest)

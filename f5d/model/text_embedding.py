@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from f5d.catalog.shapes import TEXT_KERNEL_FRAMES
-from f5d.model.layers import NORM_EPSILON
+from f5d.model.layers import NORM_EPSILON, table_frames, upload
 
 if TYPE_CHECKING:
     from f5d.catalog.spec import Architecture
@@ -80,6 +80,7 @@ class TextEmbedding(nn.Module):
         self.text_blocks = nn.Sequential(*(TextBlock(width) for _ in range(architecture.conv_layers)))
         self.mask_padding = architecture.text_mask_padding
         self.average_upsampling = architecture.text_embedding_average_upsampling
+        self._table: Tensor | None = None
 
     def forward(self, token_ids: Tensor, frames: int, *, drop_text: bool) -> Tensor:
         """token_ids [tokens] -> [frames, width]; tokens beyond `frames` are cut off.
@@ -93,13 +94,20 @@ class TextEmbedding(nn.Module):
         )
         sequence: Tensor = self.text_embed(rows)[None]  # [1, frames, width]
         if len(self.text_blocks) > 0:
-            sequence = sequence + _positions(frames, sequence.shape[-1], sequence.device)
+            sequence = sequence + self._positions(frames, sequence)
             sequence = self._mask(sequence, text_frames)
             for block in self.text_blocks:
                 sequence = self._mask(block(sequence), text_frames)
         if self.average_upsampling:
             return _stretch(sequence[0, :text_frames], frames)
         return sequence[0]
+
+    def _positions(self, frames: int, like: Tensor) -> Tensor:
+        """Return the first rows of a table that is made once: sines are slow, and the device would wait."""
+        table = self._table
+        if table is None or len(table) < frames or table.device != like.device:
+            table = self._table = _positions(table_frames(frames), like.shape[-1], like.device)
+        return table[:frames]
 
     def _mask(self, sequence: Tensor, text_frames: int) -> Tensor:
         if self.mask_padding:
@@ -111,7 +119,7 @@ def _positions(frames: int, width: int, device: torch.device) -> Tensor:
     """Return [frames, width]: cosines of each position in the first half, sines in the second."""
     rates = 1.0 / (10_000.0 ** (torch.arange(0, width, 2)[: width // 2].float() / width))
     angles = torch.outer(torch.arange(frames).float(), rates)
-    return torch.cat((angles.cos(), angles.sin()), dim=-1).to(device)
+    return upload(torch.cat((angles.cos(), angles.sin()), dim=-1), device)
 
 
 def _stretch(text: Tensor, frames: int) -> Tensor:
