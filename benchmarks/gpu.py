@@ -35,7 +35,7 @@ from f5d.model.sampler import RowSpec
 from f5d.model.static_step import StepBuffers
 from f5d.model.vocos import Vocos, VocosShape
 
-BUDGET_FRAMES = 16_384  # f5d.engine.synthesizer.GPU_BUDGET_FRAMES, whose import would load the audio front end
+BUDGET_FRAMES = 8_192  # f5d.engine.synthesizer.GPU_BUDGET_FRAMES, whose import would load the audio front end
 BATCHES = (1, 4, 16, 32)
 NFE_STEP = 16
 REFERENCE_FRAMES = int(5 * FRAMES_PER_SECOND)

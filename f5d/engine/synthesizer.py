@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # the engine process plans in another one, and needs no text 
     from f5d.engine.planning import Planner
 
 MAX_PREPARED_REFERENCES: Final = 32
-GPU_BUDGET_FRAMES: Final = 16_384
+GPU_BUDGET_FRAMES: Final = 8_192  # twice that with guidance, which fills the largest bucket and a large card
 CPU_BUDGET_FRAMES: Final = 512  # a core; more rows at once would only make each of them later
 
 
