@@ -1,4 +1,4 @@
-"""The few shapes in which steps are recorded, and how rows fill one. Pure: no torch, no device.
+"""The few shapes in which a GPU computes steps, and how rows fill one. Pure: no torch, no device.
 
 A recorded step has fixed shapes, so a batch is laid into the next larger bucket. Every copy begins at a
 multiple of `ALIGN_FRAMES`: one AdaLN value then serves 16 neighbouring frames, which a graphics card
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ALIGN_FRAMES: Final = 16
-MOST_FRAMES: Final = 16_384  # beyond, a launch costs nothing beside what it launches
+MOST_FRAMES: Final = 17_408  # a full step of the engine on a GPU, its copies aligned
+FEWEST_COPIES: Final = 2  # conditional and unconditional of one row
 MOST_COPIES: Final = 64
 
 _FINE_MOST, _FINE_STEP = 4_096, 256
 _MIDDLE_MOST, _MIDDLE_STEP = 8_192, 512
 _COARSE_STEP = 1_024
-_FEWEST_COPIES = 2  # conditional and unconditional of one row
 _SHORTEST_LONGEST = 512
 _COMMON_FRAMES_MOST = 4_096  # 20 s of reference and speech, guided
 
@@ -53,7 +53,7 @@ def bucket_for(lengths: Sequence[int]) -> Bucket | None:
     frames = _rounded_frames(used)
     return Bucket(
         frames=frames,
-        copies=_power_of_two(len(lengths), least=_FEWEST_COPIES),
+        copies=_power_of_two(len(lengths), least=FEWEST_COPIES),
         longest=_power_of_two(max(*lengths, frames - used), least=_SHORTEST_LONGEST),
     )
 

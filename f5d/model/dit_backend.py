@@ -1,8 +1,8 @@
 """The backend of F5-TTS's DiT: any set of rows, one packed forward a step.
 
-On CUDA a step is replayed from a recording where its shape is a common one (static_step.py), on a CPU
-the copies are computed side by side (workers.py); elsewhere, and for rare shapes, the rows are packed end
-to end and computed operation by operation.
+On CUDA a step is computed in the bucket that has room for it, replayed where that is recorded
+(static_step.py), on a CPU the copies are computed side by side (workers.py); elsewhere, and for more
+frames than any bucket has, the rows are packed end to end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from f5d.model.dit import BatchModulation, DiT, ModulationPicks, ModulationTable
 from f5d.model.layers import upload
 from f5d.model.memory import is_out_of_memory
 from f5d.model.packing import Packing, RowShape, copy_lengths, euler, pack
-from f5d.model.sampler import Row, RowSpec, own_rows, time_grid
+from f5d.model.sampler import Row, RowSpec, StepFence, own_rows, time_grid
 from f5d.model.static_step import CudaGraphs, RecordedSteps, StepBuffers
 from f5d.model.workers import CopyWorkers
 
@@ -37,8 +37,8 @@ class DiTRow(Row):
     def __init__(self, spec: RowSpec, dit: DiT, table: ModulationTable) -> None:
         super().__init__(spec, dit.device)
         self.table = table
-        reference = spec.reference_mel.to(dit.device, torch.float32)
-        token_ids = torch.tensor(spec.token_ids, dtype=torch.long, device=dit.device)
+        reference = upload(spec.reference_mel.float(), dit.device)
+        token_ids = upload(torch.tensor(spec.token_ids, dtype=torch.long), dit.device)
         drops = (False, True) if spec.guided else (False,)
         self.static_inputs = [
             dit.static_input(reference, token_ids, spec.frames, dropped=dropped) for dropped in drops
@@ -54,7 +54,7 @@ class DiTRow(Row):
 class DiTBackend:
     """Steps rows through our DiT, all of them packed into one forward. Owned by the engine.
 
-    `recorded` replays steps of common shapes and `workers` computes copies side by side, where given.
+    `recorded` computes steps in buckets and `workers` computes copies side by side, where given.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class DiTBackend:
         self._recorded = recorded
         self._workers = workers
         self._to_warm = deque(common_lengths())
+        self._fence = StepFence(dit.device)
 
         @lru_cache(_TABLES_KEPT)
         def table(nfe_step: int, sway_sampling_coef: float | None) -> ModulationTable:
@@ -107,6 +108,7 @@ class DiTBackend:
             raise
         for row, part in zip(own, torch.split(state, [row.spec.frames for row in own]), strict=True):
             row.accept(part)
+        self._fence.queued()
 
     @torch.inference_mode()
     def warm_up_next(self) -> bool:
@@ -116,21 +118,30 @@ class DiTBackend:
         """
         if self._recorded is None:
             return False
-        while self._to_warm and self._recorded.has(_bucket_of(self._to_warm[0])):
-            self._to_warm.popleft()
-        if not self._to_warm:
+        bucket = self._recorded.seen() or self._next_common(self._recorded)
+        if bucket is None:
             return False
-        lengths = self._to_warm.popleft()  # once each: a shape that was dropped for others is not usual here
-        bucket, shape = _bucket_of(lengths), RowShape(lengths[0], guided=True)
-        packing = self._packing((shape,), bucket)
-        table = self._table(1, None)
-        state = torch.zeros(shape.frames, self._recorded.buffers.state.shape[1], device=self._dit.device)
+        self._fill_idly(self._recorded.buffers, bucket)
+        self._recorded.record(bucket)
+        return True
+
+    def _next_common(self, recorded: RecordedSteps) -> Bucket | None:
+        """Return a usual shape that is not recorded, each once: one that was dropped is not usual here."""
+        while self._to_warm:
+            bucket = _bucket_of(self._to_warm.popleft())
+            if not recorded.has(bucket):
+                return bucket
+        return None
+
+    def _fill_idly(self, buffers: StepBuffers, bucket: Bucket) -> None:
+        """Give the buffers what a step in `bucket` can be computed from: rows of zeros."""
+        count = max(1, min(bucket.copies, bucket.frames // bucket.longest))
+        shape = RowShape(min(bucket.frames, bucket.longest), guided=False)
+        state = torch.zeros(shape.frames, buffers.state.shape[1], device=self._dit.device)
         static = state.new_zeros(shape.frames, self._dit.architecture.dim)
-        self._recorded.buffers.fill(
-            packing, [state], [static, static], ModulationPicks.of([(table, 0), (table, 0)])
-        )
-        self._recorded.run(bucket)
-        return bool(self._to_warm)
+        packing = pack((shape,) * count, self._dit, bucket)
+        picks = ModulationPicks.of([(self._table(1, None), 0)] * count)
+        buffers.fill(packing, [state] * count, [static] * count, picks)
 
     def _velocity(self, rows: Sequence[DiTRow]) -> tuple[Packing, Tensor]:
         """Return the velocities of all copies, and where each is."""
@@ -139,11 +150,11 @@ class DiTBackend:
         inputs = [static for row in rows for static in row.static_inputs]
         picks = ModulationPicks.of([(row.table, row.steps_done) for row in rows for _ in row.static_inputs])
         bucket = bucket_for(copy_lengths(shapes)) if self._recorded is not None else None
-        if bucket is not None and self._recorded is not None and self._recorded.wants(bucket):
+        if bucket is not None and self._recorded is not None:
             packing = self._packing(shapes, bucket)
             self._recorded.buffers.fill(packing, states, inputs, picks)
-            if self._recorded.run(bucket):
-                return packing, self._recorded.buffers.velocity
+            self._recorded.run(bucket, packing.layout.lengths)
+            return packing, self._recorded.buffers.velocity
         packing = self._packing(shapes, None)
         noisy = self._dit.noisy_input(torch.cat(states)).index_select(0, packing.source)
         hidden = noisy.add_(torch.cat(inputs))
@@ -152,11 +163,15 @@ class DiTBackend:
         return packing, self._dit(hidden, _modulation(picks, packing), packing.layout)
 
 
-def recorded_steps(dit: DiT) -> RecordedSteps | None:
-    """Return recording of a DiT's steps, where its attention takes the rows' lengths from the device."""
-    if dit.device.type != "cuda" or dit.varlen is None:
+def recorded_steps(dit: DiT, *, record: bool = True) -> RecordedSteps | None:
+    """Return what computes a DiT's steps on CUDA, None elsewhere.
+
+    They are recorded if asked for and where attention takes the rows' lengths from the device.
+    """
+    if dit.device.type != "cuda":
         return None
-    return RecordedSteps(StepBuffers(dit), CudaGraphs(dit.device))
+    recordable = record and dit.varlen is not None
+    return RecordedSteps(StepBuffers(dit), CudaGraphs(dit.device) if recordable else None)
 
 
 def _bucket_of(lengths: Sequence[int]) -> Bucket:

@@ -12,7 +12,7 @@ import torch
 
 from f5ctl.errors import SynthesisError
 from f5d.catalog.spec import MEL_CHANNELS
-from f5d.model.sampler import Row, own_rows
+from f5d.model.sampler import Row, StepFence, own_rows
 from f5d.model.torchaudio_compat import import_torchaudio
 from f5d.model.weights import check_state
 
@@ -45,6 +45,7 @@ class ReferenceBackend:
         self.device = device
         self.dtype = dtype
         self._backbone = backbone
+        self._fence = StepFence(torch.device(device))
 
     @classmethod
     def build(
@@ -76,17 +77,18 @@ class ReferenceBackend:
         """Return a row at its noise."""
         return _ReferenceRow(spec, torch.device(self.device), getattr(torch, self.dtype))
 
-    @torch.inference_mode()
     def warm_up_next(self) -> bool:
         """Return False: upstream's modules need no preparation."""
         return False
 
+    @torch.inference_mode()
     def step(self, rows: Sequence[Row]) -> None:
         """Advance every row by one step of its own grid. Raises ValueError for a finished row."""
         own = own_rows(rows, _ReferenceRow)
         velocities = [self._velocity(row) for row in own]  # all before any row moves: one may fail
         for row, velocity in zip(own, velocities, strict=True):
             row.advance(velocity)
+        self._fence.queued()
 
     def _velocity(self, row: _ReferenceRow) -> Tensor:
         """Return the guided velocity [frames, 100] float32."""

@@ -13,6 +13,7 @@ import torch
 
 from f5ctl.errors import BadRequestError
 from f5d.catalog.spec import MEL_CHANNELS
+from f5d.model.layers import upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ class Row:
         self.spec = spec
         self.times = time_grid(spec.nfe_step, spec.sway_sampling_coef)
         self._spans: list[float] = self.times.diff().tolist()
-        self.state = initial_noise(spec).to(device)  # [frames, 100] float32
+        self.state = upload(initial_noise(spec), device)  # [frames, 100] float32
         self.steps_done = 0
 
     @property
@@ -101,13 +102,13 @@ class Row:
 
     @property
     def mel(self) -> Tensor:
-        """The generated mel [frames - reference frames, 100] float32 on the CPU.
+        """The generated mel [frames - reference frames, 100] float32, where it was computed.
 
         Raises ValueError before the row is finished.
         """
         if not self.finished:
             raise ValueError(f"the row has done {self.steps_done} of {self.step_count} steps")
-        return self.state[self.spec.reference_frames :].cpu()
+        return self.state[self.spec.reference_frames :]
 
     @property
     def span(self) -> float:
@@ -122,6 +123,27 @@ class Row:
         """Take `state` [frames, 100] float32 for where the next step leads."""
         self.state = state
         self.steps_done += 1
+
+
+class StepFence:
+    """Lets the host be one step ahead of a CUDA device, where it could queue all that are left.
+
+    Who comes, goes or measures then waits for one step at most, and the device for none.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._last: torch.cuda.Event | None = None
+
+    def queued(self) -> None:
+        """Wait for the step before the one that was just queued. Raises what the device reports."""
+        if self._device.type != "cuda":
+            return
+        event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        event.record(torch.cuda.current_stream(self._device))
+        last, self._last = self._last, event
+        if last is not None:
+            last.synchronize()
 
 
 _Own = TypeVar("_Own", bound=Row)

@@ -1,8 +1,8 @@
 """Steps in buckets: fixed buffers that a step reads and writes, and recordings of steps in them.
 
 Everything that differs between two batches of one bucket lies in `StepBuffers`, on the device. A step
-recorded for one batch therefore computes any other batch of its bucket after `fill`. The same code
-runs without recording on any device, which is how it is tested.
+recorded for one batch therefore computes any other batch of its bucket after `fill`. Steps that are not
+recorded are computed in the same buffers, so a request comes to the same whether they are or not.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 import torch
 
 from f5d.catalog.spec import MEL_CHANNELS
-from f5d.model.buckets import ALIGN_FRAMES, MOST_COPIES, MOST_FRAMES
+from f5d.model.buckets import ALIGN_FRAMES, FEWEST_COPIES, MOST_COPIES, MOST_FRAMES
 from f5d.model.dit import BatchModulation
 from f5d.model.layers import GAP_FRAMES, PackedLayout, upload
-from f5d.model.memory import is_device_error
+from f5d.model.memory import is_device_error, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 RECORDINGS_KEPT: Final = 48
 _RECORD_ON_USE: Final = 3  # a shape that comes once or twice is not worth the pause
+_RETRY_AFTER_USES: Final = 500  # what a recording lacked, memory as a rule, may be there by then
+_GIVE_UP_AFTER: Final = 3  # shapes that could not be recorded, where none could
 _WARM_UPS: Final = 2  # kernels are chosen and loaded, workspaces allocated, before recording
 
 _log = logging.getLogger(__name__)
@@ -79,7 +81,7 @@ class StepBuffers:
         """Compute the velocities of a bucket from what was filled in.
 
         Reads nothing from the host but the bucket, so it can be recorded; only attention without a
-        kernel for packed rows needs to be told the `lengths`.
+        kernel for packed rows needs to be told the `lengths`, dummy rows included.
         """
         frames = bucket.frames
         layout = PackedLayout(
@@ -136,69 +138,111 @@ class CudaGraphs:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._pool = torch.cuda.graph_pool_handle()
+        self._renew()
 
     def record(self, compute: Callable[[], None]) -> Callable[[], None]:
-        """Return the replay of a graph. Raises RuntimeError when capture fails."""
+        """Return the replay of a graph. Raises RuntimeError when capture fails; later ones may succeed."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(self._device):
             current = torch.cuda.current_stream()
-            self._stream.wait_stream(current)
-            with torch.cuda.stream(self._stream):  # the stream of the capture, whose workspaces it will use
-                for _ in range(_WARM_UPS):
-                    compute()
-            with torch.cuda.graph(
-                graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
-            ):
-                compute()
-            current.wait_stream(self._stream)
+            try:
+                self._capture(graph, compute, current)
+            except RuntimeError:
+                torch.cuda.set_stream(current)  # a capture that cannot be ended leaves its own current
+                self._renew()  # and its pool taken
+                raise
         return graph.replay
+
+    def _capture(
+        self, graph: torch.cuda.CUDAGraph, compute: Callable[[], None], current: torch.cuda.Stream
+    ) -> None:
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):  # the stream of the capture, whose workspaces it will use
+            for _ in range(_WARM_UPS):
+                compute()
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            compute()
+        current.wait_stream(self._stream)
+
+    def _renew(self) -> None:
+        self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
 
 
 class RecordedSteps:
-    """Owns the buffers and the recordings; the least recently used ones beyond the limit are dropped."""
+    """Owns the buffers and the recordings; the least recently used ones beyond the limit are dropped.
 
-    def __init__(self, buffers: StepBuffers, recorder: Recorder, limit: int = RECORDINGS_KEPT) -> None:
+    Without a `recorder` every step is computed operation by operation.
+    """
+
+    def __init__(self, buffers: StepBuffers, recorder: Recorder | None, limit: int = RECORDINGS_KEPT) -> None:
         self.buffers = buffers
         self._recorder = recorder
         self._limit = limit
         self._replays: OrderedDict[Bucket, Callable[[], None]] = OrderedDict()
         self._uses: Counter[Bucket] = Counter()
+        self._retry_at: dict[Bucket, int] = {}  # the use from which a shape that failed may be tried again
         self._failed: set[Bucket] = set()
 
-    def wants(self, bucket: Bucket) -> bool:
-        """Count a use; return whether steps in this bucket are recorded, or now worth recording."""
-        self._uses[bucket] += 1
-        return bucket in self._replays or (bucket not in self._failed and self._uses[bucket] >= _RECORD_ON_USE)
+    def run(self, bucket: Bucket, lengths: tuple[int, ...] = ()) -> None:
+        """Compute what was filled in, replayed where the shape is recorded; `lengths` as `compute` has them.
 
-    def run(self, bucket: Bucket) -> bool:
-        """Compute what was filled in, recording it first if need be; return whether that went well."""
-        replay = self._replays.pop(bucket, None) or self._record(bucket)
+        A shape of several rows is recorded when it comes again. One of a single row is not: somebody may
+        wait for just that row, and the engine will soon be idle.
+        """
+        self._uses[bucket] += 1
+        if bucket.copies > FEWEST_COPIES and self._worth_recording(bucket):
+            self._record(bucket)
+        replay = self._replays.get(bucket)
         if replay is None:
-            return False
-        self._replays[bucket] = replay
-        while len(self._replays) > self._limit:
-            self._replays.popitem(last=False)
+            self.buffers.compute(bucket, lengths)
+            return
+        self._replays.move_to_end(bucket)
         replay()
-        return True
+
+    def seen(self) -> Bucket | None:
+        """Return a shape that came often enough to be recorded and is not, the most usual first."""
+        return next((bucket for bucket, _ in self._uses.most_common() if self._worth_recording(bucket)), None)
+
+    def record(self, bucket: Bucket) -> None:
+        """Record a shape whose inputs were filled in, unless it is recorded or cannot be."""
+        if not self.has(bucket):
+            self._record(bucket)
+
+    def has(self, bucket: Bucket) -> bool:
+        """Whether this bucket is recorded or cannot be for now."""
+        if self._recorder is None or bucket in self._replays:
+            return True
+        return self._uses[bucket] < self._retry_at.get(bucket, 0)
 
     def clear(self) -> None:
         """Drop every recording and give back its memory."""
         self._replays.clear()
         self._uses.clear()
+        self._retry_at.clear()
 
-    def has(self, bucket: Bucket) -> bool:
-        """Whether this bucket is recorded or cannot be."""
-        return bucket in self._replays or bucket in self._failed
+    def _worth_recording(self, bucket: Bucket) -> bool:
+        return self._uses[bucket] >= _RECORD_ON_USE and not self.has(bucket)
 
-    def _record(self, bucket: Bucket) -> Callable[[], None] | None:
+    def _record(self, bucket: Bucket) -> None:
+        if self._recorder is None:
+            return
         try:
-            return self._recorder.record(lambda: self.buffers.compute(bucket))
+            self._replays[bucket] = self._recorder.record(lambda: self.buffers.compute(bucket))
         except RuntimeError as error:  # out of memory is one too; the step then runs unrecorded
             if is_device_error(error):
                 raise
-            if not self._failed:
-                _log.warning("steps of %s are not recorded: %s", bucket, str(error).split("\n", 1)[0])
-            self._failed.add(bucket)
-            return None
+            self._note_failure(bucket, error)
+        while len(self._replays) > self._limit:
+            self._replays.popitem(last=False)
+
+    def _note_failure(self, bucket: Bucket, error: RuntimeError) -> None:
+        if bucket not in self._failed:
+            _log.warning("steps of %s are not recorded: %s", bucket, str(error).split("\n", 1)[0])
+        self._retry_at[bucket] = self._uses[bucket] + _RETRY_AFTER_USES
+        if is_out_of_memory(error):
+            return
+        self._failed.add(bucket)
+        if len(self._failed) >= _GIVE_UP_AFTER and not self._replays:
+            _log.warning("no steps are recorded any more: none of %d shapes could be", len(self._failed))
+            self._recorder = None

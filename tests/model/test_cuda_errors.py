@@ -89,9 +89,9 @@ def test_other_errors_are_neither(message: str) -> None:
 
 
 def to_end(backend: DiTBackend) -> None:
-    row = backend.open_row(row_spec(nfe_step=7))
-    while not row.finished:
-        backend.step([row])
+    rows = [backend.open_row(row_spec(nfe_step=7, seed=seed)) for seed in (1, 2)]
+    while not rows[0].finished:
+        backend.step(rows)
 
 
 class Raiser:
@@ -134,14 +134,11 @@ def test_any_want_of_memory_gives_the_recordings_memory_back() -> None:
     buffers = FullCard(dit, BUFFER_FRAMES, copies=4)
     recorded = RecordedSteps(buffers, recorder := Repeater())
     backend = DiTBackend(dit, "float32", recorded)
-    row = backend.open_row(row_spec(nfe_step=16))
-    for _ in range(4):
-        backend.step([row])
+    to_end(backend)
     assert recorder.recorded == 1
     buffers.full = True
     with pytest.raises(RuntimeError, match="ALLOC_FAILED"):
-        backend.step([row])
+        to_end(backend)
     buffers.full = False
-    while not row.finished:
-        backend.step([row])
+    to_end(backend)
     assert recorder.recorded == 2

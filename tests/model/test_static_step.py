@@ -211,12 +211,24 @@ def test_a_shape_is_recorded_when_it_comes_again() -> None:
     """Two steps of a shape are computed plainly, the third records it, later ones replay it."""
     recorder = Repeater()
     backend, _ = recording(recorder)
-    row = backend.open_row(row_spec(nfe_step=7))
+    rows = [backend.open_row(row_spec(nfe_step=7, seed=seed)) for seed in (1, 2)]
     counts = []
-    while not row.finished:
-        backend.step([row])
+    while not rows[0].finished:
+        backend.step(rows)
         counts.append(recorder.recorded)
     assert counts == [0, 0, 1, 1, 1, 1, 1]
+
+
+def test_a_row_alone_does_not_wait_for_a_recording() -> None:
+    """Steps of a single row are recorded when nobody waits: that shape first, then the common ones."""
+    recorder = Repeater()
+    backend, recorded = recording(recorder)
+    shape = bucket_for([70, 70]) or Bucket(0, 0, 0)
+    run_together(backend, [row_spec(nfe_step=7)], [0])
+    assert not recorded.has(shape)
+    assert backend.warm_up_next()
+    assert recorder.recorded == 1
+    assert recorded.has(shape)
 
 
 def test_the_number_of_recordings_is_bounded() -> None:
@@ -224,11 +236,12 @@ def test_the_number_of_recordings_is_bounded() -> None:
     recorder = Repeater()
     backend, recorded = recording(recorder, limit=1)
     for frames in (70, 300, 70):
-        run_together(backend, [row_spec(total_frames=frames, nfe_step=4)], [0])
+        run_together(backend, [row_spec(total_frames=frames, nfe_step=4, seed=seed) for seed in (1, 2)], [0, 0])
     assert recorder.recorded == 3
+    shape = bucket_for([70] * 4) or Bucket(0, 0, 0)
+    assert recorded.has(shape)
     recorded.clear()
-    assert bucket_for([70, 70]) is not None
-    assert not recorded.has(bucket_for([70, 70]) or Bucket(0, 0, 0))
+    assert not recorded.has(shape)
 
 
 def test_common_shapes_are_recorded_while_idle() -> None:
