@@ -34,6 +34,7 @@ from f5d.engine.plan import (
 from f5d.engine.scheduler import Scheduler
 from f5d.engine.silence import Wave, find_speech
 from f5d.engine.types import Parameters
+from f5d.model.layers import upload
 from f5d.model.load import LoadedModel
 from f5d.model.mel import resample, retimed
 from f5d.model.sampler import Row, RowSpec
@@ -84,6 +85,11 @@ class Synthesizer:
     def settings(self) -> Settings:
         """What a process that prepares texts has to know."""
         return Settings(self.spec, self._model.vocabulary.ids, self._pronunciation)
+
+    @property
+    def device(self) -> str:
+        """Where the model computes, as torch writes it."""
+        return self._model.device
 
     @property
     def dtype(self) -> str:
@@ -179,12 +185,15 @@ class Synthesizer:
         rounded differently would make the bytes of a file depend on what else was spoken.
         """
         mels = [  # with the frame that the reference shares with what follows, as upstream does
-            torch.cat([plan.mel[plan.reference.frames :], row.mel]) for plan, row in finished
+            torch.cat([upload(plan.mel[plan.reference.frames :], row.mel.device), row.mel])
+            for plan, row in finished
         ]
         vocoder = self._model.vocoder
-        alone = self._model.device == "cpu"
-        waves = [vocoder.decode(mel) for mel in mels] if alone else vocoder.decode_batch(mels)
-        return [wave.cpu().numpy() for wave in waves]
+        if self._model.device == "cpu":
+            return [vocoder.decode(mel).numpy() for mel in mels]
+        waves = vocoder.decode_batch(mels)
+        fetched = torch.cat(waves).cpu()  # the device is waited for once
+        return [wave.numpy() for wave in torch.split(fetched, [len(wave) for wave in waves])]
 
     def finish_wave(self, plan: Plan, index: int, row: Row, wave: Wave) -> Made:
         """Return what `vocode` made of segment `index`, checked and as loud as it is to be.
