@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,7 +83,12 @@ class EngineLoop:
             if self._scheduler:
                 self._step()
             elif self._warming:
-                self._warming = self._synthesizer.warm_up_next()
+                self._warming = self._warm_up()
+
+    def _warm_up(self) -> bool:
+        """Prepare a little while nobody waits; return whether more is left that memory suffices for."""
+        left: list[bool] = []
+        return self._fits(lambda: left.append(self._synthesizer.warm_up_next())) and left[0]
 
     def _receive(self) -> bool:
         """Handle everything that has arrived, waiting for something only when there is nothing to do."""
@@ -120,10 +127,10 @@ class EngineLoop:
         except F5Error as error:
             self._fail(job, error.code, error.message)
         except Exception as error:
-            from f5d.model.memory import is_out_of_memory
+            from f5d.model.memory import is_device_error, is_out_of_memory
 
-            if is_out_of_memory(error):
-                raise
+            if is_out_of_memory(error) or is_device_error(error):
+                raise  # a failed device ends the process: every later job would fail here too
             _log.error("job %s failed: %s", job, place_of(error))  # not its words, they may be a user's
             self._fail(job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
 
@@ -191,6 +198,7 @@ class EngineLoop:
         keys = self._open_rows(self._scheduler.pick())
         if not keys or not self._try_step(keys):
             return
+        self._warming = True  # steps show what is worth preparing
         now = time.monotonic()
         for job, _ in keys:
             self._jobs[job].synthesis_s += (now - started_s) / len(keys)
@@ -204,7 +212,7 @@ class EngineLoop:
             self._last_beat_s = now
             self._send(
                 types.StepReport(
-                    memory_bytes(),
+                    memory_bytes(self._synthesizer.device),
                     self._steps,
                     self._step_rows,
                     self._step_frames,
@@ -350,11 +358,13 @@ class EngineLoop:
         self._socket.send(types.pack(message))
 
 
-def memory_bytes() -> int:
-    """Return the memory of this engine: reserved on the GPU when one is in use, else resident."""
+def memory_bytes(device: str) -> int:
+    """Return the memory of an engine on `device`: reserved there if it is a GPU, else resident."""
     import torch
 
-    if torch.cuda.is_available() and torch.cuda.memory_reserved():
-        return int(torch.cuda.memory_reserved())
+    if device.startswith("cuda"):
+        return int(torch.cuda.memory_reserved(device))
+    if not sys.platform.startswith("linux"):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a pseudo-file, read each second
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

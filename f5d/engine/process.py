@@ -76,7 +76,7 @@ def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, ty
     loaded = types.Loaded(
         device=model.device,
         dtype=model.dtype,
-        memory_bytes=memory_bytes(),
+        memory_bytes=memory_bytes(model.device),
         parameter_count=model.parameter_count,
         model_hash=model.model_hash,
         load_s=time.monotonic() - started_s,
