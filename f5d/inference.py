@@ -80,12 +80,10 @@ class F5TTSInference:
         dtype = str(table.pop("dtype", "auto"))
         with _python_errors():
             spec = _spec(checkpoint_path, vocab_file, table)
-            chosen = pick_device(device)
-            number_format = pick_dtype(dtype, chosen)  # before anything is fetched
-            model = load_model(fetch(spec), device=chosen, dtype=number_format)
-            self._synthesizer: Synthesizer | None = Synthesizer(
-                model, transcribe=Transcriber(DEFAULT_ASR_MODEL, chosen).transcribe
-            )
+            pick_dtype(dtype, pick_device(device))  # before anything is fetched
+            model = load_model(fetch(spec), device=device, dtype=dtype)
+            transcriber = Transcriber(DEFAULT_ASR_MODEL, model.device)
+            self._synthesizer: Synthesizer | None = Synthesizer(model, transcribe=transcriber.transcribe)
 
     def generate(
         self,

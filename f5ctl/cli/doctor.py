@@ -193,7 +193,11 @@ def _config(found: dict[str, Any] | None, socket: str) -> Iterator[Finding]:
 
 def _device(state: dict[str, Any]) -> Finding:
     how = f"{state['device']}, {state['dtype']}"
-    if state["device"] == "cuda":
+    faults = "; ".join(state.get("gpu_faults", []))
+    if faults:
+        fix = "free the card or end its exclusive mode; `no kernel image`: install a torch made for that card"
+        return Finding("device", "note", f"{how}, because a GPU cannot compute: {faults}", fix)
+    if state["device"].startswith("cuda"):
         return Finding("device", "ok", f"{how}: {', '.join(state['gpus'])}")
     how = f"{how}, {state['threads']} threads"
     if shutil.which("nvidia-smi") is None:

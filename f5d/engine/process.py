@@ -62,16 +62,24 @@ def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
 
 
 def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, types.Loaded]:
+    import torch
+
     from f5d.catalog.models import fetch
     from f5d.engine.synthesizer import Synthesizer
     from f5d.model.load import load_model, pick_device, pick_dtype
 
     device = pick_device(configure.device)
+    pick_dtype(configure.dtype, device)  # before anything is fetched
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False  # sums of halves stay float32
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     model = load_model(
         fetch(configure.model),
-        device=device,
-        dtype=pick_dtype(configure.dtype, device),
+        device=configure.device,
+        dtype=configure.dtype,
         threads=configure.threads or None,
+        record=True,
     )
     loaded = types.Loaded(
         device=model.device,

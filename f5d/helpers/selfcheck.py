@@ -62,16 +62,31 @@ def _found(find: Callable[[], dict[str, Any]], name: str, errors: dict[str, str]
 def _torch() -> dict[str, Any]:
     import torch
 
-    from f5d.model.load import pick_device, pick_dtype
+    from f5d.model.load import device_fault, pick_device, pick_dtype
 
     device = pick_device("auto")
+    dtype = pick_dtype("auto", device)
+    if device != "cpu":
+        device, dtype = _spoken_on()
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_available() else range(0)
+    faults = {f"cuda:{index}": device_fault(f"cuda:{index}") for index in gpus}
     return {
         "device": device,
-        "dtype": pick_dtype("auto", device),
+        "dtype": dtype,
         "threads": torch.get_num_threads(),
-        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "gpus": [torch.cuda.get_device_name(index) for index in gpus],
+        "gpu_faults": [f"{name}: {fault}" for name, fault in faults.items() if fault],
         "cuda_build": torch.version.cuda,
     }
+
+
+def _spoken_on() -> tuple[str, str]:
+    """Return where and in which type the bundled model speaks, as an engine with `auto` would."""
+    from f5d.catalog.models import catalog, fetch
+    from f5d.model.load import load_model
+
+    model = load_model(fetch(catalog()["starter"]), device="auto", dtype="auto")
+    return model.device, model.dtype
 
 
 def _torchaudio() -> dict[str, Any]:

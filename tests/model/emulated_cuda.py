@@ -95,15 +95,17 @@ class Stream:
 class EmulatedCuda(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Owns what the emulated devices are doing, and what they can do.
 
-    `capability` is every device's. `fault` is raised by each operation on a device, `nan_halves` makes
-    convolutions in float16 not a number, `capture_fault` is raised by the end of a capture.
+    `capability` is every device's. `fault` is raised by each operation on a device, `row_fault` by
+    convolutions, `capture_fault` by the end of a capture; `nan_halves` and `nan_singles` spoil convolutions of
+    that type.
     """
 
     def __init__(self, capability: tuple[int, int] = (9, 0)) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.capability = capability
         self.fault: Exception | None = None
-        self.nan_halves = False
+        self.row_fault: Exception | None = None
+        self.nan_halves = self.nan_singles = False
         self.flash_built = True
         self.capture_fault: Exception | None = None
         self.log: list[str] = []  # "pin", "copy" from memory that is not pinned, "sync", "event", "wait"
@@ -205,7 +207,10 @@ class EmulatedCuda(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if self.capability[0] < 8:
                 raise RuntimeError("FlashAttention only supports Ampere GPUs or newer.")
         out = _operate(func, args, kwargs)
-        if self.nan_halves and name == "convolution" and out.dtype == torch.float16:
+        if name == "convolution" and self.row_fault is not None:
+            raise self.row_fault
+        spoilt = {torch.float16: self.nan_halves, torch.float32: self.nan_singles}
+        if name == "convolution" and spoilt.get(out.dtype):
             out.fill_(torch.nan)
         return out
 
