@@ -245,6 +245,7 @@ class EngineLoop:
         rows = [self._rows[key] for key in keys]
         if self._fits(lambda: self._synthesizer.step(rows)):
             self._short_steps = 0
+            self._scheduler.note_fit()
             return True
         self._relieve(keys)
         return False

@@ -29,6 +29,7 @@ RowKey: TypeAlias = tuple[str, int]  # job, segment index
 
 MIN_BUDGET_FRAMES: Final = 256
 PATIENCE_STEPS: Final = 8
+RECOVERY_STEPS: Final = 500  # that fitted, after which a budget that memory was short for may grow
 
 _FIRST, _LATER = 0, 1
 
@@ -55,7 +56,8 @@ class Scheduler:
     """Owns the queue of rows; the engine owns what the rows hold."""
 
     def __init__(self, budget_frames: int) -> None:
-        self._budget_frames = max(budget_frames, MIN_BUDGET_FRAMES)
+        self._budget_frames = self._most_frames = max(budget_frames, MIN_BUDGET_FRAMES)
+        self._fitted = 0  # steps since the budget last changed
         self._jobs: dict[str, _Job] = {}
         self._arrivals = 0
         self._turns = Turns()
@@ -74,7 +76,15 @@ class Scheduler:
         """Make steps smaller after memory ran out; return False at the floor."""
         before = self._budget_frames
         self._budget_frames = max(before // 2, MIN_BUDGET_FRAMES)
+        self._fitted = 0
         return self._budget_frames < before
+
+    def note_fit(self) -> None:
+        """Count a step that memory sufficed for; after many of them steps grow to what they were."""
+        self._fitted += 1
+        if self._fitted >= RECOVERY_STEPS and self._budget_frames < self._most_frames:
+            self._budget_frames = min(2 * self._budget_frames, self._most_frames)
+            self._fitted = 0
 
     def add(
         self, job: str, first_index: int, frames: Sequence[int], priority: int = 0, share: Share = ()

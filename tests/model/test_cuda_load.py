@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from f5d.engine.scheduler import RowKey, Scheduler
+from f5d.engine.scheduler import RECOVERY_STEPS, RowKey, Scheduler
 from f5d.engine.synthesizer import GPU_BUDGET_FRAMES, MAX_SEGMENT_FRAMES
 from f5d.model.buckets import MOST_FRAMES, Bucket, aligned, bucket_for
 from f5d.model.static_step import RecordedSteps
@@ -91,6 +91,20 @@ def test_most_steps_are_replayed(clients: int, lengths: tuple[int, int]) -> None
         if clients == 1 and step % 16 == 0 and (seen := recorded.seen()):
             recorded.record(seen)  # between two texts
     assert buffers.computed <= 0.1 * (STEPS - WARMED_UP)
+
+
+def test_steps_grow_again_when_memory_is_back() -> None:
+    """Another program's passing use of the card costs some hundred steps, not the engine's life."""
+    scheduler = Scheduler(1_024)
+    assert scheduler.halve_budget()
+    assert scheduler.halve_budget()
+    budgets = []
+    for _ in range(3 * RECOVERY_STEPS):
+        budgets.append(scheduler.budget_frames)
+        scheduler.note_fit()
+    assert budgets[:RECOVERY_STEPS] == [256] * RECOVERY_STEPS
+    assert budgets[RECOVERY_STEPS : 2 * RECOVERY_STEPS] == [512] * RECOVERY_STEPS
+    assert budgets[-1] == scheduler.budget_frames == 1_024
 
 
 def test_a_full_step_fits_the_largest_bucket() -> None:
