@@ -6,7 +6,7 @@ A model that is on this machine is loaded without a question to the hub.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from f5ctl.errors import BadRequestError
 from f5ctl.extras import lack
@@ -14,6 +14,8 @@ from f5d.catalog.hub import HUB_SCHEME, find_file, knock
 
 if TYPE_CHECKING:
     from f5d.engine.silence import Wave
+
+_NAMES_IT_DTYPE: Final = (4, 56)  # transformers' version since which `torch_dtype` is `dtype`
 
 
 class Transcriber:
@@ -55,6 +57,8 @@ class Transcriber:
         import torch
         import transformers
 
+        recent = tuple(map(int, transformers.__version__.split(".")[:2])) >= _NAMES_IT_DTYPE
+        named = "dtype" if recent else "torch_dtype"
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         try:
@@ -62,7 +66,7 @@ class Transcriber:
                 "automatic-speech-recognition",
                 model=self._place(),
                 device=self._device,
-                dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
+                **{named: torch.float16 if self._device.startswith("cuda") else torch.float32},
             )
         except (OSError, ValueError, ImportError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
