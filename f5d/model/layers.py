@@ -102,8 +102,8 @@ def _rotary_table(dim_head: int, frames: int, device: torch.device) -> tuple[Ten
 
 
 def upload(host: Tensor, device: torch.device) -> Tensor:
-    """Return a CPU tensor on `device` without waiting for what that device is doing."""
-    if device.type != "cuda":
+    """Return a tensor on `device`, one of the CPU without waiting for what that device is doing."""
+    if device.type != "cuda" or host.device.type != "cpu":
         return host.to(device)
     return host.pin_memory().to(device, non_blocking=True)
 

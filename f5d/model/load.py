@@ -243,6 +243,6 @@ def _backend(
         dit.quantize()
     else:
         dit.to_compute_type(DTYPES[dtype])
-    dit.to(device)
+    dit.to_device(device)
     workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
     return DiTBackend(dit, dtype, recorded_steps(dit, record=record), workers)

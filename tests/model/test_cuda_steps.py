@@ -54,7 +54,8 @@ def tiny(device: str, dtype: torch.dtype, **changes: Any) -> DiT:
     fill(dit)
     dit.eval().requires_grad_(False).to_compute_type(dtype)
     with torch.inference_mode():  # wrapped tensors have to be inference tensors before they are viewed
-        return dit.to(device)
+        dit.to_device(device)
+    return dit
 
 
 def run(backend: DiTBackend, specs: list[RowSpec], joins: list[int]) -> list[Tensor]:
@@ -135,6 +136,21 @@ def test_a_build_without_the_kernel_attends_row_by_row(cuda: EmulatedCuda) -> No
         assert relative_error(got, wanted) <= TOLERANCES[torch.float16]
     assert not backend.warm_up_next()
     assert not cuda.captured
+
+
+def test_what_projects_the_time_stays_in_host_memory(cuda: EmulatedCuda) -> None:
+    """Half of the weights serve once a time grid; what comes of them alone is on the GPU."""
+    dit = tiny("cuda", torch.float16)
+    there = {
+        name.split(".")[0] if "transformer" not in name else name.split(".")[2]
+        for name, value in dit.named_parameters()
+        if value.device.type == "cuda"
+    }
+    assert there == {"input_embed", "text_embed", "proj_out", "attn", "ff"}
+    with torch.inference_mode():
+        table = dit.modulation_table(torch.tensor([0.0, 0.5]))
+    assert {table.blocks.device.type, table.final.device.type} == {"cuda"}
+    assert "copy" not in cuda.log
 
 
 def test_a_request_alone_is_the_same_every_time(cuda: EmulatedCuda) -> None:
