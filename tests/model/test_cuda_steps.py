@@ -147,6 +147,7 @@ def test_what_projects_the_time_stays_in_host_memory(cuda: EmulatedCuda) -> None
         if value.device.type == "cuda"
     }
     assert there == {"input_embed", "text_embed", "proj_out", "attn", "ff"}
+    cuda.log.clear()
     with torch.inference_mode():
         table = dit.modulation_table(torch.tensor([0.0, 0.5]))
     assert {table.blocks.device.type, table.final.device.type} == {"cuda"}
