@@ -15,8 +15,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from f5d.engine.synthesizer import PreparedReference
 
 BRIEF_BYTES: Final = 4_096
+BRIEF_AT_ONCE: Final = 8
 LONG_NICE: Final = 5
 MAX_TIME_S: Final = 60.0  # by the clock; f5d/engine/preparer.py counts the processor's
 START_S: Final = 30.0  # for a process that is to be forked, which takes milliseconds
@@ -107,6 +109,7 @@ class _Job:
     is_brief: bool  # its text
     transcript: str = ""
     tries: int = 0
+    is_dropped: bool = False  # what is said of it is not passed on
     known: PreparedReference | None = None  # when it was handed to a preparer
 
     @property
@@ -120,14 +123,21 @@ class _Job:
 
 @dataclass(slots=True, eq=False)
 class _Preparer:
-    """One place for a job; its process is started for the first, and again after its end."""
+    """A place for jobs, oldest first; its process is started for the first, and again after its end.
+
+    Brief jobs come a few at a time, so that one step of the engine does not part each from the next.
+    """
 
     brief: bool
     number: int = 0
     end: socket.socket | None = None  # None: no process
     is_here: bool = False  # it has said so
-    job: _Job | None = None
-    ends_at: float = 0.0
+    jobs: deque[_Job] = field(default_factory=deque)
+    ends_at: float = 0.0  # for the first of them
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.jobs) < (BRIEF_AT_ONCE if self.brief else 1)
 
 
 class Preparation:
@@ -159,7 +169,7 @@ class Preparation:
 
     def __bool__(self) -> bool:
         """Return whether any job is here."""
-        busy = any(preparer.job for preparer in self._preparers)
+        busy = any(preparer.jobs for preparer in self._preparers)
         return bool(busy or self._waiting or self._recogniser.tokens)
 
     @property
@@ -170,7 +180,7 @@ class Preparation:
     @property
     def wait_ms(self) -> int:
         """How long `finished` need not be called while its descriptor is silent; -1 for ever."""
-        ends = [preparer.ends_at for preparer in self._preparers if preparer.job]
+        ends = [preparer.ends_at for preparer in self._preparers if preparer.jobs]
         ends += [self._recogniser.ends_at] if self._recogniser.ends_at is not None else []
         return max(0, int((min(ends) - time.monotonic()) * 1000) + 1) if ends else -1
 
@@ -188,15 +198,25 @@ class Preparation:
                 self._turns.leave(waiting.share, served=False)
                 return True
         for preparer in self._preparers:
-            if preparer.job and preparer.job.message.job == job:
-                self._end(preparer)
-                return True
+            for given in preparer.jobs:
+                if given.message.job == job and not given.is_dropped:
+                    given.is_dropped = True
+                    if not preparer.brief:
+                        self._end(preparer)
+                    return True
         return any(
             self._recogniser.drop(token) for token in self._recogniser.tokens if token.message.job == job
         )
 
     def finished(self) -> Iterator[tuple[Message, Made]]:
         """Yield the jobs that have their plan by now, or will never have one."""
+        for _ in range(BRIEF_AT_ONCE):
+            yield from self._take_in()
+        yield from self._end_overdue()
+        yield from self._hand_out()
+
+    def _take_in(self) -> Iterator[tuple[Message, Made]]:
+        """Act on one message of each process that has said something."""
         for descriptor, _events in self._epoll.poll(0):
             speaking = [one for one in self._preparers if one.end and one.end.fileno() == descriptor]
             if speaking:
@@ -205,28 +225,24 @@ class Preparation:
                 yield from self._hear()
             elif descriptor == self._forker.control.fileno():
                 raise SystemExit(_FORKER_GONE)
-        yield from self._end_overdue()
-        yield from self._hand_out()
 
     def _receive(self, preparer: _Preparer) -> Iterator[tuple[Message, Made]]:
-        job = preparer.job
         try:
             message = channel.receive(preparer.end) if preparer.end else None
         except (OSError, MemoryError) as error:
-            self._end(preparer)
-            if job is not None:
+            if job := self._end(preparer):
                 yield job.message, _lack(error)
             return
         if message is None:
-            self._end(preparer)
-            if job is not None:
+            if job := self._end(preparer):
                 yield from self._try_again(job)
             return
         if message == HERE:
             preparer.is_here, preparer.ends_at = True, time.monotonic() + self._most_s
             return
-        preparer.job = None
-        if job is None:
+        job = preparer.jobs.popleft()
+        preparer.ends_at = time.monotonic() + self._most_s
+        if job.is_dropped:
             return
         outcome: Outcome = outcomes.decode(message)
         if isinstance(outcome, Ready):
@@ -254,34 +270,36 @@ class Preparation:
     def _end_overdue(self) -> Iterator[tuple[Message, Made]]:
         now = time.monotonic()
         for preparer in self._preparers:
-            if preparer.job and now >= preparer.ends_at:
+            if preparer.jobs and now >= preparer.ends_at:
                 if not preparer.is_here:
                     raise SystemExit(_FORKER_GONE)
-                message = preparer.job.message
-                self._end(preparer)
-                line = f"text or recording was not prepared within {self._most_s:.0f} s; shorten it"
-                yield message, BadRequestError("bad_text", line)
+                if job := self._end(preparer):
+                    line = f"text or recording was not prepared within {self._most_s:.0f} s; shorten it"
+                    yield job.message, BadRequestError("bad_text", line)
         if self._recogniser.ends_at is not None and now >= self._recogniser.ends_at:
             yield from self._hear()
 
     # Handing out.
 
     def _hand_out(self) -> Iterator[tuple[Message, Made]]:
-        """Give every idle preparer the job whose turn it is; yield those that none can be given to."""
+        """Give the preparers the jobs whose turn it is; yield those that cannot be given to any."""
         for preparer in self._preparers:
-            while preparer.job is None and (job := self._next(brief=preparer.brief)):
+            while preparer.has_room and (job := self._next(brief=preparer.brief)):
                 self._waiting.remove(job)
                 self._turns.leave(job.share, served=True)
                 try:
                     self._give(preparer, job)
                 except (OSError, MemoryError) as error:
-                    self._end(preparer)
+                    if job in preparer.jobs:
+                        preparer.jobs.remove(job)
+                    if first := self._end(preparer):
+                        self._again(first)
                     yield job.message, _lack(error)
 
     def _next(self, *, brief: bool) -> _Job | None:
-        busy = [preparer.job for preparer in self._preparers if preparer.job]
+        busy = [job for preparer in self._preparers for job in preparer.jobs]
         unknown = {job.key for job in busy if job.known is None} | {job.key for job in self._recogniser.tokens}
-        users = {one.job.share[:1] for one in self._preparers if one.job and not one.brief}
+        users = {job.share[:1] for one in self._preparers for job in one.jobs if not one.brief}
         fit = [
             job
             for job in self._waiting
@@ -308,18 +326,24 @@ class Preparation:
             preparer.number, preparer.end = self._forker.start(0 if preparer.brief else LONG_NICE)
             preparer.is_here = False
             self._epoll.register(preparer.end, select.EPOLLIN)
-        preparer.job = job
-        preparer.ends_at = time.monotonic() + (self._most_s if preparer.is_here else self._start_s)
+        if not preparer.jobs:
+            preparer.ends_at = time.monotonic() + (self._most_s if preparer.is_here else self._start_s)
+        preparer.jobs.append(job)
         with contextlib.suppress(ConnectionError):  # it has just died; its end is readable
             channel.send(preparer.end, msgspec.msgpack.encode(task))
 
-    def _end(self, preparer: _Preparer) -> None:
-        """End a preparer's process, whatever it is doing."""
-        preparer.job = None
+    def _end(self, preparer: _Preparer) -> _Job | None:
+        """End a preparer's process and return its first job, unless that was dropped; the others wait again."""
         if preparer.end is not None:
             self._forker.kill(preparer.number)
             preparer.end.close()
             preparer.end = None
+        first = preparer.jobs.popleft() if preparer.jobs else None
+        while preparer.jobs:
+            job = preparer.jobs.pop()
+            if not job.is_dropped:
+                self._again(job)
+        return None if first is None or first.is_dropped else first
 
     # Recordings that somebody has to listen to.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +15,41 @@ import zmq
 from f5d.catalog.voices import Reference
 from f5d.engine import types
 from f5d.engine.loop import EngineLoop, memory_bytes
+from f5d.engine.plan import ReferenceFacts, SegmentPlan
 from f5d.engine.scheduler import Scheduler
-from f5d.engine.synthesizer import Plan, PreparedReference, SegmentPlan
+from f5d.engine.synthesizer import Plan
 from f5d.model.sampler import Row, RowSpec
 
 ILLEGAL = "CUDA error: an illegal memory access was encountered"
 FULL = "CUDA error: out of memory"
 WAIT_MS = 10_000
-PLACES = ("plan", "open_row", "step", "vocode", "finish_wave", "warm_up_next")
+PLACES = ("adopt", "open_row", "step", "vocode", "finish_wave", "warm_up_next")
 
 
-def reference() -> PreparedReference:
-    return PreparedReference(torch.zeros(11, 100), 10, 0.1, "ref", 1.0, "hash")
+class AtOnce:
+    """Stands in for the processes that prepare texts: has a plan for whatever it is given, at once."""
+
+    wait_ms = 0
+
+    def __init__(self) -> None:
+        self._asked: list[types.Synthesize] = []
+        self.descriptor, self._other = os.pipe()
+
+    def __bool__(self) -> bool:
+        return bool(self._asked)
+
+    def submit(self, message: types.Synthesize) -> None:
+        """Take a job in."""
+        self._asked.append(message)
+
+    def cancel(self, _job: str) -> bool:
+        """Nothing is kept."""
+        return False
+
+    def finished(self) -> list[tuple[types.Synthesize, tuple[str, None, None]]]:
+        """Return every job that was taken in."""
+        asked, self._asked = self._asked, []
+        return [(message, ("key", None, None)) for message in asked]
 
 
 class Model:
@@ -41,16 +65,18 @@ class Model:
         if place == self._place:
             raise self._error
 
-    def plan(self, *_: Any) -> Plan:
+    def adopt(self, *_: Any) -> Plan:
         """Return a plan of one segment."""
-        self._at("plan")
-        return Plan(reference(), (SegmentPlan("a", (1, 2), 40),), types.Parameters(nfe_step=2), (), ())
+        self._at("adopt")
+        facts = ReferenceFacts(10, 10, 0.1, "ref", 1.0, "hash")
+        segments = (SegmentPlan("a", (1, 2), 40),)
+        return Plan(facts, segments, types.Parameters(nfe_step=2), (), (), torch.zeros(11, 100))
 
     def open_row(self, plan: Plan, index: int) -> Row:
         """Return a row at its noise."""
         self._at("open_row")
         segment = plan.segments[index]
-        spec = RowSpec(plan.reference.mel, segment.token_ids, segment.total_frames, 2, 2.0, None, 1)
+        spec = RowSpec(plan.mel, segment.token_ids, segment.total_frames, 2, 2.0, None, 1)
         return Row(spec, torch.device("cpu"))
 
     def step(self, rows: list[Row]) -> None:
@@ -91,7 +117,7 @@ def serve(folder: Path, model: Model, *, jobs: int) -> list[types.Failed]:
     """Let the loop serve jobs one after the other; return how they failed. Raises what ends the loop."""
     ended: list[types.Failed] = []
     with pair(folder) as (broker, engine):
-        loop = EngineLoop(engine, model, Scheduler(1_000))  # type: ignore[arg-type]
+        loop = EngineLoop(engine, model, Scheduler(1_000), AtOnce())  # type: ignore[arg-type]
         for number in range(jobs):
             asked = types.Synthesize(f"job{number}", "text", Reference(b"", "ref"), types.Parameters())
             broker.send(types.pack(asked))
@@ -129,7 +155,7 @@ def test_another_error_is_one_jobs_alone(tmp_path: Path) -> None:
 def idle(folder: Path, model: Model) -> None:
     """Let the loop run with nothing to do, until it is told to end."""
     with pair(folder) as (broker, engine):
-        loop = EngineLoop(engine, model, Scheduler(1_000))  # type: ignore[arg-type]
+        loop = EngineLoop(engine, model, Scheduler(1_000), AtOnce())  # type: ignore[arg-type]
         if loop._warming:
             loop._warming = loop._warm_up()
         broker.send(types.pack(types.Shutdown()))
