@@ -15,7 +15,7 @@ from .conftest import REFERENCE, Engine, configure
 TEXT = "He stood on the right and she runs around telling everyone of her troubles all day long"
 CROWD = 26  # rows, whose inputs alone are more than the bound leaves
 MEBIBYTE = 2**20
-SPARE_BYTES = 32 * MEBIBYTE
+SPARE_BYTES = 56 * MEBIBYTE
 
 
 @pytest.fixture(scope="module")
