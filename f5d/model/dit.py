@@ -97,25 +97,25 @@ class DiT(nn.Module):
     """The diffusion transformer of F5-TTS, for inference on packed rows.
 
     Block and convolution weights may be half precision (`to_compute_type`), the linear ones of the
-    blocks 8-bit integers (`quantize`); the rest stays float32.
+    blocks 8-bit integers (`quantize`); the rest stays float32. `fused` computes steps in
+    buckets, where there is one (selfcheck.py).
     """
 
     def __init__(self, architecture: Architecture, vocabulary_size: int) -> None:
         super().__init__()
         dim = architecture.dim
         self.architecture = architecture
-        self._blocks = [
-            DiTBlock(architecture) for _ in range(architecture.depth)
-        ]  # a plain list keeps its type
+        self.blocks = [DiTBlock(architecture) for _ in range(architecture.depth)]  # a plain list keeps its type
         self.time_embed = TimeEmbedding(dim)
         self.text_embed = TextEmbedding(architecture, vocabulary_size)
         self.input_embed = InputEmbedding(architecture.text_width, dim)
-        self.transformer_blocks = nn.ModuleList(self._blocks)
+        self.transformer_blocks = nn.ModuleList(self.blocks)
         self.long_skip_connection = (
             nn.Linear(2 * dim, dim, bias=False) if architecture.long_skip_connection else None
         )
         self.norm_out = ModulationLinear(dim, 2)
         self.proj_out = nn.Linear(dim, MEL_CHANNELS)
+        self.fused: Callable[[DiT, Tensor, BatchModulation, PackedLayout], Tensor] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -125,7 +125,7 @@ class DiT(nn.Module):
     def to_compute_type(self, dtype: torch.dtype) -> None:
         """Cast the weights of the costly layers; text, time, norms, input and output stay float32."""
         self.input_embed.conv_pos_embed.to(dtype)
-        for block in self._blocks:
+        for block in self.blocks:
             block.compute_type = dtype
             for costly in (block.attn.to_qkv, block.attn.to_out, block.ff):
                 costly.to(dtype)
@@ -145,7 +145,7 @@ class DiT(nn.Module):
     def quantize(self) -> None:
         """Turn the linear layers of the blocks into 8-bit ones; what lies between them keeps its type."""
         kind = weight_kind()
-        for block in self._blocks:
+        for block in self.blocks:
             quantize_linears(block.attn, kind)
             quantize_linears(block.ff, kind)
 
@@ -160,7 +160,7 @@ class DiT(nn.Module):
         dim = self.architecture.dim
         embedded = F.silu(self.time_embed(times.to(self.norm_out.linear.weight.device)))
         blocks = torch.stack(
-            [block.attn_norm.linear(embedded).view(-1, 6, dim) for block in self._blocks], dim=1
+            [block.attn_norm.linear(embedded).view(-1, 6, dim) for block in self.blocks], dim=1
         )
         blocks[:, :, 1::3] += 1.0
         final = self.norm_out.linear(embedded).view(-1, 2, dim).flip(1).contiguous()  # stored scale first
@@ -190,13 +190,19 @@ class DiT(nn.Module):
         positions = self.input_embed.conv_pos_embed
         hidden = hidden + positions(hidden.to(positions.dtype), layout)
         entered = hidden
-        for index, block in enumerate(self._blocks):
+        for index, block in enumerate(self.blocks):
             hidden = block(hidden, modulation.block(index), layout)
         if self.long_skip_connection is not None:
             hidden = self.long_skip_connection(torch.cat((hidden, entered), dim=-1))
         shift, scale = modulation.last().unbind(1)
         velocity: Tensor = self.proj_out(modulate(hidden, shift, scale, torch.float32))
         return velocity
+
+    def in_bucket(self, hidden: Tensor, modulation: BatchModulation, layout: PackedLayout) -> Tensor:
+        """Do the same in a bucket, fused where that was found to agree."""
+        if self.fused is None:
+            return self.forward(hidden, modulation, layout)
+        return self.fused(self, hidden, modulation, layout)
 
 
 def upstream_shapes(dit: DiT) -> dict[str, tuple[int, ...]]:

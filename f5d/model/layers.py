@@ -221,7 +221,7 @@ class Attention(nn.Module):
 
     def forward(self, packed: Tensor, layout: PackedLayout) -> Tensor:
         """[total, dim] in the weights' type -> [total, dim]."""
-        qkv = self.to_qkv(packed).view(-1, 3, self.heads, self.dim_head)
+        qkv = self.project(packed)
         queries_keys = qkv[:, :2]
         if self.q_norm is not None and self.k_norm is not None:
             scale = torch.stack((self.q_norm.weight, self.k_norm.weight))[None, :, None, :]
@@ -229,8 +229,16 @@ class Attention(nn.Module):
             if self.rotated_heads < self.heads:
                 qkv[:, :2, self.rotated_heads :] = queries_keys[:, :, self.rotated_heads :]
         self._rotate(qkv, queries_keys, layout)
-        attended = attend(qkv, layout).reshape(-1, self.heads * self.dim_head)
-        out: Tensor = self.to_out[0](attended)
+        return self.attend(qkv, layout)
+
+    def project(self, packed: Tensor) -> Tensor:
+        """Return queries, keys and values, neither normed nor rotated: [total, 3, heads, dim_head]."""
+        qkv: Tensor = self.to_qkv(packed)
+        return qkv.view(-1, 3, self.heads, self.dim_head)
+
+    def attend(self, qkv: Tensor, layout: PackedLayout) -> Tensor:
+        """Return what rotated queries and keys make of the values: [total, dim]."""
+        out: Tensor = self.to_out[0](attend(qkv, layout).reshape(-1, self.heads * self.dim_head))
         return out
 
     def _rotate(self, qkv: Tensor, queries_keys: Tensor, layout: PackedLayout) -> None:

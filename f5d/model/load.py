@@ -19,6 +19,7 @@ from f5d.model.mel import MelSpectrogram
 from f5d.model.memory import is_out_of_memory, release_cached
 from f5d.model.reference import ReferenceBackend
 from f5d.model.sampler import Backend, RowSpec
+from f5d.model.selfcheck import choose_paths
 from f5d.model.vocos import Vocos
 from f5d.model.weights import check_state, check_vocabulary, content_hash, load_state
 from f5d.model.workers import CopyWorkers
@@ -245,4 +246,5 @@ def _backend(
         dit.to_compute_type(DTYPES[dtype])
     dit.to_device(device)
     workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
-    return DiTBackend(dit, dtype, recorded_steps(dit, record=record), workers)
+    recorded = recorded_steps(dit, record=choose_paths(dit) and record)
+    return DiTBackend(dit, dtype, recorded, workers)

@@ -100,7 +100,7 @@ class StepBuffers:
             self.places.index_select(0, self.copy[: bucket.stretches]),
         )
         noisy = self._dit.noisy_input(self.state[:frames].index_select(0, self.source[:frames]))
-        self.velocity[:frames].copy_(self._dit(noisy + self.static[:frames], modulation, layout))
+        self.velocity[:frames].copy_(self._dit.in_bucket(noisy + self.static[:frames], modulation, layout))
 
     def _holds(self, inputs: Sequence[Tensor]) -> bool:
         return len(inputs) == len(self._inputs) and all(
