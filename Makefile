@@ -82,7 +82,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/pip
 	@touch $@
 
 $(VENV)/installed-test: pyproject.toml constraints.txt | $(BIN)/pip
-	@echo "Installing f5d with all its extras and test tools into $(VENV), about 165 packages. With torch's CPU build:"
-	@echo "0.6 GB to fetch, 2.5 GB on the disk, about five minutes on two cores. With its CUDA build: about 8 GB on the disk."
+	@echo "Installing f5d with all its extras and test tools into $(VENV), about 166 packages. With torch's CPU build:"
+	@echo "0.8 GB to fetch, 3.2 GB on the disk, about five minutes on two cores. With its CUDA build: about 8 GB on the disk."
 	@$(call install,$(EVERYTHING))
 	@touch $(VENV)/installed $@

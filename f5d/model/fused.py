@@ -28,7 +28,7 @@ ROTARY: Final = "rotary"
 NORM: Final = "norm"
 CONVOLUTION: Final = "convolution"
 GELU: Final = "gelu"
-PARTS: Final = (ROTARY, NORM, CONVOLUTION, GELU)
+PARTS: Final[tuple[str, ...]] = (ROTARY, NORM, CONVOLUTION, GELU)
 
 
 class Kernels(Protocol):
