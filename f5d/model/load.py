@@ -246,5 +246,5 @@ def _backend(
         dit.to_compute_type(DTYPES[dtype])
     dit.to_device(device)
     workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
-    recorded = recorded_steps(dit, record=choose_paths(dit) and record)
+    recorded = recorded_steps(dit, record=choose_paths(dit, record=record))
     return DiTBackend(dit, dtype, recorded, workers)

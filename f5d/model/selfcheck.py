@@ -42,23 +42,23 @@ _LEAST_NORM: Final = 1e-30
 _log = logging.getLogger(__name__)
 
 
-def choose_paths(dit: DiT) -> bool:
-    """Give a DiT on CUDA in half precision the fused parts that work there; return whether recordings do.
+def choose_paths(dit: DiT, *, record: bool) -> bool:
+    """Give a DiT on CUDA in half precision the fused parts that work there; return whether to record.
 
-    True where nothing is fused. Logs one warning that names what is switched off. Raises what a GPU that has
-    failed raises.
+    That is `record`, unless a recording was tried and disagrees. Logs one warning that names what is switched
+    off. Raises what a GPU that has failed raises.
     """
     if dit.device.type != "cuda" or dit.input_embed.conv_pos_embed.dtype not in LEAST_DB:
-        return True
-    recorder = CudaGraphs(dit.device) if dit.varlen is not None else None
+        return record
+    recorder = CudaGraphs(dit.device) if record and dit.varlen is not None else None
     parts = PARTS
     if torch.cuda.get_device_capability(dit.device)[0] < _CONVOLUTION_CUDA_MAJOR:
         parts = tuple(part for part in PARTS if part != CONVOLUTION)
     try:
         kernels: Kernels = import_module("f5d.model.kernels")
     except Exception as error:  # noqa: BLE001 - a broken Triton raises more than ImportError
-        return check_paths(dit, recorder, None, parts, lacking=_first_line(error))
-    return check_paths(dit, recorder, kernels, parts)
+        return check_paths(dit, recorder, None, parts, lacking=_first_line(error)) and record
+    return check_paths(dit, recorder, kernels, parts) and record
 
 
 @torch.inference_mode()
@@ -69,12 +69,15 @@ def check_paths(
     parts: Sequence[str] = PARTS,
     lacking: str = "no kernels",
 ) -> bool:
-    """Set `dit.fused` to those of `parts` that agree with the plain step; return whether a recording does.
+    """Set `dit.fused` to those of `parts` that agree with the plain step; return False if a recording does not.
 
-    `lacking` says why there are no kernels. Raises what a GPU that has failed raises.
+    Nothing is tried where the plain step is no numbers. `lacking` says why there are no kernels. Raises what a
+    GPU that has failed raises.
     """
     step = _TinyStep(dit)
     wanted = step.computed(None)
+    if not bool(wanted.isfinite().all()):
+        return True
     least_db = LEAST_DB.get(dit.input_embed.conv_pos_embed.dtype, max(LEAST_DB.values()))
     off: dict[str, str] = {}
 

@@ -250,8 +250,17 @@ def test_on_a_cpu_nothing_is_tried() -> None:
     """A model on a CPU is the plain one."""
     dit = tiny_dit(DiT)
     dit.to_compute_type(torch.bfloat16)
-    assert choose_paths(dit)
+    assert choose_paths(dit, record=True)
     assert dit.fused is None
+
+
+def test_without_numbers_nothing_is_compared(caplog: pytest.LogCaptureFixture) -> None:
+    """A model that makes no numbers in its type stays plain, and the fault is not laid on the kernels."""
+    dit = tiny_dit(DeviceDiT)
+    dit.proj_out.bias.fill_(torch.nan)
+    check_paths(dit, Repeater(), TorchKernels())
+    assert dit.fused is None
+    assert not caplog.records
 
 
 def test_a_cpu_never_imports_triton() -> None:
