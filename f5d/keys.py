@@ -97,8 +97,9 @@ KEYS: Final[dict[str, Key]] = {
         pattern=r"auto|cpu|cuda(:\d{1,3})?", words="auto, cpu, cuda or cuda:N", metavar="D"),
     "dtype": Key(
         "Number format of the engines: {limits}; int8 is for a CPU alone, a\n"
-        "third faster than bfloat16 there and less exact.",
-        choices=("auto", "float32", "bfloat16", "float16", "int8"), metavar="D"),
+        "third faster than bfloat16 there and less exact, fp8 for NVIDIA GPUs from compute capability 8.9 on,\n"
+        "and less exact too.",
+        choices=("auto", "float32", "bfloat16", "float16", "int8", "fp8"), metavar="D"),
     "threads": Key(
         "CPU threads of an engine, {limits}; 0 takes all cores.", kind=int, bound=Bound(0, 1024), metavar="N"),
     "keep_alive": DurationKey(

@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from f5d.catalog.spec import MEL_CHANNELS
-from f5d.model.int8 import quantize_linears, weight_kind
 from f5d.model.layers import (
     DiTBlock,
     ModulationLinear,
@@ -97,7 +96,7 @@ class DiT(nn.Module):
     """The diffusion transformer of F5-TTS, for inference on packed rows.
 
     Block and convolution weights may be half precision (`to_compute_type`), the linear ones of the
-    blocks 8-bit integers (`quantize`); the rest stays float32. `fused` computes steps in
+    blocks 8 bits wide (`quantize`); the rest stays float32. `fused` computes steps in
     buckets, where there is one (selfcheck.py).
     """
 
@@ -142,12 +141,11 @@ class DiT(nn.Module):
             block.attn.to(device)
             block.ff.to(device)
 
-    def quantize(self) -> None:
+    def quantize(self, layer: Callable[[nn.Linear], nn.Module]) -> None:
         """Turn the linear layers of the blocks into 8-bit ones; what lies between them keeps its type."""
-        kind = weight_kind()
         for block in self.blocks:
-            quantize_linears(block.attn, kind)
-            quantize_linears(block.ff, kind)
+            _replace_linears(block.attn, layer)
+            _replace_linears(block.ff, layer)
 
     @property
     def varlen(self) -> Callable[..., Tensor] | None:
@@ -237,6 +235,14 @@ def fuse_weights(state: dict[str, Tensor], architecture: Architecture) -> dict[s
         else:
             fused[key] = value.to(torch.float32, copy=True)  # the file may be mapped; never keep its pages
     return fused
+
+
+def _replace_linears(module: nn.Module, layer: Callable[[nn.Linear], nn.Module]) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.Linear):
+            setattr(module, name, layer(child))
+        else:
+            _replace_linears(child, layer)
 
 
 def _pairs_to_halves(value: Tensor, dim_head: int) -> Tensor:

@@ -98,10 +98,6 @@ def has_packed_products() -> bool:
     return "avx2" in cpu_flags() and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
-def quantize_linears(module: nn.Module, kind: type[PlainWeight | PackedWeight]) -> None:
-    """Replace every linear layer inside `module`."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.Linear):
-            setattr(module, name, Int8Linear(child, kind))
-        else:
-            quantize_linears(child, kind)
+def int8_linear(linear: nn.Linear) -> Int8Linear:
+    """Return a linear layer in the 8-bit integers that this CPU multiplies fastest."""
+    return Int8Linear(linear, weight_kind())

@@ -15,6 +15,9 @@ from f5d.catalog.vocab import Vocabulary
 from f5d.model.cpu import has_fast_bf16
 from f5d.model.dit import DiT, fuse_weights, upstream_shapes
 from f5d.model.dit_backend import DiTBackend, recorded_steps
+from f5d.model.fp8 import Fp8Linear
+from f5d.model.fp8 import fault as fp8_fault
+from f5d.model.int8 import int8_linear
 from f5d.model.mel import MelSpectrogram
 from f5d.model.memory import is_out_of_memory, release_cached
 from f5d.model.reference import ReferenceBackend
@@ -34,7 +37,8 @@ DTYPES: Final[dict[str, torch.dtype]] = {
     "float16": torch.float16,
 }
 _INT8: Final = "int8"
-_KNOWN_DTYPES: Final = ", ".join(("auto", *DTYPES, _INT8))
+_FP8: Final = "fp8"
+_KNOWN_DTYPES: Final = ("auto", *DTYPES, _INT8, _FP8)
 _FP16_CUDA_MAJOR: Final = 7  # Volta, the first with fast half precision; upstream draws the same line
 _PROBE_SAMPLES: Final = 8_192
 _CANNOT: Final = 'device {} cannot compute: {}; use another, or device = "cpu"'
@@ -179,16 +183,20 @@ def _first_line(error: Exception) -> str:
 def pick_dtype(requested: str, device: str) -> str:
     """Return the type of the costly weights; `auto` is the fastest that speaks well on `device`.
 
-    `int8` is asked for, never chosen: it is the fastest on a CPU, and less exact (docs/performance.md).
-    Raises ConfigError for an unknown type, for float16 on a CPU (500 times slower than bfloat16) and for
-    int8 elsewhere.
+    `int8` and `fp8` are asked for, never chosen: they are the fastest on a CPU and on a GPU, and less exact
+    (docs/performance.md). Raises ConfigError for an unknown type, for float16 on a CPU (500 times slower than
+    bfloat16), for int8 elsewhere and for fp8 on what has no such products.
     """
     kind = torch.device(device).type
     if requested != "auto":
-        if requested not in {*DTYPES, _INT8}:
-            raise ConfigError(f"unknown dtype {requested!r}; known: {_KNOWN_DTYPES}")
+        if requested not in _KNOWN_DTYPES:
+            raise ConfigError(f"unknown dtype {requested!r}; known: {', '.join(_KNOWN_DTYPES)}")
         if requested == _INT8 and kind != "cpu":
             raise ConfigError(f"dtype int8 is for a CPU, not for {device}; use auto")
+        if requested == _FP8 and kind != "cuda":
+            raise ConfigError(f"dtype fp8 is for an NVIDIA GPU, not for {device}; use auto")
+        if requested == _FP8 and (fault := fp8_fault(torch.device(device))):
+            raise ConfigError(f"dtype fp8 does not run on {device}: {fault}; use auto")
         if requested == "float16" and kind == "cpu":
             raise ConfigError("dtype float16 is unusably slow on a CPU; use auto, bfloat16 or float32")
         return requested
@@ -230,6 +238,8 @@ def _backend(
 ) -> Backend:
     architecture = local.spec.architecture
     if architecture.backbone != "DiT":
+        if dtype == _FP8:
+            raise ConfigError(f"dtype fp8 is for DiT models, not for {architecture.backbone}; use auto")
         own_dtype = "float32" if device == "cpu" else dtype
         return ReferenceBackend.build(
             local.checkpoint, state, architecture, vocabulary_size, device=device, dtype=own_dtype
@@ -241,10 +251,13 @@ def _backend(
     dit.eval().requires_grad_(False)
     if dtype == _INT8:
         dit.to_compute_type(DTYPES[pick_dtype("auto", device)])
-        dit.quantize()
+        dit.quantize(int8_linear)
     else:
-        dit.to_compute_type(DTYPES[dtype])
+        dit.to_compute_type(torch.bfloat16 if dtype == _FP8 else DTYPES[dtype])
     dit.to_device(device)
+    record = choose_paths(dit, record=record)
+    if dtype == _FP8:
+        dit.quantize(Fp8Linear)
     workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
-    recorded = recorded_steps(dit, record=choose_paths(dit, record=record))
+    recorded = recorded_steps(dit, record=record)
     return DiTBackend(dit, dtype, recorded, workers)
