@@ -96,25 +96,32 @@ class DiT(nn.Module):
     """The diffusion transformer of F5-TTS, for inference on packed rows.
 
     Block and convolution weights may be half precision (`to_compute_type`), the linear ones of the
-    blocks 8 bits wide (`quantize`); the rest stays float32. `fused` computes steps in
-    buckets, where there is one (selfcheck.py).
+    blocks 8 bits wide (`quantize`); the rest stays float32. Steps in buckets are computed by `fused`,
+    where there is one (selfcheck.py).
     """
 
     def __init__(self, architecture: Architecture, vocabulary_size: int) -> None:
         super().__init__()
         dim = architecture.dim
         self.architecture = architecture
-        self.blocks = [DiTBlock(architecture) for _ in range(architecture.depth)]  # a plain list keeps its type
+        self._blocks = [
+            DiTBlock(architecture) for _ in range(architecture.depth)
+        ]  # a plain list keeps its type
         self.time_embed = TimeEmbedding(dim)
         self.text_embed = TextEmbedding(architecture, vocabulary_size)
         self.input_embed = InputEmbedding(architecture.text_width, dim)
-        self.transformer_blocks = nn.ModuleList(self.blocks)
+        self.transformer_blocks = nn.ModuleList(self._blocks)
         self.long_skip_connection = (
             nn.Linear(2 * dim, dim, bias=False) if architecture.long_skip_connection else None
         )
         self.norm_out = ModulationLinear(dim, 2)
         self.proj_out = nn.Linear(dim, MEL_CHANNELS)
         self.fused: Callable[[DiT, Tensor, BatchModulation, PackedLayout], Tensor] | None = None
+
+    @property
+    def blocks(self) -> Sequence[DiTBlock]:
+        """The transformer's blocks, in order."""
+        return self._blocks
 
     @property
     def device(self) -> torch.device:
@@ -124,7 +131,7 @@ class DiT(nn.Module):
     def to_compute_type(self, dtype: torch.dtype) -> None:
         """Cast the weights of the costly layers; text, time, norms, input and output stay float32."""
         self.input_embed.conv_pos_embed.to(dtype)
-        for block in self.blocks:
+        for block in self._blocks:
             block.compute_type = dtype
             for costly in (block.attn.to_qkv, block.attn.to_out, block.ff):
                 costly.to(dtype)
@@ -143,7 +150,7 @@ class DiT(nn.Module):
 
     def quantize(self, layer: Callable[[nn.Linear], nn.Module]) -> None:
         """Turn the linear layers of the blocks into 8-bit ones; what lies between them keeps its type."""
-        for block in self.blocks:
+        for block in self._blocks:
             _replace_linears(block.attn, layer)
             _replace_linears(block.ff, layer)
 
@@ -158,7 +165,7 @@ class DiT(nn.Module):
         dim = self.architecture.dim
         embedded = F.silu(self.time_embed(times.to(self.norm_out.linear.weight.device)))
         blocks = torch.stack(
-            [block.attn_norm.linear(embedded).view(-1, 6, dim) for block in self.blocks], dim=1
+            [block.attn_norm.linear(embedded).view(-1, 6, dim) for block in self._blocks], dim=1
         )
         blocks[:, :, 1::3] += 1.0
         final = self.norm_out.linear(embedded).view(-1, 2, dim).flip(1).contiguous()  # stored scale first
@@ -188,7 +195,7 @@ class DiT(nn.Module):
         positions = self.input_embed.conv_pos_embed
         hidden = hidden + positions(hidden.to(positions.dtype), layout)
         entered = hidden
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self._blocks):
             hidden = block(hidden, modulation.block(index), layout)
         if self.long_skip_connection is not None:
             hidden = self.long_skip_connection(torch.cat((hidden, entered), dim=-1))

@@ -256,8 +256,7 @@ def _backend(
         dit.to_compute_type(torch.bfloat16 if dtype == _FP8 else DTYPES[dtype])
     dit.to_device(device)
     record = choose_paths(dit, record=record)
-    if dtype == _FP8:
+    if dtype == _FP8:  # after the check of what is between these layers, which their rounding would hide
         dit.quantize(Fp8Linear)
     workers = CopyWorkers(dit) if dit.device.type == "cpu" else None
-    recorded = recorded_steps(dit, record=record)
-    return DiTBackend(dit, dtype, recorded, workers)
+    return DiTBackend(dit, dtype, recorded_steps(dit, record=record), workers)
