@@ -82,11 +82,11 @@ class ForgetsTheBranch(TorchKernels):
         return super().norm(*arguments[:4])
 
 
-class TurnsBackwards(TorchKernels):
-    """Rotates by minus the angle, which changes no score; keys alone."""
+class TurnsKeysAlone(TorchKernels):
+    """Rotates the keys, and leaves the queries."""
 
     def rotate(self, qkv: Tensor, cos: Tensor, sin: Tensor, rotated: int) -> None:
-        """Leave the queries as they are."""
+        """Put the queries back."""
         queries = qkv[:, 0].clone()
         super().rotate(qkv, cos, sin, rotated)
         qkv[:, 0] = queries
@@ -188,7 +188,7 @@ def test_rounding_is_no_fault(dtype: torch.dtype, caplog: pytest.LogCaptureFixtu
     ("kernels", "off", "reason"),
     [
         (ForgetsTheBranch(), NORM, "dB from the plain step"),
-        (TurnsBackwards(), ROTARY, "dB from the plain step"),
+        (TurnsKeysAlone(), ROTARY, "dB from the plain step"),
         (SeesNeighbours(), CONVOLUTION, "dB from the plain step"),
         (
             HasNoCompiler(),
@@ -209,7 +209,7 @@ def test_a_wrong_kernel_is_not_used(
     assert record.getMessage().endswith(f"{reason})")
 
 
-@pytest.mark.parametrize("kernels", [ForgetsTheBranch(), TurnsBackwards(), SeesNeighbours(), HasNoCompiler()])
+@pytest.mark.parametrize("kernels", [ForgetsTheBranch(), TurnsKeysAlone(), SeesNeighbours(), HasNoCompiler()])
 def test_with_a_wrong_kernel_speech_is_right(kernels: TorchKernels) -> None:
     """Whatever kernel is wrong, what is spoken is what the plain model speaks."""
     assert_speaks_right(tried(kernels, Repeater()))
