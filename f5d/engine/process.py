@@ -71,7 +71,7 @@ def _load(configure: types.Configure, started_s: float) -> tuple[Synthesizer, ty
     device = pick_device(configure.device)
     pick_dtype(configure.dtype, device)  # before anything is fetched
     if device.startswith("cuda"):
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(torch.device(device).index or 0)  # no stray context on another
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False  # sums of halves stay float32
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     model = load_model(

@@ -111,6 +111,7 @@ class EmulatedCuda(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.log: list[str] = []  # "pin", "copy" from memory that is not pinned, "sync", "event", "wait"
         self.operations: set[tuple[str, str, tuple[torch.dtype, ...]]] = set()  # name, device, types of tensors
         self.captured: list[int] = []  # operations of each capture
+        self.device_index = 0
         self.default = Stream()
         self.current = self.default
         self.pools = 0
@@ -374,6 +375,10 @@ class CudaCalls:
         world.captured.append(len(made.plan))
         world.current = before
 
+    def set_device(self, index: int) -> None:
+        """Make a device current, which torch takes as a number."""
+        self._world.device_index = index + 0
+
     def graph_pool_handle(self) -> int:
         """Return a new pool."""
         self._world.pools += 1
@@ -398,7 +403,8 @@ def emulate(monkeypatch: pytest.MonkeyPatch, world: EmulatedCuda) -> None:
         "get_device_name": lambda *_: "Emulated",
         "current_stream": lambda *_: world.current,
         "set_stream": calls.set_stream,
-        "set_device": lambda _: None,
+        "set_device": calls.set_device,
+        "memory_reserved": lambda device: 2**20 * (1 + torch.device(device).index),
         "graph_pool_handle": calls.graph_pool_handle,
         "synchronize": calls.synchronize,
         "empty_cache": lambda: None,

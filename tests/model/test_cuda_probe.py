@@ -10,12 +10,14 @@ import torch
 
 from f5ctl.errors import ConfigError, SynthesisError
 from f5d.catalog.hub import LocalModel
+from f5d.engine import process, types
+from f5d.engine.synthesizer import GPU_BUDGET_FRAMES
 from f5d.helpers import selfcheck
 from f5d.model import load
 from f5d.model.load import LoadedModel, load_model, pick_device
 
 from .emulated_cuda import NO_KERNELS, EmulatedCuda
-from .support import THREADS
+from .support import THREADS, row_spec
 from .test_cuda_steps import cuda
 
 __all__ = ["cuda"]  # a fixture
@@ -123,6 +125,28 @@ def test_a_users_own_process_records_nothing(cuda: EmulatedCuda, starter_files: 
     model = loaded(starter_files, "cuda")
     assert not model.backend.warm_up_next()
     assert not cuda.captured
+
+
+def test_an_engine_keeps_to_its_own_gpu(cuda: EmulatedCuda, starter_files: LocalModel) -> None:
+    """Its device is current, its memory is that device's, halves are summed in float32, steps are recorded."""
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_fp16_reduced_precision_reduction
+    configure = types.Configure(starter_files.spec, "cuda:1", "auto", THREADS, "", 0)
+    try:
+        with torch.inference_mode():
+            synthesizer, told = process._load(configure, 0.0)
+        assert not matmul.allow_fp16_reduced_precision_reduction
+        assert not matmul.allow_bf16_reduced_precision_reduction
+    finally:
+        matmul.allow_fp16_reduced_precision_reduction = before
+        matmul.allow_bf16_reduced_precision_reduction = before
+    assert (told.device, told.dtype, told.memory_bytes) == ("cuda:1", "float16", 2 * 2**20)
+    assert cuda.device_index == 1
+    assert synthesizer.budget_frames == GPU_BUDGET_FRAMES
+    rows = [synthesizer._model.backend.open_row(row_spec(nfe_step=4, seed=seed)) for seed in (1, 2)]
+    while not rows[0].finished:
+        synthesizer.step(rows)
+    assert cuda.captured
 
 
 def test_doctor_runs_the_same_row(cuda: EmulatedCuda) -> None:

@@ -123,6 +123,14 @@ def test_every_model_runs_on_every_gpu(cuda: EmulatedCuda, capability: tuple[int
     for got, wanted in zip(run(backend, specs, [0, 1]), run(plain, specs, [0, 1]), strict=True):
         assert relative_error(got, wanted) <= TOLERANCES[torch.float16]
     assert {device for _, device, _ in cuda.operations} == {"cuda:1"}
+    used = {(name, kind) for name, _, kinds in cuda.operations for kind in kinds}
+    assert torch.float64 not in {kind for _, kind in used}
+    assert {kind for name, kind in used if name == "convolution"} == {
+        torch.float16,
+        torch.float32,
+    }  # steps, text
+    assert ("addcmul", torch.float32) in used  # the residual stream
+    assert {kind for name, kind in used if name == FLASH} <= {torch.float16, torch.int32}
     assert any(name == FLASH for name, *_ in cuda.operations) == (capability >= (8, 0))
 
 
