@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from f5d.engine.scheduler import RECOVERY_STEPS, RowKey, Scheduler
 from f5d.engine.planning import MAX_SEGMENT_FRAMES
+from f5d.engine.scheduler import RECOVERY_STEPS, RowKey, Scheduler
 from f5d.engine.synthesizer import GPU_BUDGET_FRAMES
 from f5d.model.buckets import MOST_FRAMES, Bucket, aligned, bucket_for
 from f5d.model.static_step import RecordedSteps

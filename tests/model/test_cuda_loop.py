@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import zmq
 from f5d.catalog.voices import Reference
 from f5d.engine import types
 from f5d.engine.loop import EngineLoop, memory_bytes
+from f5d.engine.pace import Pace, cost
 from f5d.engine.plan import ReferenceFacts, SegmentPlan
 from f5d.engine.scheduler import Scheduler
 from f5d.engine.synthesizer import Plan
@@ -181,3 +183,45 @@ def test_memory_is_that_of_the_engines_own_gpu(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "memory_reserved", held.__getitem__)
     assert memory_bytes("cuda:1") == 2 * 2**30
     assert memory_bytes("cpu") > 2**20
+
+
+class Queue:
+    """A row on a device that computes its steps when the result is read."""
+
+    STEP_S = 0.02
+
+    def __init__(self) -> None:
+        self.steps_done, self.step_count, self.queued = 0, 4, 0
+
+    @property
+    def finished(self) -> bool:
+        """True once all steps are queued."""
+        return self.steps_done == self.step_count
+
+    @property
+    def state(self) -> torch.Tensor:
+        """What is there when all that is queued has been computed."""
+        time.sleep(self.queued * self.STEP_S)
+        self.queued = 0
+        return torch.zeros(1, 1)
+
+
+class QueueModel(Model):
+    """A model whose steps return at once."""
+
+    def open_row(self, *_: Any) -> Any:
+        """Return the row."""
+        return Queue()
+
+    def step(self, rows: Any) -> None:
+        """Queue a step."""
+        rows[0].steps_done += 1
+        rows[0].queued += 1
+
+
+def test_the_pace_is_that_of_the_device() -> None:
+    """What a step is said to take is what the device takes, not what queueing it does."""
+    model, pace = QueueModel("", ValueError()), Pace()
+    plan = model.plan()
+    pace.measure(model, plan)  # type: ignore[arg-type]
+    assert pace.predicted_s(cost(plan, 0, 1)) >= 0.9 * Queue.STEP_S
