@@ -222,6 +222,6 @@ class QueueModel(Model):
 def test_the_pace_is_that_of_the_device() -> None:
     """What a step is said to take is what the device takes, not what queueing it does."""
     model, pace = QueueModel("", ValueError()), Pace()
-    plan = model.plan()
+    plan = model.adopt()
     pace.measure(model, plan)  # type: ignore[arg-type]
     assert pace.predicted_s(cost(plan, 0, 1)) >= 0.9 * Queue.STEP_S
