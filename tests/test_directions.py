@@ -14,7 +14,7 @@ HEAVY = ("torch", "torchaudio", "numpy", "soundfile", "transformers", "f5_tts", 
 
 # Who may be imported by whom, by the beginning of a module's name: (importers, what they may not import, but).
 FORBIDDEN: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("f5ctl", ("f5d", *HEAVY, "asyncio"), ()),
+    ("f5ctl", ("f5d", *HEAVY, "asyncio", "zmq"), ()),
     ("f5ctl.cli.base", ("f5ctl.cli",), ("f5ctl.cli.base",)),
     (
         "f5d.broker",
