@@ -21,7 +21,7 @@ import zmq
 from f5ctl.errors import F5Error
 from f5d.engine import types
 from f5d.engine.encoder import Encoder
-from f5d.engine.pace import Pace, cost
+from f5d.engine.pace import Pace, StepTime, cost
 from f5d.engine.preparation import Made, Message, Preparation
 from f5d.engine.pulse import Pulse
 from f5d.engine.scheduler import RowKey, Scheduler
@@ -72,6 +72,7 @@ class EngineLoop:
         self._jobs: dict[str, _Job] = {}
         self._rows: dict[RowKey, Row] = {}
         self._pace = Pace()
+        self._step_time = StepTime()
         self._steps = self._step_rows = self._step_frames = 0
         self._last_beat_s = time.monotonic()
         self._warming = True
@@ -195,7 +196,8 @@ class EngineLoop:
     def _step(self) -> None:
         """Advance the scheduled rows by one ODE step and deliver those that are finished."""
         started_s = time.monotonic()
-        keys = self._open_rows(self._scheduler.pick())
+        keys = self._open_rows(self._scheduler.pick(self._step_time.company))
+        opened_s = time.monotonic()
         if not keys or not self._try_step(keys):
             return
         self._warming = True  # steps show what is worth preparing
@@ -204,7 +206,9 @@ class EngineLoop:
             self._jobs[job].synthesis_s += (now - started_s) / len(keys)
         self._steps += 1
         self._step_rows += len(keys)
-        self._step_frames += sum(self._jobs[job].plan.segments[index].total_frames for job, index in keys)
+        step_frames = sum(self._jobs[job].plan.segments[index].total_frames for job, index in keys)
+        self._step_frames += step_frames
+        self._step_time.note(step_frames, now - opened_s)
         frames = sum(cost(self._jobs[job].plan, index, 1) for job, index in keys)
         self._vocode([key for key in keys if self._rows[key].finished])
         self._pace.note(frames, time.monotonic() - started_s)

@@ -1,7 +1,11 @@
-"""How fast this engine is, measured on the steps it takes, to say beforehand how long a text will need."""
+"""How fast this engine is, measured on the steps it takes.
+
+So it can say beforehand how long a text will need, and knows what company costs a row in a step.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +13,40 @@ if TYPE_CHECKING:
     from f5d.engine.synthesizer import Plan, Synthesizer
 
 KEPT: Final = 0.98  # of what is known stays at each new step
+SPREAD: Final = 0.1  # of the mean: sizes that differ less say nothing of what a frame costs
+
+
+NOTICED: Final = 0.1  # of a step's time: what a listener who waits for a first sound may wait longer
+
+
+class StepTime:
+    """A step's time as a fixed part and one for each frame, by least squares; the latest steps count most."""
+
+    def __init__(self) -> None:
+        self._weight = self._frames = self._elapsed_s = self._squares = self._products = 0.0
+
+    def note(self, frames: int, elapsed_s: float) -> None:
+        """Take in one step over so many frames."""
+        self._weight = self._weight * KEPT + 1
+        self._frames = self._frames * KEPT + frames
+        self._elapsed_s = self._elapsed_s * KEPT + elapsed_s
+        self._squares = self._squares * KEPT + frames * frames
+        self._products = self._products * KEPT + frames * elapsed_s
+
+    def company(self, frames: int) -> int:
+        """Return how many frames a step over `frames` may hold besides, to take `NOTICED` longer at most.
+
+        Where steps of different sizes are not known yet, time is taken to go with the frames.
+        """
+        if not self._weight:
+            return 0
+        mean, mean_s = self._frames / self._weight, self._elapsed_s / self._weight
+        variance = self._squares / self._weight - mean * mean
+        slope = mean_s / mean
+        if variance > (SPREAD * mean) ** 2:
+            slope = min(slope, (self._products / self._weight - mean * mean_s) / variance)
+        step_s = mean_s + slope * (frames - mean)
+        return sys.maxsize if slope <= 0 else int(NOTICED * step_s / slope)
 
 
 class Pace:

@@ -8,7 +8,8 @@ step, so a row that arrives waits for one step at most, and a cancelled one cost
 2. all others, by priority, then by how little work their job has received so far, so that jobs
    share the engine; within a job in the order of the text.
 
-Rows are taken in that order until the frame budget is full; the first is always taken.
+Rows are taken in that order until the frame budget is full; the first is always taken. Beside rows that bring
+first audio others are taken only as far as they make the step hardly longer, which its caller knows.
 
 Nobody starves. The rows of one kind (1 or 2) and priority are a lane; a lane whose head was passed
 over for `PATIENCE_STEPS` steps goes first once, so with L lanes every head takes a step at least once
@@ -19,7 +20,8 @@ has caught up with its job, never for more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -127,8 +129,11 @@ class Scheduler:
         if not state.rows:
             del self._jobs[job]
 
-    def pick(self) -> list[RowKey]:
-        """Return the rows of the next step and charge their jobs for it."""
+    def pick(self, company: Callable[[int], int] = lambda _frames: sys.maxsize) -> list[RowKey]:
+        """Return the rows of the next step and charge their jobs for it.
+
+        `company` says how many frames more a step over so many may hold without taking noticeably longer.
+        """
         candidates = sorted(self._candidates())
         heads: dict[_Lane, tuple[_Order, RowKey, int]] = {}
         for candidate in candidates:
@@ -139,7 +144,7 @@ class Scheduler:
             if passed_over[longest] >= PATIENCE_STEPS:
                 candidates.remove(heads[longest])
                 candidates.insert(0, heads[longest])
-        picked = self._fill(candidates)
+        picked = self._fill(candidates, company)
         for job, index in picked:
             self._jobs[job].work_frames += self._jobs[job].rows[index]
         self._passed_over = {
@@ -147,14 +152,20 @@ class Scheduler:
         }
         return picked
 
-    def _fill(self, candidates: Sequence[tuple[_Order, RowKey, int]]) -> list[RowKey]:
+    def _fill(
+        self, candidates: Sequence[tuple[_Order, RowKey, int]], company: Callable[[int], int]
+    ) -> list[RowKey]:
         picked: list[RowKey] = []
         free = self._budget_frames
-        for _, key, frames in candidates:
+        urgent = 0  # frames of rows that bring first audio
+        for (lane, *_), key, frames in candidates:
+            if urgent and lane[0] == _LATER:  # all that come now are
+                free, urgent = min(free, company(urgent)), 0
             if picked and frames > free:
                 break
             picked.append(key)
             free -= frames
+            urgent += frames * (lane[0] == _FIRST)
         return picked
 
     def _candidates(self) -> list[tuple[_Order, RowKey, int]]:

@@ -53,6 +53,29 @@ def test_rows_share_a_step_while_the_budget_lasts() -> None:
     assert scheduler.pick() == [("big", 0)]
 
 
+def test_first_audio_has_only_the_company_that_costs_it_nothing() -> None:
+    """Beside a first row others join as far as the caller says; first rows join each other."""
+    scheduler = Scheduler(1_000)
+    scheduler.add("book", 0, [200] * 9)
+    scheduler.finish(("book", 0))
+    for name in "ab":
+        scheduler.add(name, 0, [150])
+    asked: list[int] = []
+
+    def company(frames: int) -> int:
+        asked.append(frames)
+        return 250
+
+    firsts = [("a", 0), ("b", 0)]
+    assert scheduler.pick(lambda _: 0) == firsts
+    assert scheduler.pick(company) == [*firsts, ("book", 1)]
+    assert asked == [300]
+    assert scheduler.pick() == [*firsts, ("book", 1), ("book", 2), ("book", 3)]
+    scheduler.drop("a")
+    scheduler.drop("b")
+    assert len(scheduler.pick(lambda _: 0)) == 5  # nobody waits for a first sound
+
+
 def test_a_stream_of_newcomers_starves_nobody() -> None:
     """A job past its first segment gets a step at least every PATIENCE_STEPS + 1 steps."""
     scheduler = Scheduler(400)

@@ -153,7 +153,7 @@ def test_a_full_backlog_is_waited_for(socket_path: str) -> None:
 
 
 def test_imports(cli: Cli, daemon: FakeDaemon) -> None:
-    """A whole `say` imports no numpy, torch, soundfile, asyncio, zmq or f5d, and no subprocess, rich or difflib."""
+    """A whole `say` imports no numpy, torch, soundfile, asyncio, zmq or f5d, nor subprocess, rich, difflib."""
     heavy = "numpy torch soundfile asyncio zmq f5d rich subprocess tempfile socket difflib"
     code = (
         "import sys; from f5ctl.__main__ import run; before = set(sys.modules)\n"
