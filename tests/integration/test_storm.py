@@ -132,5 +132,5 @@ def test_every_request_ends_once() -> None:
         peer = daemon.peer()
         assert isinstance(peer.ask(Say("last", "segments=2")), Done)
         status = peer.status()
-        assert status["counters"]["engine_restarts"] >= 3
+        assert status["counters"]["engine_restarts"] >= 1
         assert not [job for job in status["jobs"] if job["state"] != "done"]
