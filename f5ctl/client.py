@@ -87,6 +87,10 @@ class Client:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_wire"):
+            self._wire.close(0)  # its thread would keep it alive
+
     def close(self) -> None:
         """Close the connection; the daemon cancels what this client still had running."""
         self._wire.close(LINGER_S)
@@ -240,8 +244,13 @@ class Client:
                 if time.monotonic() > deadline:
                     line = f"the daemon on {self.socket_path} does not accept connections"
                     raise NoDaemonError(line) from None
-            except OSError:
+            except (FileNotFoundError, ConnectionRefusedError):
                 raise NoDaemonError(_nobody_listens(self.socket_path)) from None
+            except ConnectionError:
+                raise NoDaemonError(_GONE) from None
+            except OSError as error:
+                line = f"cannot connect to {self.socket_path}: {error.strerror}"
+                raise NoDaemonError(line) from None
             time.sleep(0.01)
 
     def _next(self, deadline: float | None, sources: Sequence[tuple[int, int]]) -> Reply | None:
@@ -319,8 +328,11 @@ def check_listening(path: str) -> None:
     import socket
 
     with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
         try:
             probe.connect(path)
+        except BlockingIOError:  # somebody does, whose queue is full
+            return
         except PermissionError:
             raise ConfigError(f"this user may not use the socket {path}") from None
         except OSError:
@@ -331,4 +343,4 @@ def _nobody_listens(path: str) -> str:
     if pid := lock_holder(path):
         why = "it is starting, or its socket was removed and is made again in seconds"
         return f"f5d (pid {pid}) does not listen on {path}: {why}; try again"
-    return f"no daemon listens on {path}; start one with f5d serve"
+    return f"no daemon listens on {path}; start one with f5ctl load"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
 from f5ctl.errors import EXIT_OK, EXIT_USAGE, F5Error
+from f5ctl.names import nearest
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -74,15 +75,6 @@ class Family(click.Group):
         near = near if near in verbs else nearest(word.strip().lower(), verbs)
         line = f"{ctx.command_path} has no verb {word!r:.80}"
         return click.UsageError(f"{line}; did you mean {near}?" if near else line, ctx)
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the one of `known` that `word` abbreviates or nearly is; None when there is none."""
-    from difflib import get_close_matches
-
-    known = list(known)
-    whole = [one for one in known if one.startswith(word)]
-    return whole[0] if len(whole) == 1 else next(iter(get_close_matches(word, known, 1)), None)
 
 
 def status_of(program: str, call: Callable[[], Any]) -> int:

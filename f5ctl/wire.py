@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -22,6 +23,7 @@ from f5ctl.protocol import MAX_MESSAGE_BYTES
 from f5ctl.zmtp import Message, Parser, ZmtpError, frames_of, opening
 
 READ_BYTES: Final = 2**18
+_NO_EVENT: Final = -1
 
 
 class Wire:
@@ -37,14 +39,18 @@ class Wire:
     def __init__(self, path: str, check: Callable[[int], None]) -> None:
         # `socket.socket` is the same with a module of enumerations before it, which cost 4 ms.
         self._socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+        self._pid = os.getpid()
+        self._arrived = self._stirred = _NO_EVENT
         try:
             self._socket.setblocking(False)
             self._socket.connect(path)
             _pid, uid, _gid = struct.unpack("iII", self._socket.getsockopt(SOL_SOCKET, SO_PEERCRED, 12))
             check(uid)
             self._socket.send(opening(b"DEALER"))  # a new socket takes so much
+            self._arrived = _event()  # for the caller
+            self._stirred = _event()  # for the thread
         except BaseException:
-            self._socket.close()
+            self._release()
             raise
         self.fault = ""  # why what the daemon says cannot be read
         self._is_over = False
@@ -53,13 +59,14 @@ class Wire:
         self._incoming: deque[Message] = deque()
         self._outgoing: deque[memoryview] = deque()
         self._sending = _thread.allocate_lock()
-        self._arrived = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # for the caller
-        self._stirred = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # for the thread
         self._running = _thread.allocate_lock()
         self._running.acquire()
         before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         try:
             _thread.start_new_thread(self._run, ())
+        except RuntimeError:
+            self._release()
+            raise OSError(errno.ENOMEM, "no thread can be started") from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -69,8 +76,11 @@ class Wire:
 
     @property
     def is_over(self) -> bool:
-        """True when the connection is lost and everything that came has been received."""
-        return self._is_over and not self._incoming
+        """True when the connection is lost and everything that came has been received.
+
+        To a process that was forked from the caller's it is: the connection is the other's.
+        """
+        return (self._is_over and not self._incoming) or not self._is_mine
 
     def send(self, body: bytes) -> None:
         """Send a message of one frame; where the connection is lost, nothing."""
@@ -87,15 +97,29 @@ class Wire:
         if self._closing:
             return
         self._closing = True
+        if not self._is_mine:
+            self._release()
+            return
         os.eventfd_write(self._stirred, 1)
         if not self._running.acquire(timeout=linger_s):
             _shut(self._socket)
             self._running.acquire()
+        self._release()
+
+    @property
+    def _is_mine(self) -> bool:
+        return os.getpid() == self._pid
+
+    def _release(self) -> None:
+        """Let go of the descriptors."""
         self._socket.close()
-        os.close(self._arrived)
-        os.close(self._stirred)
+        for event in (self._arrived, self._stirred):
+            if event != _NO_EVENT:
+                os.close(event)
 
     def _push(self, data: bytes) -> None:
+        if not self._is_mine:
+            return
         with self._sending:
             rest = memoryview(data)
             if self._parser.is_open and not self._outgoing:
@@ -172,6 +196,10 @@ def _sent(to: socket, data: memoryview) -> int:
 def _shut(connection: socket) -> None:
     with contextlib.suppress(OSError):  # the other end was quicker
         connection.shutdown(SHUT_RDWR)
+
+
+def _event() -> int:
+    return os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
 
 def _clear(event: int) -> None:

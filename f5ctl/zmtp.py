@@ -228,7 +228,10 @@ class Parser:
                 raise ZmtpError(f"{name[:20]!r} came instead of READY")
             self.peer_type = _properties(data).get(b"socket-type", b"")
             if self.peer_type not in PEERS:
-                raise ZmtpError(f"the peer is a {self.peer_type[:20]!r} socket, and no DEALER or REQ")
+                kind = self.peer_type[:20].decode("ascii", "replace")
+                raise ZmtpError(
+                    f"the peer is a socket of the type {kind!r}; DEALER, REQ and ROUTER are understood"
+                )
         elif name == b"PING":
             return command(b"PONG", data[2:18])  # after the peer's time to live: what it wants to see again
         return b""

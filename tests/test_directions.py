@@ -60,6 +60,7 @@ SHARED = tuple(
         "extras",
         "signals",
         "zmtp",
+        "names",
     )
 )
 LISTENER = ("f5ctl.client", "f5ctl.metrics")

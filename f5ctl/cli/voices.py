@@ -12,6 +12,7 @@ from f5ctl.cli.base.connecting import connect
 from f5ctl.cli.base.family import VerbFamily
 from f5ctl.cli.base.settings import Settings, Verb, common_options, offer, option
 from f5ctl.errors import BadRequestError
+from f5ctl.names import unknown
 from f5ctl.printing import emit, emit_json, emit_table, size, warn
 from f5ctl.progress import StatusLine
 from f5ctl.voicebox import Store, StoredVoice, private_store, shared_store
@@ -181,8 +182,7 @@ def _daemon_facts(settings: Settings, name: str) -> dict[str, Any]:
     for voice in known:
         if voice.get("name") == name:
             return voice
-    names = ", ".join(str(voice.get("name")) for voice in known)
-    raise BadRequestError("unknown_voice", f"unknown voice {name!r:.80}; known voices: {names}")
+    raise BadRequestError("unknown_voice", unknown("voice", name, [str(voice.get("name")) for voice in known]))
 
 
 def _cut(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from f5ctl.bounds import Rule, is_utf8, shown
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.extras import require, upstream_file
+from f5ctl.names import unknown
 from f5ctl.parameters import PARAMETERS
 from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
 from f5d.catalog.architectures import STARTER, STARTER_DIR, UPSTREAM, find_architecture
@@ -89,8 +90,7 @@ def resolve(name: str, specs: Mapping[str, ModelSpec]) -> ModelSpec:
     matches = [spec for known, spec in specs.items() if known.lower() == name.lower()]
     if len(matches) == 1:
         return matches[0]
-    known = ", ".join([AUTO, *specs])
-    raise BadRequestError("unknown_model", f"unknown model {name!r}; known models: {known}")
+    raise BadRequestError("unknown_model", unknown("model", name, [AUTO, *specs]))
 
 
 def model_spec_from_table(name: str, table: Mapping[str, Any], base_dir: Path) -> ModelSpec:

@@ -19,6 +19,7 @@ import msgspec
 from f5ctl.errors import BadRequestError
 from f5ctl.extras import upstream_file
 from f5ctl.files import read_regular
+from f5ctl.names import unknown
 from f5ctl.protocol import MAX_REF_AUDIO_BYTES
 from f5ctl.voicebox import Default, Source, Store, private_store, shared_store
 
@@ -166,8 +167,7 @@ def find_voice(name: str, table: Mapping[str, Voice]) -> Voice:
     """Return the voice called `name`, or raise BadRequestError (unknown_voice) that lists the names."""
     voice = table.get(name)
     if voice is None:
-        known = ", ".join(sorted(table))
-        raise BadRequestError("unknown_voice", f"unknown voice {name!r}; known voices: {known}")
+        raise BadRequestError("unknown_voice", unknown("voice", name, sorted(table)))
     return voice
 
 

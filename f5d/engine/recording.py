@@ -24,6 +24,7 @@ BEST_MOST_S: Final = 12
 MAX_CHANNELS: Final = 8
 MIN_RATE_HZ: Final = 4_000
 MAX_RATE_HZ: Final = 192_000
+MAX_LEVEL: Final = 1e5  # of floats; whole numbers of 16 bits that were taken for floats are below
 MIN_OFFSET: Final = 10 ** (-50 / 20)  # what is constant at a lower level than pauses have hides none
 QUIET_SHARE: Final = 0.1  # of the windows: pauses between words
 WINDOW_S: Final = 0.01
@@ -72,6 +73,11 @@ def read_recording(data: bytes) -> Recording:
     samples, rate_hz = _decoded(data)
     if not np.isfinite(samples).all():
         raise bad_audio("holds samples that are NaN or infinite; export it again")
+    loudest = float(np.abs(samples).max(initial=0))
+    if loudest > MAX_LEVEL:
+        raise bad_audio(
+            f"holds samples of {loudest:.3g} times full scale; the limit is {MAX_LEVEL:g}; export it again"
+        )
     clipped = _clipped_samples(samples)
     return Recording(one_channel(without_offset(samples, rate_hz)), rate_hz, clipped)
 

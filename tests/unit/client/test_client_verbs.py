@@ -138,7 +138,7 @@ def test_version(here: Here, daemon: FakeDaemon) -> None:
 def test_no_daemon(here: Here, socket_path: str, args: list[str]) -> None:
     """Without a daemon every verb but say and load ends with 69 and says how to start one."""
     done = here.run(*args)
-    line = f"f5ctl: error: no daemon listens on {socket_path}; start one with f5d serve\n"
+    line = f"f5ctl: error: no daemon listens on {socket_path}; start one with f5ctl load\n"
     assert (done.returncode, done.stdout, done.stderr.decode()) == (69, b"", line)
 
 
