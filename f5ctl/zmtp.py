@@ -229,9 +229,7 @@ class Parser:
             self.peer_type = _properties(data).get(b"socket-type", b"")
             if self.peer_type not in PEERS:
                 kind = self.peer_type[:20].decode("ascii", "replace")
-                raise ZmtpError(
-                    f"the peer is a socket of the type {kind!r}; DEALER, REQ and ROUTER are understood"
-                )
+                raise ZmtpError(f"the peer is a {kind!r} socket, no DEALER, REQ or ROUTER")
         elif name == b"PING":
             return command(b"PONG", data[2:18])  # after the peer's time to live: what it wants to see again
         return b""

@@ -72,7 +72,7 @@ class EngineLoop:
         self._jobs: dict[str, _Job] = {}
         self._rows: dict[RowKey, Row] = {}
         self._pace = Pace()
-        self._step_time = StepTime()
+        self._step_time = StepTime(is_late=synthesizer.device != "cpu")
         self._steps = self._step_rows = self._step_frames = 0
         self._last_beat_s = time.monotonic()
         self._warming = True
@@ -210,7 +210,10 @@ class EngineLoop:
         self._step_frames += step_frames
         self._step_time.note(step_frames, now - opened_s)
         frames = sum(cost(self._jobs[job].plan, index, 1) for job, index in keys)
-        self._vocode([key for key in keys if self._rows[key].finished])
+        finished = [key for key in keys if self._rows[key].finished]
+        if finished:
+            self._step_time.forget()
+        self._vocode(finished)
         self._pace.note(frames, time.monotonic() - started_s)
         if now - self._last_beat_s >= BEAT_S or not self._scheduler:
             self._last_beat_s = now

@@ -20,18 +20,32 @@ NOTICED: Final = 0.1  # of a step's time: what a listener who waits for a first 
 
 
 class StepTime:
-    """A step's time as a fixed part and one for each frame, by least squares; the latest steps count most."""
+    """A step's time as a fixed part and one for each frame, by least squares; the latest steps count most.
 
-    def __init__(self) -> None:
+    Where the device computes by itself (`is_late`), what is noted of a step is how long the one before took.
+    """
+
+    def __init__(self, *, is_late: bool = False) -> None:
+        self._is_late = is_late
+        self._before: int | None = None  # frames of the step before, if the next one waits for it
         self._weight = self._frames = self._elapsed_s = self._squares = self._products = 0.0
 
     def note(self, frames: int, elapsed_s: float) -> None:
         """Take in one step over so many frames."""
+        if self._is_late:
+            before, self._before = self._before, frames
+            if before is None:
+                return
+            frames = before
         self._weight = self._weight * KEPT + 1
         self._frames = self._frames * KEPT + frames
         self._elapsed_s = self._elapsed_s * KEPT + elapsed_s
         self._squares = self._squares * KEPT + frames * frames
         self._products = self._products * KEPT + frames * elapsed_s
+
+    def forget(self) -> None:
+        """Take note that something else has waited for the last step."""
+        self._before = None
 
     def company(self, frames: int) -> int:
         """Return how many frames a step over `frames` may hold besides, to take `NOTICED` longer at most.

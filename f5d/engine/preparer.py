@@ -157,9 +157,11 @@ def _serve(end: socket.socket, planner: Planner, settings: Settings) -> NoReturn
 
 def _bounded(planner: Planner, settings: Settings, message: bytes) -> Outcome:
     """Return the outcome of one task, which takes no more time and memory than it may."""
-    task = _tasks.decode(message)
-    code, what = ("bad_text", "text") if task.facts else ("bad_audio", "text or the recording")
+    code, what = "bad_audio", "text or the recording"
     try:
+        task = _tasks.decode(message)
+        if task.facts:
+            code, what = "bad_text", "text"
         used = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + settings.cpu_s)
         return planner.prepare(task)

@@ -23,6 +23,7 @@ from f5d.system import journal
 from f5d.system.children import end_with_parent
 
 MAX_TIME_S: Final = 300.0  # for one recording, with the download of the model
+NICE: Final = 5  # others are speaking meanwhile
 RETRY_S: Final = 60.0  # what could not be loaded is not tried again before
 
 
@@ -60,10 +61,12 @@ class Recogniser(Generic[Token]):
     a recording by.
     """
 
-    def __init__(self, model: str, device: str) -> None:
+    def __init__(self, model: str, device: str, threads: int = 0) -> None:
+        self._threads = threads  # 0: as many as there are cores
         self._model = model
         self._device = device
         self._waiting: list[tuple[Token, Sound]] = []
+        self._is_lost = False  # the process has ended by itself
         self._current: Token | None = None  # None also where it was dropped meanwhile
         self._process: subprocess.Popen[bytes] | None = None
         self._end: socket.socket | None = None
@@ -107,6 +110,8 @@ class Recogniser(Generic[Token]):
         answer = self._receive()
         tokens = [] if self._current is None else [self._current]
         self._current = self.ends_at = None
+        if self._is_lost:
+            self.close()
         if isinstance(answer, NotHeard) and answer.lasting:
             self.close()
             self._failed = (time.monotonic() + RETRY_S, answer)
@@ -117,9 +122,10 @@ class Recogniser(Generic[Token]):
         return [(token, answer) for token in tokens]
 
     def _receive(self) -> Answer:
+        self._is_lost = False
         if self._lack:
             line, self._lack = self._lack, ""
-            return NotHeard(line, lasting=True)
+            return NotHeard(line, lasting=False)
         if self.ends_at is not None and time.monotonic() >= self.ends_at:
             line = f"transcribing the reference took over {MAX_TIME_S:.0f} s; pass --ref-text"
             return NotHeard(line, lasting=True)
@@ -127,8 +133,9 @@ class Recogniser(Generic[Token]):
         with contextlib.suppress(OSError):
             message = channel.receive(self._end) if self._end else None
         if message is None:
+            self._is_lost = True
             line = "the process that transcribes recordings has ended; pass --ref-text"
-            return NotHeard(line, lasting=True)
+            return NotHeard(line, lasting=False)
         answer: Answer = _answers.decode(message)
         return answer
 
@@ -152,7 +159,7 @@ class Recogniser(Generic[Token]):
         with theirs:
             command = [sys.executable, "-m", "f5d.engine.recogniser", str(theirs.fileno())]
             self._process = subprocess.Popen(
-                [*command, self._model, self._device],
+                [*command, self._model, self._device, str(self._threads)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # so that what it starts ends with it
@@ -182,6 +189,12 @@ def main() -> None:
 
     from f5d.engine.transcriber import Transcriber
 
+    with contextlib.suppress(OSError):  # a unit's filter may forbid it
+        os.nice(NICE)
+    if threads := int(sys.argv[4]):
+        import torch
+
+        torch.set_num_threads(threads)
     transcriber = Transcriber(*sys.argv[2:4])
     while (message := channel.receive(end)) is not None:
         sound = _sounds.decode(message)
@@ -190,6 +203,9 @@ def main() -> None:
             answer = Heard(transcriber.transcribe(np.frombuffer(sound.wave, np.float32), sound.rate_hz))
         except BadRequestError as error:
             answer = NotHeard(error.message, lasting=not transcriber.loaded)
+        except Exception as error:  # noqa: BLE001 - such as a lack of memory: this recording's alone
+            line = f"the reference cannot be transcribed: {type(error).__name__}; pass --ref-text"
+            answer = NotHeard(line, lasting=False)
         with contextlib.suppress(BrokenPipeError):  # the engine has ended; so does this
             channel.send(end, msgspec.msgpack.encode(answer))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from f5d.engine.silence import Wave
 
-MAX_FILTER: Final = 65_536  # numbers; what the usual rates need has at most 12,000
+MAX_FILTER: Final = 65_536  # numbers; what the usual rates need has at most 51,520
 
 _ZERO_CROSSINGS: Final = 6  # on either side, and
 _ROLL_OFF: Final = 0.99  # torchaudio's defaults

@@ -77,6 +77,7 @@ def load_model(
     chosen_dtype = pick_dtype(dtype, chosen_device)
     if threads is not None:
         torch.set_num_threads(threads)
+    model: LoadedModel | None = None
     try:
         model = _load(local, chosen_device, chosen_dtype, record=record)
         finite = chosen_device == "cpu" or _speaks(model)
@@ -84,6 +85,7 @@ def load_model(
         if chosen_device == "cpu" or (device != "auto" and is_out_of_memory(error)):
             raise
         reason = _first_line(error)
+        model = None  # or it would be here while another is loaded
     else:
         if finite:
             return model

@@ -36,6 +36,19 @@ def test_what_was_not_measured_is_taken_to_cost() -> None:
     assert measured(0.01, 1e-7, (300, 300, 305)).company(300) == pytest.approx(NOTICED * 300, abs=2)
 
 
+def test_a_device_that_computes_by_itself_is_a_step_late() -> None:
+    """What a step takes to be queued is the time of the one before; nothing is, after a wave was waited for."""
+    fixed_s, frame_s = 0.002, 1e-6
+    times, before = StepTime(is_late=True), 0
+    for turn, size in enumerate(SIZES * 20):
+        times.note(size, fixed_s + before * frame_s if before else 0.0)
+        before = size
+        if turn % 7 == 3:
+            times.forget()
+            before = 0
+    assert times.company(800) == pytest.approx(NOTICED * (fixed_s / frame_s + 800), rel=0.02)
+
+
 def test_the_latest_steps_count_most() -> None:
     """A device that another program fills is known again after some steps."""
     times = measured(0.01, 1e-7)

@@ -96,6 +96,15 @@ def test_a_constant_offset_is_taken_out(speech: Wave) -> None:
     assert np.array_equal(read_recording(packed(speech)).wave, sf.read(io.BytesIO(packed(speech)))[0])
 
 
+def test_samples_beyond_all_measure_are_refused(speech: Wave) -> None:
+    """A recording of floats that no arithmetic holds is named, not what comes of it."""
+    with pytest.raises(
+        BadRequestError, match="reaches .* times full scale; the limit is 100000|times full scale"
+    ):
+        read_recording(packed(speech * np.float32(1e37), subtype="FLOAT"))
+    assert len(read_recording(packed(speech * 32_768, subtype="FLOAT")).wave) == len(speech)
+
+
 def test_clipping_is_counted_in_the_file_s_own_channels(speech: Wave) -> None:
     """Neither a mean of channels nor an offset hides that a channel stood at full scale."""
     loud = np.clip(speech * 6, -1, 1)

@@ -35,6 +35,8 @@ def test_an_unknown_name_lists_the_known() -> None:
         BadRequestError, match=r"unknown voice '/etc/passwd'; known voices: awb, basic_en, basic_zh, rms"
     ):
         find_voice("/etc/passwd", VoiceTable())
+    with pytest.raises(BadRequestError, match=r"known voices: .* \(did you mean rms\?\)"):
+        find_voice("RSM", VoiceTable())
 
 
 def test_a_voice_whose_file_is_gone_says_so(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_streams_with_a_broken_byte() -> None:
         (GREETING + b"\x04\x26\x05ERROR", "'ERROR' came instead of READY"),
         (GREETING + frames_of(b"hello"), "before READY"),
         (GREETING + ready(b"SUB"), "'SUB' socket"),
-        (GREETING + command(b"READY", b""), "b'' socket"),
+        (GREETING + command(b"READY", b""), "'' socket"),
         (GREETING + command(b"READY", b"\x0bSocket-Type\x00\x00"), "metadata of READY cannot be read"),
         (GREETING + command(b"READY", b"\x01a\xff\xff\xff\xffx"), "metadata of READY cannot be read"),
         (GREETING + b"\x06" + (2**62).to_bytes(8, "big"), f"bytes; the limit is {MAX_COMMAND_BYTES}"),

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from f5ctl.client import Client, new_id
+from f5ctl.client import Client, check_listening, new_id
 from f5ctl.errors import (
     BadRequestError,
     ConfigError,
@@ -184,3 +189,66 @@ def test_a_client_that_was_stopped_takes_no_daemon_for_dead(cli: Cli, daemon: Fa
         process.send_signal(signal.SIGCONT)
         assert process.stdout.readline() == b"Audio\n"
         process.kill()
+
+
+def descriptors() -> int:
+    """How many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_client_that_is_dropped_leaves_nothing(daemon: FakeDaemon) -> None:
+    """Its last reference closes it, with its thread and descriptors; so does a connection that fails."""
+    Client(daemon.path).close()
+    before = descriptors(), threading.active_count(), len(list(Path("/proc/self/task").iterdir()))
+    for _ in range(10):
+        Client(daemon.path).status()
+        with pytest.raises(NoDaemonError, match="no daemon listens"):
+            Client(f"{daemon.path}-none")
+    assert (descriptors(), threading.active_count(), len(list(Path("/proc/self/task").iterdir()))) == before
+
+
+def test_a_fork_leaves_the_connection_to_its_parent(daemon: FakeDaemon) -> None:
+    """The other process can send nothing and end nothing; it ends at once."""
+    daemon.silent_after = 1
+    with Client(daemon.path) as client:
+        request = client.send(Say("r1", "hi"))
+        next(reply for reply in client.replies(request) if isinstance(reply, Audio))
+        pid = os.fork()
+        if pid == 0:
+            client.cancel(request)
+            client.close()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert [body["type"] for body in daemon.seen] == ["say"]
+        client.cancel(request)
+    assert [body["type"] for body in daemon.seen] == ["say", "cancel"]
+
+
+def test_a_lack_of_descriptors_is_no_lack_of_a_daemon(daemon: FakeDaemon) -> None:
+    """The line says what is wrong, and each try leaves as many descriptors as before."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for spare in range(3):
+        before = descriptors() - 1  # less the one that counts
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + spare, limits[1]))
+        try:
+            with pytest.raises(NoDaemonError, match="Too many open files"):
+                Client(daemon.path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert descriptors() - 1 == before
+
+
+def test_a_full_queue_is_no_lack_of_a_daemon(tmp_path: Path) -> None:
+    """Somebody listens who accepts nothing: it is told so, and `check_listening` does not wait for him."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as stack:
+        listener.bind(path)
+        listener.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(path)
+        check_listening(path)
+        with pytest.raises(NoDaemonError, match="does not accept connections"):
+            Client(path)
