@@ -98,9 +98,7 @@ def test_a_constant_offset_is_taken_out(speech: Wave) -> None:
 
 def test_samples_beyond_all_measure_are_refused(speech: Wave) -> None:
     """A recording of floats that no arithmetic holds is named, not what comes of it."""
-    with pytest.raises(
-        BadRequestError, match="reaches .* times full scale; the limit is 100000|times full scale"
-    ):
+    with pytest.raises(BadRequestError, match="times full scale; the limit is 100000"):
         read_recording(packed(speech * np.float32(1e37), subtype="FLOAT"))
     assert len(read_recording(packed(speech * 32_768, subtype="FLOAT")).wave) == len(speech)
 
