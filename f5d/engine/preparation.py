@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -211,13 +211,16 @@ class Preparation:
     def finished(self) -> Iterator[tuple[Message, Made]]:
         """Yield the jobs that have their plan by now, or will never have one."""
         for _ in range(BRIEF_AT_ONCE):
-            yield from self._take_in()
+            events = self._epoll.poll(0)
+            if not events:
+                break
+            yield from self._take_in(descriptor for descriptor, _event in events)
         yield from self._end_overdue()
         yield from self._hand_out()
 
-    def _take_in(self) -> Iterator[tuple[Message, Made]]:
+    def _take_in(self, descriptors: Iterable[int]) -> Iterator[tuple[Message, Made]]:
         """Act on one message of each process that has said something."""
-        for descriptor, _events in self._epoll.poll(0):
+        for descriptor in descriptors:
             speaking = [one for one in self._preparers if one.end and one.end.fileno() == descriptor]
             if speaking:
                 yield from self._receive(speaking[0])

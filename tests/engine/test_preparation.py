@@ -210,6 +210,7 @@ def test_a_brief_text_does_not_wait_for_long_ones(bench: Callable[..., Bench]) -
 def test_one_users_long_texts_do_not_stop_anothers(bench: Callable[..., Bench]) -> None:
     """A user has one of the two processes for long texts, and turns go round."""
     running = bench()
+    running.preparers()  # so that no text waits for its process to be forked
     running.submit("known")
     running.until("known")
     for number in range(5):
