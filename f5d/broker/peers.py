@@ -15,7 +15,8 @@ from typing import Final
 from f5d.engine.turns import Share
 
 _CREDENTIALS: Final = struct.Struct("iII")  # struct ucred: pid, uid, gid
-_FIELDS: Final = (3, 2)  # session and process group in /proc/PID/stat, counted after the command's name
+# In /proc/PID/stat, counted after the command's name.
+_GROUP, _SESSION, _FOREGROUND = 2, 3, 5  # the last is the group that the session's terminal belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Peer:
     """A client's user and process.
 
     `share` is what counts as one client among others: the user, in it a session (a terminal, a service), in
-    it a process group (a shell's job, such as a whole `xargs -P64`).
+    it whether somebody waits at the terminal for it (1) or not (0), in that a process group (a shell's job,
+    such as a whole `xargs -P64`).
     """
 
     uid: int
@@ -42,10 +44,11 @@ def peer_of(connection: socket.socket) -> Peer:
 
 
 def _groups(pid: int) -> tuple[int, ...]:
-    """Return session and process group; nothing where /proc does not tell, so that the user alone counts."""
+    """Return what `share` holds below the user; nothing where /proc does not tell, so that he alone counts."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ()
     words = stat.rpartition(")")[2].split()
-    return tuple(int(words[field]) for field in _FIELDS)
+    group = int(words[_GROUP])
+    return int(words[_SESSION]), int(group == int(words[_FOREGROUND])), group
