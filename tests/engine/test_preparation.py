@@ -182,9 +182,14 @@ def test_a_job_under_which_its_process_ends_twice_fails(bench: Callable[..., Ben
 def test_the_processors_time_and_memory_are_bounded(bench: Callable[..., Bench]) -> None:
     """The job fails with the bound in its line, and others go on."""
     slow = bench(cpu_s=1)
-    slow.submit("slow", reference=Reference(wav(150_001, 59.0).audio, None))
-    slow.until("slow")
-    assert slow.error("slow").message.endswith("takes over 1 s to prepare; shorten it")
+    # The kernel counts whole seconds of a process: how fast it is decides which of these ends one.
+    for take in range(50):
+        job = f"slow {take}"
+        slow.submit(job, reference=Reference(wav(150_001, 59.0 - take / 10).audio, None))
+        slow.until(job)
+        if "whisper" not in slow.error(job).message:
+            break
+    assert slow.error(job).message.endswith("takes over 1 s to prepare; shorten it")
     small = bench(memory_bytes=2**28)
     small.submit("big", reference=wav(96_000, 50.0))
     small.until("big")
