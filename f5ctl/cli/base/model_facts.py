@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import Any, Final
 
 from f5ctl.printing import emit, emit_json, emit_lines, size
@@ -33,7 +34,7 @@ def print_info(facts: dict[str, Any], *, as_json: bool) -> int:
         emit(f"{'':<14} {problem}")
     if facts.get("card"):
         emit("")
-        emit_lines(str(facts["card"]).rstrip())
+        emit_lines(indent(str(facts["card"]).rstrip(), "  "))  # none of its lines passes for one of ours
     return EXIT_INCOMPATIBLE if problems else 0
 
 

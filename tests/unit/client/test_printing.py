@@ -84,11 +84,12 @@ def flat(value: Any) -> Any:
 
 
 def test_a_model_card_keeps_its_lines_and_loses_its_escapes(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    """What lies beside a checkpoint is a stranger's text."""
-    print_info({"name": ODD, "card": f"first\n{ODD}", "problems": [ODD]}, as_json=False)
+    """What lies beside a checkpoint is a stranger's text; no line of it looks like one of ours."""
+    print_info({"name": ODD, "card": f"first\ncompatible     no\n{ODD}"}, as_json=False)
     printed = capfdbinary.readouterr().out
     assert obeyed(printed) == set()
-    assert b"\nfirst\n" in printed
+    assert b"\n  first\n" in printed
+    assert b"\ncompatible     no" not in printed
 
 
 def test_json_is_exact(capfd: pytest.CaptureFixture[str]) -> None:
