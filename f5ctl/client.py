@@ -9,6 +9,7 @@ daemon is started (f5ctl/autostart.py).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -237,20 +238,12 @@ class Client:
         deadline = time.monotonic() + CONNECT_S
         while True:
             try:
-                return Wire(self.socket_path, partial(refuse_strangers, self.socket_path))
-            except PermissionError:
-                raise ConfigError(f"this user may not use the socket {self.socket_path}") from None
+                with _refusals(self.socket_path):
+                    return Wire(self.socket_path, partial(refuse_strangers, self.socket_path))
             except BlockingIOError:  # its queue is full
                 if time.monotonic() > deadline:
                     line = f"the daemon on {self.socket_path} does not accept connections"
                     raise NoDaemonError(line) from None
-            except (FileNotFoundError, ConnectionRefusedError):
-                raise NoDaemonError(_nobody_listens(self.socket_path)) from None
-            except ConnectionError:
-                raise NoDaemonError(_GONE) from None
-            except OSError as error:
-                line = f"cannot connect to {self.socket_path}: {error.strerror}"
-                raise NoDaemonError(line) from None
             time.sleep(0.01)
 
     def _next(self, deadline: float | None, sources: Sequence[tuple[int, int]]) -> Reply | None:
@@ -327,16 +320,27 @@ def check_listening(path: str) -> None:
     """
     import socket
 
-    with socket.socket(socket.AF_UNIX) as probe:
+    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(BlockingIOError):  # its queue is full
         probe.setblocking(False)
-        try:
+        with _refusals(path):
             probe.connect(path)
-        except BlockingIOError:  # somebody does, whose queue is full
-            return
-        except PermissionError:
-            raise ConfigError(f"this user may not use the socket {path}") from None
-        except OSError:
-            raise NoDaemonError(_nobody_listens(path)) from None
+
+
+@contextlib.contextmanager
+def _refusals(path: str) -> Iterator[None]:
+    """Turn the system's errors of a connection to `path` into ours, but the one of a full queue."""
+    try:
+        yield
+    except BlockingIOError:
+        raise
+    except PermissionError:
+        raise ConfigError(f"this user may not use the socket {path}") from None
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NoDaemonError(_nobody_listens(path)) from None
+    except ConnectionError:
+        raise NoDaemonError(_GONE) from None
+    except OSError as error:
+        raise NoDaemonError(f"cannot connect to {path}: {error.strerror}") from None
 
 
 def _nobody_listens(path: str) -> str:

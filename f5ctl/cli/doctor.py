@@ -123,7 +123,7 @@ def _daemon(path: str) -> Iterator[Finding]:
 
 
 def _libraries(socket: str) -> Iterator[Finding]:
-    command = [sys.executable, "-m", "f5d.helpers.selfcheck"]
+    command = [sys.executable, "-m", "f5d.helpers.machine"]
     environment = with_temporary(os.path.dirname(os.path.abspath(socket)))
     if config := environment.get("F5D_CONFIG"):
         environment["F5D_CONFIG"] = os.path.abspath(config)

@@ -1,4 +1,4 @@
 """Work for one verb of `f5ctl` that needs what the client never imports: each a process of its own.
 
-wire.py is their end of f5ctl/helper.py; encode.py and selfcheck.py are called with arguments instead.
+wire.py is their end of f5ctl/helper.py; encode.py and machine.py are called with arguments instead.
 """

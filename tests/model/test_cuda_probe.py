@@ -12,7 +12,7 @@ from f5ctl.errors import ConfigError, SynthesisError
 from f5d.catalog.hub import LocalModel
 from f5d.engine import process, types
 from f5d.engine.synthesizer import GPU_BUDGET_FRAMES
-from f5d.helpers import selfcheck
+from f5d.helpers import machine
 from f5d.model import load
 from f5d.model.load import LoadedModel, load_model, pick_device
 
@@ -153,10 +153,10 @@ def test_doctor_runs_the_same_row(cuda: EmulatedCuda) -> None:
     """What `auto` would find is what is reported: the type that works, and each card that does not."""
     cuda.capability, cuda.nan_halves = (7, 5), True
     with torch.inference_mode():
-        found = selfcheck._torch()
+        found = machine._torch()
     assert (found["device"], found["dtype"], found["gpu_faults"]) == ("cuda:0", "float32", [])
     load._best_device.cache_clear()
     cuda.fault = RuntimeError(NO_KERNELS)
-    found = selfcheck._torch()
+    found = machine._torch()
     assert found["device"] == "cpu"
     assert found["gpu_faults"] == [f"cuda:{index}: {NO_KERNELS}" for index in range(2)]

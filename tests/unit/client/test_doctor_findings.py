@@ -10,7 +10,7 @@ import pytest
 
 from f5ctl.cli.base.place_findings import examine_places, examine_session, socket_fault
 from f5ctl.cli.base.sound_findings import examine_player
-from f5d.helpers.selfcheck import configuration
+from f5d.helpers.machine import configuration
 
 PLAYERS = {
     "plays": ("cat > played", "ok", "aplay plays"),

@@ -1,4 +1,4 @@
-"""`python -m f5d.helpers.selfcheck`: what the engine would find on this machine, as one line of JSON.
+"""`python -m f5d.helpers.machine`: what the engine would find on this machine, as one line of JSON.
 
 Imports torch, which the caller (`f5ctl doctor`) must not, and reads the configuration as `f5d serve` would;
 without the extra `engine` it tells versions alone.
