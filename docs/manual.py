@@ -18,7 +18,7 @@ from f5ctl import __version__
 from f5ctl.cli import cli
 from f5ctl.socketpath import SYSTEM_SOCKET
 from f5ctl.voicebox import SHARED_FOLDER
-from f5d.__main__ import main as daemon
+from f5d.commands import main as daemon
 
 SETTINGS: Final = Path(__file__).resolve().parents[1] / "systemd" / "f5d.toml"
 _HELP: Final = frozenset({"--help", "--help-all"})

@@ -59,6 +59,7 @@ SHARED = tuple(
         "sentences",
         "extras",
         "signals",
+        "starting",
         "zmtp",
         "names",
     )

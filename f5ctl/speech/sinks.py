@@ -262,10 +262,13 @@ def open_stdout(*, wav: bool) -> Sink:
     """Return a sink for standard output.
 
     Raises:
-        OutputError: 73, it is closed.
+        OutputError: 73, it is closed, or open for reading alone.
     """
+    import fcntl
+
     try:
-        os.fstat(1)
+        if fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     except OSError as error:
         raise OutputError(f"cannot write to standard output: {error.strerror}") from None
     return StreamSink("standard output", 1, wav=wav)

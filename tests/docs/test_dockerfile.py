@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from f5d.__main__ import main as daemon
+from f5d.commands import main as daemon
 
 from .blocks import blocks, calls
 from .dockerfile import ROOT, Stage, is_sent, stages

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from f5ctl.cli import cli
-from f5d.__main__ import main as daemon
+from f5d.commands import main as daemon
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [

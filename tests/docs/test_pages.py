@@ -12,7 +12,7 @@ import pytest
 
 from f5ctl.cli import cli
 from f5ctl.speech.story import read_story
-from f5d.__main__ import main as daemon
+from f5d.commands import main as daemon
 from f5d.config import load_config
 
 from .blocks import blocks, calls, parse

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 import f5d
-from f5d.__main__ import main as f5d_command
+from f5d.commands import main as f5d_command
 
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import Cli

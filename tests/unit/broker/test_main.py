@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import f5d
 from f5ctl import __version__
-from f5d.__main__ import main
+from f5d.commands import main
 
 
 def test_version() -> None:

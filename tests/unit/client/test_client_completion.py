@@ -19,7 +19,7 @@ import pytest
 
 from f5ctl.cli import cli
 from f5ctl.commandline import FILE, FOLDER
-from f5d.__main__ import main as daemon_group
+from f5d.commands import main as daemon_group
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import FakeDaemon

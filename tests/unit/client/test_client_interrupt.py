@@ -150,3 +150,29 @@ def test_the_daemon_dies_in_the_middle(cli: Cli, daemon: FakeDaemon, tmp_path: P
     )
     assert time.monotonic() - began < 5
     assert list(tmp_path.glob(".*")) == []
+
+
+def start_with(click: str, program: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a program that imports `click` as it is written here."""
+    (folder / "click.py").write_text(click)
+    env = os.environ | {"PYTHONPATH": f"{folder}:{Path.cwd()}"}
+    return subprocess.run(
+        [sys.executable, "-m", program, "--version"], env=env, capture_output=True, timeout=30, check=False
+    )
+
+
+@pytest.mark.parametrize("program", ["f5ctl", "f5d"])
+def test_ctrl_c_while_it_is_imported_says_nothing(program: str, tmp_path: Path) -> None:
+    """Ctrl-C in the first moments, before any verb runs, ends as quietly as later."""
+    done = start_with("import os, time; os.kill(os.getpid(), 2); time.sleep(9)", program, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+@pytest.mark.parametrize("program", ["f5ctl", "f5d"])
+def test_a_limit_of_the_system_is_one_line(program: str, tmp_path: Path) -> None:
+    """A program that may not open the files that it is made of says that in one line (78)."""
+    done = start_with(
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\nimport wave", program, tmp_path
+    )
+    line = f"{program}: error: it cannot be started: Too many open files; look at the limits that `ulimit -a` shows\n"
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (78, b"", line)

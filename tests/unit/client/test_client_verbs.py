@@ -10,7 +10,7 @@ import pytest
 
 from f5ctl.cli import VERBS
 from f5ctl.cli import cli as verb_group
-from f5d.__main__ import main as daemon_group
+from f5d.commands import main as daemon_group
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon, Here
@@ -185,6 +185,41 @@ def test_an_answer_into_a_full_disk(cli: Cli, daemon: FakeDaemon, args: list[str
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = cli.run(*args, stdout=full)
     assert (done.returncode, len(done.stderr.splitlines())) == (74, 1)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["status"],
+        ["ps", "--json"],
+        ["voices", "list"],
+        ["version"],
+        ["--help"],
+        ["--version"],
+        ["completion", "bash"],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("closed", [">&-", "1</dev/null"])
+def test_an_answer_into_a_closed_stdout(cli: Cli, daemon: FakeDaemon, args: list[str], closed: str) -> None:
+    """Whoever asks and closes standard output is told that the answer cannot be written, in one line (74)."""
+    daemon.status = STATUS
+    script = f"{sys.executable} -m f5ctl {' '.join(args)} {closed}"
+    done = subprocess.run(["bash", "-c", script], env=cli.env, capture_output=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (74, 1)
+    assert b"Bad file descriptor" in done.stderr
+
+
+def test_a_file_needs_no_stdout(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """A closed standard output is nothing to a call that prints nothing; one that speaks into it asks nobody."""
+    script = f"{sys.executable} -m f5ctl say hi -o {tmp_path / 'a.wav'} >&-"
+    done = subprocess.run(["bash", "-c", script], env=cli.env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    daemon.seen.clear()
+    script = f"{sys.executable} -m f5ctl say hi >&-"
+    done = subprocess.run(["bash", "-c", script], env=cli.env, capture_output=True, check=False)
+    assert (done.returncode, daemon.seen) == (73, [])
+    assert done.stderr == b"f5ctl: error: cannot write to standard output: Bad file descriptor\n"
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from f5ctl.cli import VERBS, cli, habits
-from f5d.__main__ import main as daemon_group
+from f5d.commands import main as daemon_group
 
 if TYPE_CHECKING:
     from tests.unit.client.conftest import Cli, FakeDaemon, Here
