@@ -26,6 +26,7 @@ from f5ctl.errors import (
     InterruptedRequest,
     NoDaemonError,
     SynthesisError,
+    TryAgainError,
     error_from_wire,
 )
 from f5ctl.protocol import (
@@ -38,6 +39,7 @@ from f5ctl.protocol import (
     Failed,
     Reply,
     Request,
+    Say,
     Status,
     encode,
     parse_reply,
@@ -50,6 +52,7 @@ OVERSLEPT_S: Final = 2.0  # nobody listened while a wait took so much longer tha
 CONNECT_S: Final = 5.0
 CANCEL_WAIT_S: Final = 1.0
 LINGER_S: Final = 0.2
+GRACE_S: Final = 0.5  # beyond a request's own time, for the daemon's word that it has passed
 
 _GONE: Final = "the daemon went away before it answered"
 _LOST: Final = "the daemon's answer cannot be read: {}"
@@ -66,17 +69,22 @@ def new_id() -> str:
 class Client:
     """A connection to the daemon behind `socket_path`; owns one socket and the thread that moves its bytes.
 
-    Not for sharing between threads. `meet` is called once at most.
+    Not for sharing between threads. `meet` is called once at most. `connect_s` is how long a listener is waited
+    for that accepts nothing.
 
     Raises:
         NoDaemonError: nobody listens there.
         ConfigError: the path cannot be a socket, or this user may not open it.
     """
 
-    def __init__(self, socket_path: str | None = None, *, meet: Meeting | None = None) -> None:
+    def __init__(
+        self, socket_path: str | None = None, *, meet: Meeting | None = None, connect_s: float = CONNECT_S
+    ) -> None:
         self.socket_path = check_socket_path(os.path.abspath(socket_path or client_socket_path()))
         self._meet = meet
+        self._connect_s = connect_s
         self._live: dict[str, int] = {}  # id -> chunks of audio received
+        self._due: dict[str, tuple[float, float]] = {}  # id -> when it is given up, and its timeout_s
         self._sent: dict[str, bytes] = {}  # until the daemon's version is known, for another daemon
         self._early: deque[Reply] = deque()  # came while something else was waited for
         self._heard_at = 0.0  # when the last reply was read
@@ -109,6 +117,8 @@ class Client:
         if not self._live:
             self._heard_at = time.monotonic()  # an idle connection is no silent one
         self._live[request.id] = 0
+        if isinstance(request, Say) and request.timeout_s is not None:
+            self._due[request.id] = time.monotonic() + request.timeout_s + GRACE_S, request.timeout_s
         if self._meet:
             self._sent[request.id] = frame
         self._wire.send(frame)
@@ -137,19 +147,38 @@ class Client:
 
         Raises:
             NoDaemonError: the daemon went away, or a request is open and nothing came for `silence_s`.
+            TryAgainError: `deadline_exceeded`, a request's time is over and the daemon has not said so.
             SynthesisError: a chunk of audio is missing.
         """
         silent_at = self._heard_at + silence_s if silence_s is not None and self._live else None
-        times = [at for at in (until, silent_at) if at is not None]
+        due = min(self._due.values())[0] if self._due else None
+        ends = [at for at in (silent_at, due) if at is not None]
+        times = ends if until is None else [*ends, until]
         reply = self.wait(max(0.0, min(times) - time.monotonic()) if times else None, sources)
-        if reply is None and silent_at is not None and silence_s is not None:
-            late_s = time.monotonic() - silent_at
-            if late_s > OVERSLEPT_S:  # this process was stopped: what came meanwhile is not read yet
-                self._heard_at += late_s + OVERSLEPT_S
-                return self.hear(until, sources, silence_s=silence_s)
-            if late_s >= 0:
-                raise NoDaemonError(f"the daemon has not answered for {silence_s:.0f} s")
-        return reply
+        late_s = time.monotonic() - min(ends) if ends else -1.0
+        if reply is not None or late_s < 0:
+            return reply
+        if late_s > OVERSLEPT_S:  # this process was stopped: what came meanwhile is not read yet
+            more_s = late_s + OVERSLEPT_S
+            self._heard_at += more_s
+            self._due = {key: (at + more_s, timeout_s) for key, (at, timeout_s) in self._due.items()}
+            return self.hear(until, sources, silence_s=silence_s)
+        if due == min(ends):
+            raise self._overdue()
+        raise NoDaemonError(f"the daemon has not answered for {silence_s or 0:.0f} s")
+
+    def _overdue(self) -> TryAgainError:
+        """Give the request up whose time is over, without waiting for a daemon that may hang."""
+        late = min(self._due, key=lambda key: self._due[key])
+        _at, timeout_s = self._due[late]
+        self._forget(late)
+        self._wire.send(encode(Cancel(new_id(), request=late)))
+        line = f"the daemon has not ended the request within its time of {timeout_s:g} s"
+        return TryAgainError("deadline_exceeded", line)
+
+    def _forget(self, request_id: str) -> None:
+        for known in (self._live, self._sent, self._due):
+            known.pop(request_id, None)
 
     def wait(self, timeout_s: float | None, sources: Sequence[tuple[int, int]] = ()) -> Reply | None:
         """Return the next reply to any request; None when `timeout_s` passed or one of `sources` is ready.
@@ -221,7 +250,7 @@ class Client:
         except F5Error:
             pass  # gone: nobody is left to wait for
         for request_id in live:
-            self._live.pop(request_id, None)
+            self._forget(request_id)
 
     def wait_until_gone(self, timeout_s: float | None = None) -> bool:
         """Return True once the daemon has closed this connection, False after `timeout_s`."""
@@ -235,7 +264,7 @@ class Client:
         return self._wire.is_over
 
     def _connect(self) -> Wire:
-        deadline = time.monotonic() + CONNECT_S
+        deadline = time.monotonic() + self._connect_s
         while True:
             try:
                 with _refusals(self.socket_path):
@@ -274,8 +303,7 @@ class Client:
         if isinstance(reply, Failed) and not reply.id:
             raise self._refusal(reply)
         if isinstance(reply, TERMINAL_TYPES):
-            self._live.pop(reply.id, None)
-            self._sent.pop(reply.id, None)
+            self._forget(reply.id)
         elif isinstance(reply, Audio) and reply.id in self._live:
             due = self._live[reply.id]
             if reply.seq != due:

@@ -114,4 +114,7 @@ def _told(error: click.UsageError) -> str:
     flags = [flag for one in error.ctx.command.get_params(error.ctx) for flag in one.opts + one.secondary_opts]
     near = nearest(word, [flag for flag in flags if flag.startswith("--")]) if len(word) > 2 else None
     line = f"{error.ctx.command_path} has no option {error.option_name!r:.80}"
-    return f"{line}; did you mean {near}?" if near else line
+    if near:
+        return f"{line}; did you mean {near}?"
+    takes_text = any(one.name == "words" for one in error.ctx.command.params)
+    return f"{line}; a text that begins with - stands behind --" if takes_text else line

@@ -5,7 +5,7 @@ Imports nothing that the interpreter does not have already: until `load` runs, C
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found] # of CPython; signal itself takes 3 ms
 import os
 import sys
 
@@ -19,11 +19,11 @@ _STATUS: Final = 78  # as ConfigError has it, which is not imported yet
 def load(program: str, module: str) -> None:
     """Import `module`; Ctrl-C meanwhile ends the process quietly, a limit of the system with one line.
 
-    A standard output that is closed becomes one that cannot be written to: what is printed is an error then, not
-    lost, and no file or socket gets its number.
+    A standard output that is closed becomes one that cannot be written to: what is printed is an error then,
+    not lost, and no file or socket gets its number.
     """
     if sys.stdout is None:
-        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115 - for good
     before = _signal.getsignal(_signal.SIGINT)
     if before is _signal.default_int_handler:  # else it is ignored, or somebody's who imports us
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)

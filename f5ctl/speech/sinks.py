@@ -199,7 +199,11 @@ class FileSink(Sink):
                 os.fchmod(self._fd, mode)
         except OSError as error:
             self._discard()
-            raise OutputError(f"cannot create {path}: {error.strerror}") from None
+            raise OutputError(f"cannot create {path}: {self._why(error)}") from None
+
+    def _why(self, error: OSError) -> str | None:
+        folder = os.path.dirname(self._target)
+        return error.strerror if os.path.exists(folder) else f"there is no folder {folder}; make it first"
 
     @property
     def folder(self) -> str | None:
@@ -266,11 +270,11 @@ def open_stdout(*, wav: bool) -> Sink:
     """
     import fcntl
 
-    try:
-        if fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    except OSError as error:
-        raise OutputError(f"cannot write to standard output: {error.strerror}") from None
+    is_closed = True
+    with contextlib.suppress(OSError):
+        is_closed = fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    if is_closed:
+        raise OutputError(f"cannot write to standard output: {os.strerror(errno.EBADF)}")
     return StreamSink("standard output", 1, wav=wav)
 
 

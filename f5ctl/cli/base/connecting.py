@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from f5ctl.cli.base.settings import Settings
-from f5ctl.client import Client, Meeting
+from f5ctl.client import CONNECT_S, Client, Meeting
 from f5ctl.errors import NoDaemonError
 from f5ctl.places import foreign_owner
 from f5ctl.printing import warn
@@ -21,15 +21,16 @@ def connect(
 ) -> Client:
     """Return a client of the daemon; with `start`, one is started unless the user forbade it.
 
-    `line` shows what takes its time, where there is one.
+    `line` shows what takes its time, where there is one. A connection, and a start, take `timeout_s` at most.
 
     Raises:
         NoDaemonError: none listens, and none was or could be started.
     """
     line = line or StatusLine(quiet=True)
     meet = _meeting(settings, line, start=start and settings.start)
+    connect_s = min(CONNECT_S, timeout_s or CONNECT_S)
     try:
-        return Client(settings.socket, meet=meet)
+        return Client(settings.socket, meet=meet, connect_s=connect_s)
     except NoDaemonError:
         if not settings.socket_is_named and settings.socket != SYSTEM_SOCKET and may_use(SYSTEM_SOCKET):
             with contextlib.suppress(NoDaemonError):

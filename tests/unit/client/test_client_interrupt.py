@@ -134,7 +134,7 @@ def test_an_output_that_cannot_be_created_costs_no_synthesis(here: Here, daemon:
     done = here.run("say", "hi", "-o", "/none/a.wav")
     assert (done.returncode, done.stderr) == (
         73,
-        b"f5ctl: error: cannot create /none/a.wav: No such file or directory\n",
+        b"f5ctl: error: cannot create /none/a.wav: there is no folder /none; make it first\n",
     )
     assert daemon.seen == []
 
@@ -174,5 +174,5 @@ def test_a_limit_of_the_system_is_one_line(program: str, tmp_path: Path) -> None
     done = start_with(
         "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\nimport wave", program, tmp_path
     )
-    line = f"{program}: error: it cannot be started: Too many open files; look at the limits that `ulimit -a` shows\n"
-    assert (done.returncode, done.stdout, done.stderr.decode()) == (78, b"", line)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (78, b"", 1)
+    assert done.stderr.startswith(f"{program}: error: it cannot be started: Too many open files;".encode())

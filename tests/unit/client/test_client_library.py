@@ -113,6 +113,23 @@ def test_a_listener_that_pauses_loses_nothing(daemon: FakeDaemon) -> None:
     assert chunks == daemon.chunks
 
 
+def test_a_daemon_that_hangs_does_not_outlast_the_time_of_a_request(daemon: FakeDaemon) -> None:
+    """Whether it says nothing at all or stops in the middle, the client ends what has its time limit itself."""
+    daemon.silent_after = 1
+    with Client(daemon.path) as client:
+        replies = client.replies(client.send(Say("r1", "hi", timeout_s=0.2)))
+        with pytest.raises(TryAgainError, match="within its time") as caught:
+            list(replies)
+        assert caught.value.code == "deadline_exceeded"
+        assert daemon.wait_for("cancel")["request"] == "r1"
+        daemon.silent_after = None
+        assert isinstance(list(client.replies(client.send(Say("r1", "hi", timeout_s=9))))[-1], Done)
+        daemon.stall()
+        client.send(Say("r2", "hi"))
+        with pytest.raises(TryAgainError, match="within its time"):
+            list(client.replies(client.send(Say("r3", "hi", timeout_s=0.3))))
+
+
 def test_an_id_in_use(daemon: FakeDaemon) -> None:
     """A second request under the id of a live one is refused here, and the live one goes on to its end."""
     with Client(daemon.path) as client:

@@ -58,7 +58,8 @@ def test_a_failure_leaves_none_of_them(here: Here, daemon: FakeDaemon, folder: P
     daemon.seen.clear()
     done = here.run("say", "hi", "-o", "a.wav", "-o", "no/where.wav")
     assert (done.returncode, daemon.seen) == (73, [])
-    assert done.stderr == b"f5ctl: error: cannot create no/where.wav: No such file or directory\n"
+    line = f"f5ctl: error: cannot create no/where.wav: there is no folder {folder / 'no'}; make it first\n"
+    assert done.stderr.decode() == line
     assert not [path for path in folder.iterdir() if path.name.startswith((".f5ctl", "a."))]
 
 

@@ -13,6 +13,8 @@ from f5ctl.cli import cli as verb_group
 from f5d.commands import main as daemon_group
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.client.conftest import Cli, FakeDaemon, Here
 
 STATUS: dict[str, Any] = {
@@ -211,7 +213,7 @@ def test_an_answer_into_a_closed_stdout(cli: Cli, daemon: FakeDaemon, args: list
 
 
 def test_a_file_needs_no_stdout(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
-    """A closed standard output is nothing to a call that prints nothing; one that speaks into it asks nobody."""
+    """A closed stdout is nothing to a call that prints nothing; one that speaks into it asks nobody."""
     script = f"{sys.executable} -m f5ctl say hi -o {tmp_path / 'a.wav'} >&-"
     done = subprocess.run(["bash", "-c", script], env=cli.env, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
