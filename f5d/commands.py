@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -22,11 +22,30 @@ from f5ctl.socketpath import check_socket_path
 from f5d.infer import infer
 from f5d.keys import KEYS
 
+_OF_F5CTL: Final = (
+    "say",
+    "batch",
+    "status",
+    "ps",
+    "voices",
+    "models",
+    "load",
+    "unload",
+    "cancel",
+    "stop",
+    "doctor",
+)
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class CommandLine(Family):
     """The commands of f5d. What is wrong is told in one line and an exit status, as by f5ctl."""
+
+    def unknown(self, ctx: click.Context, word: str) -> click.UsageError:
+        """Return the error for a verb that is none, or one of f5ctl."""
+        if word in _OF_F5CTL:
+            return click.UsageError(f"f5d has no verb {word!r}: it is f5ctl {word}", ctx)
+        return super().unknown(ctx, word)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command line and end the process, unless `standalone_mode` is false."""

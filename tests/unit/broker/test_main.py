@@ -50,6 +50,7 @@ def test_without_arguments_there_is_help() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (["status"], "f5d has no verb 'status': it is f5ctl status (see f5d --help)"),
         (["srve"], "f5d has no verb 'srve'; did you mean serve? (see f5d --help)"),
         (["serve", "--prot", "x"], "f5d serve has no option '--prot' (see f5d serve --help)"),
         (["serve", "--dty=y"], "f5d serve has no option '--dty'; did you mean --dtype? (see f5d serve --help)"),

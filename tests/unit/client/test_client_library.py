@@ -123,7 +123,7 @@ def test_a_daemon_that_hangs_does_not_outlast_the_time_of_a_request(daemon: Fake
         assert caught.value.code == "deadline_exceeded"
         assert daemon.wait_for("cancel")["request"] == "r1"
         daemon.silent_after = None
-        assert isinstance(list(client.replies(client.send(Say("r1", "hi", timeout_s=9))))[-1], Done)
+        assert isinstance(list(client.replies(client.send(Say("r4", "hi", timeout_s=9))))[-1], Done)
         daemon.stall()
         client.send(Say("r2", "hi"))
         with pytest.raises(TryAgainError, match="within its time"):
