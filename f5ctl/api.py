@@ -16,7 +16,7 @@ from f5ctl.cli.base.settings import Settings
 from f5ctl.client import new_id
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.extras import require
-from f5ctl.parameters import PARAMETERS, check
+from f5ctl.parameters import PARAMETERS, QUALITIES, check
 from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ, Say
 from f5ctl.speech.conversation import Conversation
 from f5ctl.speech.inputs import read_recording
@@ -149,6 +149,8 @@ def say(
 ) -> Audio:
     """Return `text` as speech; the parameters are the fields of `say` in docs/protocol.md.
 
+    `quality` names a number of steps in place of `nfe_step`: draft, fast, standard or high.
+
     Args:
         text: at most 65,536 bytes.
         voice: a name of `f5ctl voices`, your own ones too. `model`: a name of `f5ctl models`.
@@ -181,6 +183,11 @@ def stream(
 
 def _request(text: str, fields: dict[str, Any]) -> Say:
     """Return the checked request; BadRequestError for what no daemon would take."""
+    if (quality := fields.pop("quality", None)) is not None:
+        if quality not in list(QUALITIES) or fields.get("nfe_step") is not None:
+            line = f"quality is {quality!r:.80}; it can be {', '.join(QUALITIES)}, without nfe_step"
+            raise BadRequestError("bad_parameter", line)
+        fields["nfe_step"] = QUALITIES[quality]
     known = [name for name in PARAMETERS if name not in _OWN]
     for name in fields:
         if name not in known:

@@ -75,6 +75,11 @@ def test_a_recording_of_one_s_own() -> None:
     assert one.receipt["voice_hash"] == other.receipt["voice_hash"]
 
 
+def test_quality_is_a_number_of_steps() -> None:
+    """The names of `--quality` are known in Python too."""
+    assert f5ctl.say("Hi.", quality="fast", seed=5).receipt["parameters"]["nfe_step"] == 16
+
+
 def test_a_stream_comes_in_pieces() -> None:
     """The samples come as they are made; at the end there is the receipt of them."""
     with f5ctl.stream("He stood on the right. She ran on the left, all day long.", **FAST) as speech:
@@ -106,6 +111,13 @@ def test_a_stream_that_is_left_is_cancelled(cli: Cli) -> None:
         ("Hi.", {"encoding": "opus"}, BadRequestError, "encoding is no parameter"),
         ("Hi.", {"speed": 3}, BadRequestError, "speed is 3; the limit is 0.5 to 2"),
         ("Hi.", {"speed": np.float32(3)}, BadRequestError, "speed is 3; the limit is 0.5 to 2"),
+        (
+            "Hi.",
+            {"quality": "best"},
+            BadRequestError,
+            "quality is 'best'; it can be draft, fast, standard, high",
+        ),
+        ("Hi.", {"quality": "fast", "nfe_step": 7}, BadRequestError, "without nfe_step"),
         ("Hi.", {"loudness": "no"}, BadRequestError, "loudness is 'no'; it must be true or false"),
         ("Hi.", {"voice": 3}, BadRequestError, "voice is 3; it must be a text"),
         ("Hi.", {"ref_audio": 3}, BadRequestError, "ref_audio is 3; it must be bytes"),
