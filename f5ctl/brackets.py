@@ -6,6 +6,7 @@ The one owner of that rule, for every way in: the engine reads every text by `sp
 - Left out: notes (`[12]`, `[3, 4]`, `[^1]`, `[@key]`, `[sic]`, `[citation needed]`), time stamps that begin a
   line, boxes of tasks, brackets without a letter or digit, and sound cues: a phrase with a word of `SOUNDS` or
   `[SEVERAL CAPITALS]` anywhere, `[CAPITALS]` where a sentence begins.
+- Indices of code are no notes and are read: `array[0]`, `x[1][2]`, `my_list[3]`, `data['key']`, `items[i]`.
 - A link is read by its label, and what defines a link is left out.
 - Of everything else the words are read, without the brackets.
 
@@ -38,6 +39,12 @@ _ADDRESS: Final = (
 )
 _PAIR: Final = re.compile(rf"(!?)\[([^\[\]]*)\](?:({_ADDRESS})|\[([^\[\]]*)\])?")
 _PLAIN_NOTE: Final = re.compile(r"\[(?:[^\w\[\]]*|\d{1,3})\](?!\()")  # most of them, at once
+_INDICES: Final = re.compile(r"(?<=\w)(?:\[[^\[\]\n]{1,40}\]){1,4}(?!\()")
+_NAME: Final = re.compile(r"(?<!\w)[^\W\d]\w{0,63}\Z")
+# What no note is numbered with: nothing, a place from the end, a key, a part, a sum, a counter.
+_INDEX: Final = re.compile(r"0|-\d{1,9}|'[^']*'|\"[^\"]*\"|\w*:-?\w*|\w{1,20} ?[+*/-] ?\d{1,9}|[ijk]")
+_WORD_GOES_ON: Final = re.compile(r"\w")
+_IS_SET: Final = re.compile(r" ?[-+*/]?=(?!=)")
 _LINK: Final = re.compile(_ADDRESS)
 _WHOLE: Final = re.compile(rf"\[[^\[\]\n]{{0,{MAX_OPEN_CHARS}}}\](?:\([^()\n]{{0,300}}\))?")
 _DEFINITION: Final = re.compile(
@@ -127,6 +134,8 @@ def _read(text: str, *, only_cues: bool) -> str:
     text = _ESCAPED_PAIR.sub(rf"{_OPEN}\1{_SHUT}", text.translate(_FORBIDDEN))
     for escaped, mark in _PROTECT:
         text = text.replace(escaped, mark)
+    if not only_cues:
+        text = _INDICES.sub(_indices, text)
     for left_out in (_DEFINITION, _SOURCE, _PLAIN_NOTE):
         text = left_out.sub(_GONE, text)
     read = _cue if only_cues else _words
@@ -138,6 +147,19 @@ def _read(text: str, *, only_cues: bool) -> str:
     for escaped, mark in _PROTECT:
         text = text.replace(mark, escaped)
     return text
+
+
+def _indices(match: re.Match[str]) -> str:
+    """Return the brackets after a name as words where they are indices, else as they are."""
+    name = _NAME.search(match.string, max(0, match.start() - 64), match.start())
+    if name is None or _WORD_GOES_ON.match(match.string, match.end()):
+        return match[0]
+    indices = match[0][1:-1].split("][")
+    is_a_variable = "_" in name[0] or (len(name[0]) == 1 and name[0].islower())
+    is_code = is_a_variable or _IS_SET.match(match.string, match.end())
+    if is_code or any(map(_INDEX.fullmatch, indices)):
+        return "".join(f" {index}" for index in indices)
+    return match[0]
 
 
 def _pair(match: re.Match[str], read: Callable[[re.Match[str], str], str]) -> str:

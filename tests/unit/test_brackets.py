@@ -55,6 +55,25 @@ def test_words_are_read_without_their_brackets() -> None:
     )
 
 
+def test_indices_of_code_are_read() -> None:
+    """What no note is numbered with, and what stands behind a variable, is an index."""
+    check(
+        [
+            ("array[0], arr[-1] and m[0][12].", "array 0, arr -1 and m 0 12."),
+            ("x[1], my_list[3] and data[2] = 5.", "x 1, my_list 3 and data 2 = 5."),
+            ("d['key'], rows[1:3], list[n-1] and items[i].", "d 'key', rows 1:3, list n-1 and items i."),
+            ("The tower[1] leans[2][3] so.[4]", "The tower leans so."),
+            (
+                "Windows 11[3], H2O[2], YouTube[5] and 3.12[6].",
+                "Windows 11, H2O, YouTube and 3.12.",
+            ),
+            ("It was[0](https://example.org/0) so.", "It was so."),
+            ("Two brother[s] walk[ed], [i]f so.", "Two brothers walked, if so."),
+        ]
+    )
+    assert without_cues("Hello[0] there.") == "Hello there."
+
+
 def test_the_label_of_a_line_is_read_though_in_capitals() -> None:
     """Logs and notes begin with a word in capitals that says something."""
     check(

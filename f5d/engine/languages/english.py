@@ -6,8 +6,11 @@ from typing import Final
 
 from f5d.engine.languages.english_words import (
     ABBREVIATIONS,
+    AFTER_FRACTIONS,
     ANNOUNCED,
+    BEFORE_DATES,
     BEFORE_NUMBERS,
+    BOOKS,
     DETERMINERS,
     FILLERS,
     LAST_WORDS,
@@ -15,6 +18,9 @@ from f5d.engine.languages.english_words import (
     NUMBERED,
     PERS,
     REGNAL,
+    SLASH_AFTER,
+    SLASH_BEFORE,
+    SLASHED,
     UNITS,
     UNPOINTED,
 )
@@ -185,6 +191,12 @@ ENGLISH: Final = Language(
     until="to",
     ratio="to",
     slash="slash",
+    slashed=SLASHED,
+    slash_after=SLASH_AFTER,
+    slash_before=SLASH_BEFORE,
+    out_of="out of",
+    before_dates=BEFORE_DATES,
+    after_fractions=AFTER_FRACTIONS,
     by="by",
     multiplied=frozenset(
         in_order("a as better bigger faster higher larger less longer lower more per slower smaller the")
@@ -200,6 +212,8 @@ ENGLISH: Final = Language(
     money=MONEY,
     joint="and",
     units=UNITS,
+    dimensions=tuple(in_order("tall wide long deep high thick")),
+    inches_too=" ",
     pers=PERS,
     months=_MONTHS,
     day_first=False,
@@ -255,7 +269,14 @@ ENGLISH: Final = Language(
         "\u2260": "is not",
         "\u2248": "is about",
         "\u221a": "the square root of",
+        "\u2032": "foot",
+        "\u2033": "inch",
         "\u00a7": "section",
     },
     address={".": "dot", "@": "at", "/": "slash", "_": "underscore", ":": "colon", "~": "tilde", "+": "plus"},
+    sharps={"#": "sharp", "\u266f": "sharp", "\u266d": "flat", "\u266e": "natural"},
+    books=BOOKS,
+    books_in_parts=frozenset(in_order("Samuel Kings Chronicles Corinthians Thessalonians Timothy Peter")),
+    verses="",
+    nth_books=("First", "Second", "Third"),
 )

@@ -56,6 +56,14 @@ MONEY: Final = {
     "DKK": Money("Danish krone", "Danish kroner", "øre", "øre"),
     "kr": Money("krone", "kroner", "øre", "øre"),
     "MXN": Money("Mexican peso", "Mexican pesos", "centavo", "centavos"),
+    "NZD": _of("New Zealand"),
+    "HKD": _of("Hong Kong"),
+    "SGD": _of("Singapore"),
+    "KRW": Money("won", "won", "jeon", "jeon"),
+    "ZAR": Money("rand", "rand", "cent", "cents"),
+    "PLN": Money("zloty", "zloty", "grosz", "groszy"),
+    "ARS": Money("Argentine peso", "Argentine pesos", "centavo", "centavos"),
+    "CLP": Money("Chilean peso", "Chilean pesos", "centavo", "centavos"),
 }
 
 
@@ -164,6 +172,8 @@ UNITS: Final = plural(
     "°F": ("degree Fahrenheit", "degrees Fahrenheit"),
     "℉": ("degree Fahrenheit", "degrees Fahrenheit"),
     "°": ("degree", "degrees"),
+    "′": ("foot", "feet"),
+    "″": ("inch", "inches"),
 }
 PERS: Final = {
     "mo": "month",
@@ -179,6 +189,90 @@ PERS: Final = {
     "night": "night",
     "piece": "piece",
     "user": "user",
+}
+SLASHED: Final = {
+    "24/7": "twenty-four seven",
+    "24/7/365": "twenty-four seven, three sixty-five",
+    "9/11": "nine eleven",
+    "20/20": "twenty twenty",
+}
+SLASH_AFTER: Final = (
+    dict.fromkeys(words("score scored scores rated rating rate grade graded marks got"), "out of")
+    | dict.fromkeys(words("part page step chapter episode slide level stage lesson round batch"), "of")
+    | dict.fromkeys(words("pressure bp"), "over")
+)
+SLASH_BEFORE: Final = (
+    dict.fromkeys(words("star stars points"), "out of")
+    | dict.fromkeys(words("time metre meter signature beat vision"), "")
+    | {"mmhg": "over"}
+)
+BEFORE_DATES: Final = words(
+    "on due since until till dated date born expires monday tuesday wednesday thursday friday saturday sunday"
+)
+AFTER_FRACTIONS: Final = words(
+    "of a an the cup cups inch inches mile miles hour hours acre acres pound pounds price size "
+    "speed sheet sheets"
+)
+BOOKS: Final = {
+    name: book
+    for book, names in {
+        "Genesis": "genesis gen",
+        "Exodus": "exodus exod",
+        "Leviticus": "leviticus lev",
+        "Numbers": "numbers num",
+        "Deuteronomy": "deuteronomy deut dt",
+        "Joshua": "joshua",
+        "Judges": "judges judg",
+        "Ruth": "ruth",
+        "Samuel": "samuel sam",
+        "Kings": "kings kgs",
+        "Chronicles": "chronicles chron chr",
+        "Ezra": "ezra",
+        "Nehemiah": "nehemiah neh",
+        "Esther": "esther esth",
+        "Job": "job",
+        "Psalm": "psalm psalms ps pss",
+        "Proverbs": "proverbs prov",
+        "Ecclesiastes": "ecclesiastes eccl",
+        "Isaiah": "isaiah isa",
+        "Jeremiah": "jeremiah jer",
+        "Lamentations": "lamentations lam",
+        "Ezekiel": "ezekiel ezek",
+        "Daniel": "daniel",
+        "Hosea": "hosea hos",
+        "Joel": "joel",
+        "Amos": "amos",
+        "Obadiah": "obadiah obad",
+        "Jonah": "jonah",
+        "Micah": "micah mic",
+        "Nahum": "nahum",
+        "Habakkuk": "habakkuk hab",
+        "Zephaniah": "zephaniah zeph",
+        "Haggai": "haggai hag",
+        "Zechariah": "zechariah zech",
+        "Malachi": "malachi mal",
+        "Matthew": "matthew matt mt",
+        "Mark": "mark mk",
+        "Luke": "luke lk",
+        "John": "john jn",
+        "Acts": "acts",
+        "Romans": "romans rom",
+        "Corinthians": "corinthians cor",
+        "Galatians": "galatians gal",
+        "Ephesians": "ephesians eph",
+        "Philippians": "philippians phil",
+        "Colossians": "colossians col",
+        "Thessalonians": "thessalonians thess",
+        "Timothy": "timothy tim",
+        "Titus": "titus",
+        "Philemon": "philemon phlm",
+        "Hebrews": "hebrews heb",
+        "James": "james jas",
+        "Peter": "peter pet",
+        "Jude": "jude",
+        "Revelation": "revelation revelations rev",
+    }.items()
+    for name in names.split()
 }
 ABBREVIATIONS: Final = {
     "mr.": "Mister",
@@ -242,6 +336,8 @@ BEFORE_NUMBERS: Final = {
     "pp.": "pages",
     "pg.": "page",
     "sec.": "section",
+    "rev.": "revision",
+    "col.": "column",
     "art.": "article",
     "apt.": "apartment",
     "ext.": "extension",

@@ -57,6 +57,12 @@ class Language:
     until: str  # in ranges
     ratio: str  # 3:2
     slash: str
+    slashed: Mapping[str, str]  # what is written with a slash and said in a way of its own
+    slash_after: Mapping[str, str]  # what is said for it between numbers after such a word
+    slash_before: Mapping[str, str]  # the same before such a word
+    out_of: str  # 10/10
+    before_dates: frozenset[str]  # words after which 5/6 is a date
+    after_fractions: frozenset[str]  # words before which it is none in spite of those
     by: str  # 2 x 3
     multiplied: frozenset[str]  # words before which 3x is three times
     percent: str
@@ -72,6 +78,8 @@ class Language:
     money: Mapping[str, Money]
     joint: str  # between the parts of an amount of money
     units: Mapping[str, tuple[str, str]]  # one, several
+    dimensions: tuple[str, ...]  # what may follow 6', which are feet then
+    inches_too: str  # between feet and inches
     pers: Mapping[str, str]  # what follows a slash after an amount, beside the units
 
     # Dates and times
@@ -104,6 +112,11 @@ class Language:
     counted: frozenset[str]  # words before which Roman numerals are ordinal ones
     symbols: Mapping[str, str]
     address: Mapping[str, str]  # the marks of addresses
+    sharps: Mapping[str, str]  # marks right behind a capital that names a note or a programming language
+    books: Mapping[str, str]  # of the Bible, by their names and abbreviations in lower case
+    books_in_parts: frozenset[str]  # of those, the ones whose short names stand behind a number: 1 Sam. 3:5
+    verses: str  # between chapter and verse
+    nth_books: tuple[str, ...]  # before the name of the first, second, third of several
 
 
 def in_order(text: str) -> tuple[str, ...]:

@@ -31,6 +31,13 @@ MONEY: Final = {
     "GBP": _POUND,
     "JPY": _YEN,
     "CHF": Money("franco suíço", "francos suíços", "cêntimo", "cêntimos"),
+    "CAD": Money("dólar canadense", "dólares canadenses", "centavo", "centavos"),
+    "AUD": Money("dólar australiano", "dólares australianos", "centavo", "centavos"),
+    "CNY": Money("yuan", "yuans", "fen", "fens"),
+    "MXN": Money("peso mexicano", "pesos mexicanos", "centavo", "centavos"),
+    "ARS": Money("peso argentino", "pesos argentinos", "centavo", "centavos"),
+    "CLP": Money("peso chileno", "pesos chilenos", "centavo", "centavos"),
+    "UYU": Money("peso uruguaio", "pesos uruguaios", "centésimo", "centésimos"),
 }
 
 
@@ -100,6 +107,8 @@ UNITS: Final = plural(
     "°F": ("grau Fahrenheit", "graus Fahrenheit"),
     "ºF": ("grau Fahrenheit", "graus Fahrenheit"),
     "°": ("grau", "graus"),
+    "′": ("pé", "pés"),
+    "″": ("polegada", "polegadas"),
 }
 PERS: Final = {
     "hora": "hora",
@@ -113,6 +122,79 @@ PERS: Final = {
     "unidade": "unidade",
     "pessoa": "pessoa",
     "noite": "noite",
+}
+SLASHED: Final = {
+    "24/7": "vinte e quatro por sete",
+    "24/7/365": "vinte e quatro por sete, trezentos e sessenta e cinco",
+}
+SLASH_AFTER: Final = (
+    dict.fromkeys(words("nota notas avaliação pontuação parte página etapa passo fase capítulo episódio"), "de")
+    | dict.fromkeys(words("nível aula lote rodada slide"), "de")
+    | dict.fromkeys(words("pressão compasso"), "por")
+)
+SLASH_BEFORE: Final = dict.fromkeys(words("estrela estrelas pontos"), "de") | {"mmhg": "por"}
+BEFORE_DATES: Final = words(
+    "dia dias data desde até em natal aniversário vencimento vence segunda terça quarta "
+    "quinta sexta feira sábado domingo"
+)
+AFTER_FRACTIONS: Final = words(
+    "de do da dos das xícara xícaras colher copo copos litro polegada polegadas hora quilo tempo"
+)
+BOOKS: Final = {
+    name: book
+    for book, names in {
+        "Gênesis": "gênesis gênese gn gên",
+        "Êxodo": "êxodo êx",
+        "Levítico": "levítico lv lev",
+        "Números": "números nm núm",
+        "Deuteronômio": "deuteronômio dt deut",
+        "Josué": "josué js",
+        "Juízes": "juízes jz",
+        "Rute": "rute rt",
+        "Samuel": "samuel sm sam",
+        "Reis": "reis rs",
+        "Crônicas": "crônicas cr",
+        "Esdras": "esdras",
+        "Neemias": "neemias",
+        "Ester": "ester",
+        "Jó": "jó",
+        "Salmo": "salmo salmos sl",
+        "Provérbios": "provérbios pv prov",
+        "Eclesiastes": "eclesiastes ecl",
+        "Isaías": "isaías",
+        "Jeremias": "jeremias jr",
+        "Lamentações": "lamentações lm",
+        "Ezequiel": "ezequiel ez",
+        "Daniel": "daniel dn",
+        "Oseias": "oseias",
+        "Joel": "joel jl",
+        "Amós": "amós",
+        "Jonas": "jonas jn",
+        "Miqueias": "miqueias mq",
+        "Habacuque": "habacuque hc",
+        "Zacarias": "zacarias zc",
+        "Malaquias": "malaquias ml",
+        "Mateus": "mateus mt mat",
+        "Marcos": "marcos mc",
+        "Lucas": "lucas lc",
+        "João": "joão jo",
+        "Atos": "atos",
+        "Romanos": "romanos rm",
+        "Coríntios": "coríntios co cor",
+        "Gálatas": "gálatas gl",
+        "Efésios": "efésios ef",
+        "Filipenses": "filipenses fp",
+        "Colossenses": "colossenses cl",
+        "Tessalonicenses": "tessalonicenses ts",
+        "Timóteo": "timóteo tm",
+        "Tito": "tito tt",
+        "Hebreus": "hebreus hb",
+        "Tiago": "tiago tg",
+        "Pedro": "pedro pe",
+        "Judas": "judas jd",
+        "Apocalipse": "apocalipse ap apoc",
+    }.items()
+    for name in names.split()
 }
 ABBREVIATIONS: Final = {
     "sr.": "senhor",
@@ -134,6 +216,7 @@ ABBREVIATIONS: Final = {
     "enga.": "engenheira",
     "gov.": "governador",
     "gen.": "general",
+    "rev.": "reverendo",
     "sto.": "santo",
     "sta.": "santa",
     "exmo.": "excelentíssimo",
@@ -181,6 +264,9 @@ BEFORE_NUMBERS: Final = {
     "nºs": "números",
     "№": "número",
     "núm.": "número",
+    "rev.": "revisão",
+    "col.": "coluna",
+    "ed.": "edição",
     "séc.": "século",
     "sécs.": "séculos",
     "art.": "artigo",

@@ -2,10 +2,11 @@
 
 Pure. The languages are tables (f5d/engine/languages); a text in another passes through. The user's own
 dictionary comes first and works for every language. Text is read in a few passes, each of which goes
-once from left to right: characters (characters.py), addresses (addresses.py), words (words.py), numbers
-(calendar.py, codes.py, money.py, amounts.py), symbols (symbols.py). A pass is a list of rules, of which
-what holds more of the text stands first. Every pattern is bounded or cannot begin again inside what it
-tried, so that time grows with the length of the text alone.
+once from left to right: characters (characters.py, primes.py), addresses (addresses.py), verses
+(scripture.py), words (words.py), numbers (calendar.py, primes.py, codes.py, money.py, slashes.py,
+amounts.py), symbols (symbols.py). A pass is a list of rules, of which what holds more of the text stands
+first. Every pattern is bounded or cannot begin again inside what it tried, so that time grows with the
+length of the text alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ from functools import cache
 
 from f5d.engine.languages import language_of
 from f5d.engine.languages.language import Language
-from f5d.engine.reading import addresses, amounts, calendar, characters, codes, money, symbols, words
+from f5d.engine.reading import (
+    addresses,
+    amounts,
+    calendar,
+    characters,
+    codes,
+    money,
+    primes,
+    scripture,
+    slashes,
+    symbols,
+    words,
+)
 from f5d.engine.reading.numbers import Numbers
 from f5d.engine.reading.rules import AmountRules, Rules, any_of
 
@@ -47,13 +60,17 @@ def _passes(language: Language) -> Callable[[str], str]:
     numbers = Numbers(language)
     passes = (
         characters.plain,
-        Rules(addresses.rules(language), needs=r"\w[.@]\w|://").read,
+        primes.primes(language),
+        Rules(addresses.rules(language), needs=r"[\w\s][.@]\w|://|^\.\w").read,
+        Rules(scripture.rules(language), needs=r"\d[:.,]\d").read,
         Rules(words.rules(language), begins=words.BEGINS).read,
         AmountRules(
             [
                 *calendar.rules(language, numbers),
+                *primes.rules(language, numbers),
                 *codes.rules(numbers),
                 *money.rules(numbers),
+                *slashes.rules(language, numbers),
                 *amounts.rules(numbers),
             ],
             numbers.signed_amount,

@@ -41,6 +41,7 @@ def rules(language: Language) -> list[Rule]:
             rf"{_START}(?P<address>[A-Za-z0-9_-]{{1,64}}(?:\.[A-Za-z0-9_-]{{1,64}}){{0,3}}\.(?:{_FILES})){_NOT_MORE}",
             say,
         ),
+        Rule(rf"{_START}(?P<address>\.(?:{_FILES}|{_DOMAINS}|NET|env|git\w{{0,20}})){_NOT_MORE}", say),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Measures, percentages, ranges, fractions, ordinal numbers and plain ones."""
+"""Measures, percentages, ranges, ordinal numbers and plain ones."""
 
 from __future__ import annotations
 
@@ -43,14 +43,6 @@ def rules(numbers: Numbers) -> list[Rule]:
             say.measure,
             follows=rf"[{units_of}].?|[-\s][{units_of}]",
         ),
-        Rule(
-            rf"{sign}(?P<whole>\d{{1,9}})[ -](?P<above>\d{{1,3}})/(?P<below>\d{{1,4}})(?![\w/])",
-            say.mixed,
-            follows=r"[ -]\d",
-        ),
-        Rule(r"(?<![\w./])(?P<above>\d{1,3})/(?P<below>\d{1,4})(?![\w/])", say.fraction, follows=r"/\d"),
-        Rule(r"(?<![\w./])(?P<first>\d{1,12})/(?=\d)", say.slash, follows=r"/\d"),
-        Rule(r"(?<=\d)/(?=\d)", lambda _match: f" {language.slash} ", begins=r"(?<=\d)/(?=\d)"),
         Rule(r"(?<=\d),(?=\d)", lambda _match: ", ", begins=r"(?<=\d),(?=\d)"),
         Rule(
             rf"(?<![\w.,:])(?P<first>\d{{1,6}}):{numbers.named('second')}(?![\w:])", say.ratio, follows=r":\d"
@@ -125,27 +117,6 @@ class _Amounts:
         if len(digits) > 15:
             return self._numbers.digits(digits)
         return self._language.ordinal(int(digits), match["ending"])
-
-    def mixed(self, match: Match[str]) -> str | None:
-        fraction = self.fraction(match)
-        if fraction is None:
-            return None
-        words = self._language.mixed(self._number(match["whole"]), fraction, _after(match))
-        return self._numbers.signed(match, words)
-
-    def fraction(self, match: Match[str]) -> str | None:
-        above, below = int(match["above"]), int(match["below"])
-        if (
-            above == 0
-            or below not in self._language.halves
-            or match["above"][0] == "0"
-            or match["below"][0] == "0"
-        ):
-            return None
-        return self._language.fraction(above, below, _after(match))
-
-    def slash(self, match: Match[str]) -> str:
-        return f"{self._numbers.number(match['first'])} {self._language.slash} "
 
     def ratio(self, match: Match[str]) -> str:
         first, second = (self._numbers.number(match[part]) for part in ("first", "second"))

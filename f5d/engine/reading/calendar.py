@@ -72,6 +72,11 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
     ]
 
 
+def is_day(day: int, month: int) -> bool:
+    """Return True when a month of that number has such a day."""
+    return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]
+
+
 class _Calendar:
     def __init__(self, language: Language, numbers: Numbers) -> None:
         self._language = language
@@ -132,7 +137,7 @@ class _Calendar:
         return f"{said} {self._language.until} {self.time(match)}"
 
     def _date(self, day: int, month: int, year: int) -> str | None:
-        if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1] and year):
+        if not (is_day(day, month) and year):
             return None
         return self._language.date(day, self._language.months[month - 1], year)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from re import Match
+from typing import Final
 
 from f5d.engine.languages.language import Money
 from f5d.engine.reading.numbers import Numbers, initials
 from f5d.engine.reading.rules import Rule, any_of
+
+_CODE: Final = re.compile("[A-Z]{3}")
 
 
 def rules(numbers: Numbers) -> list[Rule]:
@@ -19,26 +23,30 @@ def rules(numbers: Numbers) -> list[Rule]:
     low_scaled = rf"(?:(?P<low_letter>{letters})(?!\w)|\s(?P<low_scale>{language.scale_words}))?"
     names = {name for money in language.money.values() for name in (money.one, money.several)}
     again = rf"(?:\s(?:{any_of(names)})(?!\w))?"  # $5 million dollars
+    codes = any_of(code for code in language.money if _CODE.fullmatch(code))
+    code = rf"(?:\s?(?P<code>{codes})(?!\w|\s?\d))?"  # $5 CAD
+    before = rf"(?:(?P<before>{codes})\s?)?"  # CAD $5
     after = initials((*language.scales, *language.money, *language.scale_initials))
     return [
         Rule(
-            rf"(?<![\w.,])(?P<symbol>{money})\s?{low}{low_scaled}{to}(?:{money})?\s?{amount}{scaled}{per}(?![\d%])",
+            rf"(?<![\w.,]){before}(?P<symbol>{money})\s?{low}{low_scaled}{to}(?:{money})?\s?{amount}{scaled}{code}"
+            rf"{per}(?![\d%])",
             say.money_range,
-            begins=rf"(?<![\w.,])(?:{money})(?=\s?\d)",
+            begins=rf"(?<![\w.,])(?:{codes}\s?)?(?:{money})(?=\s?\d)",
         ),
         Rule(
             rf"(?:(?<![\w.,%$\u20ac])(?P<sign>[-\u2212\u2013])|(?<![\w.,]))"
-            rf"(?P<symbol>{money})\s?(?P<inner>[-\u2212])?{amount}{scaled}{per}(?!\d){again}",
+            rf"{before}(?P<symbol>{money})\s?(?P<inner>[-\u2212])?{amount}{scaled}{code}{per}(?!\d){again}",
             say.money,
-            begins=rf"(?<![\w.,])[-\u2212\u2013]?(?:{money})(?=\s?[-\u2212]?[.,]?\d)",
+            begins=rf"(?<![\w.,])[-\u2212\u2013]?(?:{codes}\s?)?(?:{money})(?=\s?[-\u2212]?[.,]?\d)",
         ),
         Rule(
-            rf"(?<![\w.,-]){low}{to}{amount}{scaled}\s?(?P<symbol>{money})(?!\w){per}",
+            rf"(?<![\w.,-]){low}{to}{amount}{scaled}\s?(?P<symbol>{money})(?!\w){code}{per}",
             say.money_range,
             follows=numbers.dashed,
         ),
         Rule(
-            rf"{numbers.sign}{amount}{scaled}\s?(?P<symbol>{money})(?![\w$]){per}",
+            rf"{numbers.sign}{amount}{scaled}\s?(?P<symbol>{money})(?![\w$]){code}{per}",
             say.money,
             follows=rf"[{after}].?|[-\s][{after}]",
         ),
@@ -51,14 +59,14 @@ class _Money:
         self._language = numbers.language
 
     def money(self, match: Match[str]) -> str | None:
-        money = self._language.money[match["symbol"]]
+        money = self._money(match)
         groups = match.groupdict()
         minus = f"{self._language.minus} " if groups.get("sign") or groups.get("inner") else ""
         said = self._scaled_money(match, money) or self._coins(match["amount"], money)
         return f"{minus}{said}{self._numbers.priced_per(match)}"
 
     def money_range(self, match: Match[str]) -> str | None:
-        money = self._language.money[match["symbol"]]
+        money = self._money(match)
         low = self._numbers.counting(match["low"], money.several)
         cents = self._numbers.parts(match["low"])[1]
         groups = match.groupdict()
@@ -70,6 +78,11 @@ class _Money:
             low = self._coins(match["low"], money)
         high = self._scaled_money(match, money) or self._coins(match["amount"], money)
         return f"{low} {self._language.until} {high}{self._numbers.priced_per(match)}"
+
+    def _money(self, match: Match[str]) -> Money:
+        """Return the currency: its code tells more than the symbol beside it."""
+        groups = match.groupdict()
+        return self._language.money[groups.get("before") or match["code"] or match["symbol"]]
 
     def _scaled_money(self, match: Match[str], money: Money) -> str | None:
         scale = match["scale"] or (match["letter"] and self._numbers.scale(match["letter"], match["amount"]))

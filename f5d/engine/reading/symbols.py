@@ -12,7 +12,7 @@ _SQUARE: Final = "\u00b2"
 
 
 def rules(language: Language) -> list[Rule]:
-    """Return the rules for symbols. A number above the line after a word is a note's and left out."""
+    """Return the rules for symbols: C# is C sharp, and a number above the line after a word a note's."""
 
     def say(match: Match[str]) -> str:
         return language.symbols[match[0]]
@@ -20,8 +20,13 @@ def rules(language: Language) -> list[Rule]:
     def power(match: Match[str]) -> str:
         return f" {language.squared if match[0] == _SQUARE else language.cubed}"
 
+    def sharp(match: Match[str]) -> str:
+        return f" {language.sharps[match[0]]}"
+
     return [
+        Rule(rf"(?<![\w#]{{2}})(?<=[A-Z]){any_of(language.sharps)}(?![\w#]|\.\w)", sharp),
         Rule(rf"(?:{any_of(language.symbols)})", say),
         Rule(r"(?<![^\W\d_]{3})(?<=[^\W\d_])[\u00b2\u00b3]", power),
+        Rule(r"(?<=[\w\])])\[(?P<index>[^\[\]\n]{1,200})\]", lambda match: f" {match['index']}"),
         Rule("[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{1,64}", lambda _match: ""),
     ]

@@ -222,7 +222,91 @@ WORDS = {
     ),
     "C++, a+b=c, 5 × 6": "C plus plus, a plus b equals c, five times six",
 }
+CURRENCIES = {
+    "$5 USD, US$5 USD, USD $5, $5 CAD, CAD $5 and €5 EUR": (
+        "five US dollars, five US dollars, five US dollars, five Canadian dollars, five Canadian dollars and"
+        " five euros"
+    ),
+    "$5.50 USD, $5M USD, $5 million USD, $5-$10 USD, 5 € EUR, -$5 USD": (
+        "five US dollars and fifty cents, five million US dollars, five million US dollars, five to ten US"
+        " dollars, five euros, minus five US dollars"
+    ),
+    "$5 USD/month, ¥500 CNY, $5, EUR 5, 500 NZD": (
+        "five US dollars per month, five hundred yuan, five dollars, five euros,"
+        " five hundred New Zealand dollars"
+    ),
+}
+SLASHES = {
+    "Open 24/7, 24/7/365. On 9/11, a 50/50 or 70/30 split, 20/20 vision.": (
+        "Open twenty-four seven, twenty-four seven, three sixty-five. On nine eleven, a fifty fifty or seventy"
+        " thirty split, twenty twenty vision."
+    ),
+    "On 25/12, due 12/25, on 3/4 we met. Monday, 5/6 and 7/24. 31/12": (
+        "On December twenty-fifth, due December twenty-fifth, on March fourth we met. Monday, May sixth and"
+        " July twenty-fourth. December thirty-first"
+    ),
+    "on 3/4 of it, 2/3 of us, 5/8, 3 1/2 cups, on 45/60": (
+        "on three quarters of it, two thirds of us, five eighths, three and a half cups, on forty-five"
+        " slash sixty"
+    ),
+    "4/5 stars, 5/5, rated 4/5, a score of 7/10, part 3/11, page 12/12": (
+        "four out of five stars, five out of five, rated four out of five, a score of seven out of ten,"
+        " part three of eleven, page twelve of twelve"
+    ),
+    "a pressure of 120/80, in 6/8 time, 130/85 mmHg": (
+        "a pressure of one hundred and twenty over eighty, in six eight time, one hundred and thirty over"
+        " eighty-five mmHg"
+    ),
+}
+LENGTHS = {
+    "3'4\", 5'11\" tall, 6' tall, a 5'10 man, 5’ 8” and 27″": (
+        "three feet four inches, five feet eleven inches tall, six feet tall, a five feet ten inches man,"
+        " five feet eight inches and twenty-seven inches"
+    ),
+    'a 24" or 27" screen, 12"-15", 8" x 10", 8"x10", 3/4" and 1 1/2" pipes': (
+        "a twenty-four inches or twenty-seven inches screen, twelve inches to fifteen inches, eight inches by"
+        " ten inches, eight inches by ten inches, three quarters inch and one and a half inch pipes"
+    ),
+    "10' x 12' and 1' 1\", 3'45\" and 3'05\"": (
+        "ten feet by twelve feet and one foot one inch, three minutes and forty-five seconds and three minutes"
+        " and five seconds"
+    ),
+    "40° 26' 46\" and 40°26'N": (
+        "forty degrees, twenty-six minutes, forty-six seconds and forty degrees, twenty-six minutes N"
+    ),
+    'He said "take 5" and "room 5". “In 5” the \'90s, 5\'ers': (
+        'He said "take five" and "room five". “In five” the nineties, five\'ers'
+    ),
+    'It was "5", he said, and a 27" disk.': 'It was "five", he said, and a twenty-seven inches disk.',
+}
+VERSES = {
+    "Rev. 3:16, Rev. 21:4-5, Gen. 1:1 and Gen 1:1": (
+        "Revelation three sixteen, Revelation twenty-one four to five, Genesis one one and Genesis one one"
+    ),
+    "1 Cor. 13:4, II Kings 2:3, Matt. 5:3–10, John 3:16, 17": (
+        "First Corinthians thirteen four, Second Kings two three, Matthew five three to ten, John three"
+        " sixteen, seventeen"
+    ),
+    "Rev. Smith, Gen. Lee, Rev. 3 of it, col. 5, Sam 3:30": (
+        "Reverend Smith, General Lee, Revision three of it, column five, Sam three thirty"
+    ),
+    "John 3:16 pm, odds of 3:16": "John three sixteen PM, odds of three sixteen",
+}
+CODE = {
+    "C#, F#, C# minor, A# is B♭, F♯, in C#. C++17": (
+        "C sharp, F sharp, C sharp minor, A sharp is B flat, F sharp, in C sharp. C plus plus seventeen"
+    ),
+    "issue #5, #5, ab# and #tag": "issue number five, number five, ab# and #tag",
+    "array[0], x[1][2], arr[-1], my_list[3], data['key'], items[i], a[1:3], b[i+1], v[2] = 5": (
+        "array zero, x one two, arr minus one, my_list three, data 'key', items i, a one to three,"
+        " b i plus one, v two equals five"
+    ),
+    "The tower[12] leans[3][4]. Two brother[s] walk[ed].": "The tower leans. Two brothers walked.",
+    r"The array\[0\] and f(x)\[1\]": "The array zero and f(x) one",
+    "a .txt file, .NET and .gitignore. And": "a dot txt file, dot NET and dot gitignore. And",
+}
 TABLE = MONEY | RANGES | TIMES | DATES | CODES | NUMBERS | WORDS
+TABLE |= CURRENCIES | SLASHES | LENGTHS | VERSES | CODE
 
 
 @pytest.mark.parametrize(("written", "read"), TABLE.items())

@@ -159,7 +159,40 @@ WORDS = {
         "Escreva a joao arroba exemplo ponto com ponto br ou veja exemplo ponto com barra a"
     ),
 }
-TABLE = MONEY | TIMES | CODES | NUMBERS | WORDS
+SLASHES = {
+    "Aberto 24/7. Natal é 25/12, dia 5/6, em 31/10 e 01/05. 10/10": (
+        "Aberto vinte e quatro por sete. Natal é vinte e cinco de dezembro, dia cinco de junho, em trinta e um"
+        " de outubro e primeiro de maio. dez de outubro"
+    ),
+    "segunda-feira, 5/6, até 3/4 da obra, em 1/4 do total, 2/3 dos votos": (
+        "segunda-feira, cinco de junho, até três quartos da obra, em um quarto do total, dois terços dos votos"
+    ),
+    "nota 5/10, parte 3/11, 4/5 estrelas, pressão de 12/8, compasso 3/4, 50/50": (
+        "nota cinco de dez, parte três de onze, quatro de cinco estrelas, pressão de doze por oito, compasso"
+        " três por quatro, cinquenta cinquenta"
+    ),
+}
+OTHERS = {
+    "US$ 5 USD, USD $5, R$ 5 BRL, 5 € EUR, $100 ARS": (
+        "cinco dólares, cinco dólares, cinco reais, cinco euros, cem pesos argentinos"
+    ),
+    '3\'4", uma tela de 27", 8" x 10", 5\'30"': (
+        "três pés e quatro polegadas, uma tela de vinte e sete polegadas, oito polegadas por dez polegadas,"
+        " cinco minutos e trinta segundos"
+    ),
+    'Ele disse "sala 5" e "2".': 'Ele disse "sala cinco" e "dois".',
+    "Ap. 3:16, João 3:16, Jo 3,16-18, Mt 5.3, 1 Coríntios 13:4, 1 Rs 3.5": (
+        "Apocalipse três, dezesseis, João três, dezesseis, João três, dezesseis a dezoito, Mateus cinco, três,"
+        " Primeira Coríntios treze, quatro, Primeira Reis três, cinco"
+    ),
+    "Os 3,5 milhões, Marcos 3,5, Rs 3,50, às 3:16, rev. 3": (
+        "Os três vírgula cinco milhões, Marcos três vírgula cinco, Rs três vírgula cinco zero, às três horas e"
+        " dezesseis, revisão três"
+    ),
+    "C#, F♯ e B♭": "C sharp, F sustenido e B bemol",
+    "array[0], lista_b[3], x[1][2] e o rei[12].": "array zero, lista_b três, x um dois e o rei.",
+}
+TABLE = MONEY | TIMES | CODES | NUMBERS | WORDS | SLASHES | OTHERS
 
 
 @pytest.mark.parametrize(("written", "read"), TABLE.items())
