@@ -1,7 +1,9 @@
 """Markdown as a reader says it: words without marks, links by their label, headings as paragraphs.
 
 Pure, and fit for a text that is still coming: `Markdown.add` takes it in any parts and returns what is
-decided, so a mark may be cut between two of them. Blocks are told apart by the beginning of their line;
+decided, so a mark may be cut between two of them. Fenced code is left out, as nobody wants to hear it; a fence
+round a text (`text`, `markdown`, or no name and a first line that could be a sentence's) is only a fence, and
+code that is all there is, is said. Blocks are told apart by the beginning of their line;
 markdown_inline.py reads what stands in them. The marks are CommonMark's and GitHub's. Where those need the
 whole document, as for a link whose address comes later, the label is read.
 """
@@ -12,6 +14,7 @@ import re
 from re import Pattern
 from typing import Final
 
+from f5ctl.brackets import has_words
 from f5ctl.sentences import MARKS, WIDE_MARKS
 from f5ctl.speech.markdown_inline import Inline, as_it_stands, read_line
 
@@ -19,7 +22,10 @@ _QUOTE: Final = re.compile(r"[ \t]*>")
 _ITEM: Final = re.compile(r"[ \t]*(?:[-*+]|(\d{1,9})[.)])(?:[ \t]+|$)(?:\[[ xX]\](?:[ \t]+|$))?")
 # A line across the page, or under a heading.
 _RULE: Final = re.compile(r"[ \t]*(?:([-*_])(?:[ \t]*\1){2,}|=+|-+)[ \t]*")
-_FENCE: Final = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
+_FENCE: Final = re.compile(r"(?P<mark>`{3,}(?=[^`]*\Z)|~{3,})[ \t]*\{?\.?(?P<name>[\w+#-]*).*")
+# Fences round what is to be read.
+_PROSE_NAMES: Final = frozenset(("text", "txt", "plain", "plaintext", "markdown", "md", "email", "letter", "poem"))
+_SENTENCE: Final = re.compile(r"[\"'\u2018\u201c(\u00a1\u00bf]?([^\W\d_])[\w'\u2019,-]* [\w '\u2019\"\u201c\u201d,.;:!?()-]*")
 _HEADING: Final = re.compile(r"#{1,6}(?:[ \t]+|$)")
 _DEFINITION: Final = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:[ \t]*\S")
 _FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,99}\]:[ \t]*")
@@ -31,6 +37,7 @@ _OUTER: Final = re.compile(  # quotes and lists before it
     r"(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)){0,15}[ \t]*"
 )
 _MOST_FRONT_LINES: Final = 200
+_MOST_CODE_CHARS: Final = 65_536  # of a text that has said nothing yet
 _MOST_NESTED: Final = 16  # quotes and lists in each other
 _ENDED: Final = frozenset(f"{MARKS}{WIDE_MARKS}:;,")
 
@@ -51,6 +58,10 @@ class Markdown:
         self._last = ""  # what was said last in this block, but for spaces
         self._in_item = False
         self._fence = ""
+        self._is_code: bool | None = None  # what stands in the fence; None before its first line
+        self._left_out: list[str] = []  # code, as long as nothing was said
+        self._left_chars = 0
+        self._has_said = False
         self._hidden: Pattern[str] | None = None  # what ends a comment or a script
         self._front: list[str] | None = None  # lines of what may be the head of the file
         self._begun = False
@@ -73,6 +84,8 @@ class Markdown:
             for kept in self._take_front():
                 self._block(kept)
             self._end_block()
+            if not self._has_said:
+                self._out += self._left_out
         said = "".join(self._out)
         self._out.clear()
         return said
@@ -111,7 +124,8 @@ class Markdown:
             self._end_block()
         elif fence := _FENCE.fullmatch(bare):
             self._end_block()
-            self._fence = fence[1] or fence[2]
+            self._fence, name = fence["mark"], fence["name"].lower()
+            self._is_code = name not in _PROSE_NAMES if name else None
         else:
             self._leaf(shown)
 
@@ -168,8 +182,16 @@ class Markdown:
         if mark and not mark.strip(self._fence[0]) and len(mark) >= len(self._fence):
             self._fence = ""
             self._end_block()
-        else:
-            self._say(as_it_stands(line) + "\n")
+            return
+        if self._is_code is None and mark:
+            first = _SENTENCE.fullmatch(mark)
+            self._is_code = first is None or first[1].islower()
+        text = as_it_stands(line) + "\n"
+        if not self._is_code:
+            self._say(text)
+        elif not self._has_said and self._left_chars < _MOST_CODE_CHARS:
+            self._left_out.append(text)
+            self._left_chars += len(text)
 
     def _head(self, line: str) -> bool:
         """Take a line of the file's head, which stands between two lines of three dashes."""
@@ -209,4 +231,5 @@ class Markdown:
 
     def _say(self, text: str) -> None:
         self._out.append(text)
+        self._has_said = self._has_said or has_words(text)
         self._last = text.rstrip()[-1:] or self._last

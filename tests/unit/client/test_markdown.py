@@ -20,8 +20,8 @@ from f5ctl.speech.marks import Marks, Tags, Words
         ("**bold** __bold__ *it* _it_ ***both*** ~~gone~~", "bold bold it it both gone"),
         ("un*frigging*believable snake_case 2 * 3 2*3", "unfriggingbelievable snake_case 2 * 3 2*3"),
         ("`code` and `` a ` b `` and `*x*`", "code and a ` b and *x*"),
-        ("```python\nprint(1)  # *x*\n```\nafter", "print(1)  # *x*\n\nafter"),
-        ("~~~\na\n```\nb\n~~~", "a\n```\nb"),
+        ("See:\n```python\nprint(1)  # *x*\n```\nafter", "See:\n\nafter"),
+        ("~~~text\na\n```\nb\n~~~", "a\n```\nb"),
         ("- one\n* two!\n+ three\n  goes on", "one.\ntwo!\nthree\ngoes on."),
         ("1. one\n2) two", "1. one.\n2. two."),
         ("- [ ] open\n- [x] done", "open.\ndone."),
@@ -50,6 +50,51 @@ from f5ctl.speech.marks import Marks, Tags, Words
 def test_markdown_is_said_without_its_marks(written: str, said: str) -> None:
     """Headings, emphasis, code, lists, quotes, tables, links, pictures and HTML as a reader says them."""
     assert plain(written).strip().replace("\n\n\n", "\n\n") == said
+
+
+@pytest.mark.parametrize(
+    "fence",
+    [
+        "```python\nprint(1)\n```",
+        "``` {.python .numberLines}\nprint(1)\n```",
+        "~~~~ JSON\n{}\n~~~~",
+        "```\n$ pip install it\n```",
+        "```\n\n├── src\n│   └── a.py\n```",
+        "```\nprint(1)\nNobody is there.\n```",
+        "```sh\nNobody writes so.\n",
+        "> ```\n> x = 1\n> ```",
+        "1. One.\n   ```bash\n   ls\n   ```",
+        "```mermaid\ngraph TD;\n```",
+    ],
+)
+def test_code_in_a_fence_is_left_out(fence: str) -> None:
+    """Programs, commands and trees are for the eye; what stands around them is said."""
+    said = plain(f"Look at this:\n\n{fence}\n\nIt ends.")
+    assert " ".join(said.replace("1. One.", "").split()) in {"Look at this: It ends.", "Look at this:"}
+
+
+@pytest.mark.parametrize(
+    ("fence", "said"),
+    [
+        ("```text\nroses are red\n```", "roses are red"),
+        ("```Markdown\nx = 1\n```", "x = 1"),
+        ("```\nDear Ms. Silva,\n\nx = 1\n```", "Dear Ms. Silva, x = 1"),
+        ("~~~\n“Who is there?” she asked.\n~~~", "“Who is there?” she asked."),
+        ("```\n¿Quién está ahí?\n```", "¿Quién está ahí?"),
+    ],
+)
+def test_a_text_in_a_fence_is_read(fence: str, said: str) -> None:
+    """A letter, a poem or a draft that somebody put into a fence is said as it stands."""
+    assert " ".join(plain(f"Here:\n\n{fence}\n").split()) == f"Here: {said}"
+
+
+@pytest.mark.parametrize("before", ["", "# \n\n", "---\ntitle: x\n---\n"])
+def test_code_that_is_all_there_is_is_said(before: str) -> None:
+    """A text of code alone is no empty text, however it comes."""
+    written = f"{before}```python\nprint(1)\n```\n```python\nx = 2\n```\n"
+    assert plain(written).split() == ["print(1)", "x", "=", "2"]
+    reader = Markdown()
+    assert "".join([*map(reader.add, written), reader.add("", final=True)]).split() == plain(written).split()
 
 
 @pytest.mark.parametrize(
