@@ -6,7 +6,7 @@ The one owner of that rule, for every way in: the engine reads every text by `sp
 - Left out: notes (`[12]`, `[3, 4]`, `[^1]`, `[@key]`, `[sic]`, `[citation needed]`), time stamps that begin a
   line, boxes of tasks, brackets without a letter or digit, and sound cues: a phrase with a word of `SOUNDS` or
   `[SEVERAL CAPITALS]` anywhere, `[CAPITALS]` where a sentence begins.
-- Indices of code are no notes and are read: `array[0]`, `x[1][2]`, `my_list[3]`, `data['key']`, `items[i]`.
+- Indices of code are read (f5ctl/indices.py).
 - A link is read by its label, and what defines a link is left out.
 - Of everything else the words are read, without the brackets.
 
@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import Final
 
 from f5ctl.bracket_words import LABELS, NO_CUE_BEGINS, NOTES, SOUNDS
+from f5ctl.indices import with_indices
 from f5ctl.sentences import MARKS, WIDE_MARKS
 
 MAX_DEPTH: Final = 8  # brackets in brackets; deeper ones are dropped as marks, and their words read
@@ -39,12 +40,6 @@ _ADDRESS: Final = (
 )
 _PAIR: Final = re.compile(rf"(!?)\[([^\[\]]*)\](?:({_ADDRESS})|\[([^\[\]]*)\])?")
 _PLAIN_NOTE: Final = re.compile(r"\[(?:[^\w\[\]]*|\d{1,3})\](?!\()")  # most of them, at once
-_INDICES: Final = re.compile(r"(?<=\w)(?:\[[^\[\]\n]{1,40}\]){1,4}(?!\()")
-_NAME: Final = re.compile(r"(?<!\w)[^\W\d]\w{0,63}\Z")
-# What no note is numbered with: nothing, a place from the end, a key, a part, a sum, a counter.
-_INDEX: Final = re.compile(r"0|-\d{1,9}|'[^']*'|\"[^\"]*\"|\w*:-?\w*|\w{1,20} ?[+*/-] ?\d{1,9}|[ijk]")
-_WORD_GOES_ON: Final = re.compile(r"\w")
-_IS_SET: Final = re.compile(r" ?[-+*/]?=(?!=)")
 _LINK: Final = re.compile(_ADDRESS)
 _WHOLE: Final = re.compile(rf"\[[^\[\]\n]{{0,{MAX_OPEN_CHARS}}}\](?:\([^()\n]{{0,300}}\))?")
 _DEFINITION: Final = re.compile(
@@ -56,6 +51,14 @@ _DEFINITION: Final = re.compile(
 _SOURCE: Final = re.compile(
     r"【(?:\d{1,3}|[^【】\n]{0,60}†[^【】\n]{0,60})】"
 )  # how chat models cite what they have read
+
+# What subtitles for the deaf write beside what is said.
+_MUSIC: Final = re.compile("[\u2669-\u266c]+")
+_SPEAKER: Final = re.compile(
+    r"(?:\A|(?<=[.!?\u2026] )|(?<=[.!?\u2026] - ))((?:- ?)?)([^\W\d_a-z](?:[^\W_a-z]|[.' -]){1,24}):\s+(?=\S)"
+)
+_IN_PARENTHESES: Final = re.compile(r"\(([^()]{1,60})\)")
+_MOST_WORDS_IN_PARENTHESES: Final = 3
 
 _NUMBER: Final = r"\d{1,3}[a-f]?"
 _CITATION: Final = re.compile(rf"{_NUMBER}(?:\s?[,;–—-]\s?{_NUMBER})*(?:,?\s?pp?\.\s?\d[\d\s,–-]*)?")
@@ -94,7 +97,10 @@ def read_brackets(text: str) -> str:
 
 
 def without_cues(text: str) -> str:
-    """Return a subtitle's text: what is in brackets is a sound cue, but for links and parts of words."""
+    """Return a subtitle's text: what is in brackets is a sound cue, but for links and parts of words.
+
+    So are `(laughs)`, `(DOOR SLAMS)` and notes of music; `JOHN:` says who speaks.
+    """
     return _read(text, only_cues=True)
 
 
@@ -134,8 +140,7 @@ def _read(text: str, *, only_cues: bool) -> str:
     text = _ESCAPED_PAIR.sub(rf"{_OPEN}\1{_SHUT}", text.translate(_FORBIDDEN))
     for escaped, mark in _PROTECT:
         text = text.replace(escaped, mark)
-    if not only_cues:
-        text = _INDICES.sub(_indices, text)
+    text = _without_signs(text) if only_cues else with_indices(text)
     for left_out in (_DEFINITION, _SOURCE, _PLAIN_NOTE):
         text = left_out.sub(_GONE, text)
     read = _cue if only_cues else _words
@@ -149,17 +154,26 @@ def _read(text: str, *, only_cues: bool) -> str:
     return text
 
 
-def _indices(match: re.Match[str]) -> str:
-    """Return the brackets after a name as words where they are indices, else as they are."""
-    name = _NAME.search(match.string, max(0, match.start() - 64), match.start())
-    if name is None or _WORD_GOES_ON.match(match.string, match.end()):
-        return match[0]
-    indices = match[0][1:-1].split("][")
-    is_a_variable = "_" in name[0] or (len(name[0]) == 1 and name[0].islower())
-    is_code = is_a_variable or _IS_SET.match(match.string, match.end())
-    if is_code or any(map(_INDEX.fullmatch, indices)):
-        return "".join(f" {index}" for index in indices)
-    return match[0]
+def _without_signs(text: str) -> str:
+    """Return a subtitle's text without what is no bracket and not said either."""
+    text = _SPEAKER.sub(_speaker, _MUSIC.sub(_GONE, text))
+    return _IN_PARENTHESES.sub(_sound, text)
+
+
+def _speaker(match: re.Match[str]) -> str:
+    """Return what is left of a name in capitals that a line begins with; WARNING: is none."""
+    name = match[2]
+    is_name = name == name.upper() != name.lower() and name.casefold() not in LABELS
+    return match[1] if is_name else match[0]
+
+
+def _sound(match: re.Match[str]) -> str:
+    """Return what is left of parentheses where a sound or a manner of speaking may stand."""
+    bare, text = match[1].strip(), match.string
+    begins = begins_sentence(text, match.start())
+    stands_apart = begins or not text[match.end() :].strip(" -.,!?\u2026")
+    is_brief = bare == bare.upper() or len(bare.split()) <= _MOST_WORDS_IN_PARENTHESES
+    return _GONE if stands_apart and is_brief and _is_sound(bare, begins=begins) else match[0]
 
 
 def _pair(match: re.Match[str], read: Callable[[re.Match[str], str], str]) -> str:

@@ -27,17 +27,17 @@ def words(listed: str) -> frozenset[str]:
 _LEADING: Final = words(
     """
     mr mrs ms mx dr drs prof st ste mt ft rev hon gen col capt cpt lt sgt maj cmdr adm gov sen rep pres supt
-    messrs mme mmes mlle mgr sr sra srs sras srta dra profa profª prof.ª eng engª arq exmo exma ilmo ilma
-    des dep pe fr frl hr ing dipl av pça trav rod vs viz cf e.g i.e p.ex v.gr z.b d.h u.a bzw ggf sog dª sta
-    sto
+    cpl pvt messrs mme mmes mlle mgr sr sra srs sras srta dra profa profª prof.ª eng engª arq exmo exma ilmo
+    ilma des dep pe fr frl hr ing dipl av pça trav rod vs viz cf e.g i.e p.ex v.gr z.b d.h u.a bzw ggf sog
+    dª sta sto
     """
 )
 # What stands at either side: a sentence goes on before a small letter or a number, and ends before a capital.
 _EITHER: Final = words(
     """
     etc al inc ltd co corp bros jr approx dept est ext misc ave blvd rd hwy apt min max hr hrs sec ed eds
-    univ assn no nos nr num núm n.º nº art arts arto pp pg pgs pág págs pag fig figs cap caps vol vols sect
-    ch chap eq tab tel fl fls par cl op ver abs bd usw u.s.w ltda cia a.m p.m a.c d.c b.c a.d jan feb mar
+    univ assn esq bldg no nos nr num núm n.º nº art arts arto pp pg pgs pág págs pag fig figs cap caps vol vols
+    sect ch chap eq tab tel fl fls par cl op ver abs bd usw u.s.w ltda cia a.m p.m a.c d.c b.c a.d jan feb mar
     apr jun jul aug sep sept oct nov dec fev abr mai ago set out dez mon tue tues wed thu thur fri sat
     """
 )
@@ -50,6 +50,14 @@ _STARTERS: Final = words(
     se não também porém então foi era der die das er sie es und aber wir le la les el los las un une il elle
     """
 )
+# What belongs to a time before it: at 5 p.m. Monday, 5 p.m. EST.
+AFTER_TIMES: Final = words(
+    """
+    monday tuesday wednesday thursday friday saturday sunday eastern pacific central mountain est edt cst cdt
+    mst mdt pst pdt et gmt utc bst cet cest
+    """
+)
+_HALVES: Final = words("a.m p.m")
 _WORD_CHARS: Final = 24  # no abbreviation is longer
 _REMEMBERED: Final = 1024
 _BEFORE: Final = re.compile(r"[\w.]*")  # from right to left
@@ -107,7 +115,8 @@ def _point_is_end(text: str, at: int, following: _Next) -> bool | None:
     if word in _LEADING:
         return False
     if word in _EITHER:
-        return _if_known(following, ends=not following.goes_on)
+        is_of_a_time = word in _HALVES and following.word.lower() in AFTER_TIMES
+        return _if_known(following, ends=not (is_of_a_time or following.goes_on))
     if _INITIALS.fullmatch(written):
         if written[-1].isupper():
             begins = following.word[:1].isupper() and following.word.lower() in _STARTERS

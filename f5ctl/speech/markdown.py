@@ -24,8 +24,12 @@ _ITEM: Final = re.compile(r"[ \t]*(?:[-*+]|(\d{1,9})[.)])(?:[ \t]+|$)(?:\[[ xX]\
 _RULE: Final = re.compile(r"[ \t]*(?:([-*_])(?:[ \t]*\1){2,}|=+|-+)[ \t]*")
 _FENCE: Final = re.compile(r"(?P<mark>`{3,}(?=[^`]*\Z)|~{3,})[ \t]*\{?\.?(?P<name>[\w+#-]*).*")
 # Fences round what is to be read.
-_PROSE_NAMES: Final = frozenset(("text", "txt", "plain", "plaintext", "markdown", "md", "email", "letter", "poem"))
-_SENTENCE: Final = re.compile(r"[\"'\u2018\u201c(\u00a1\u00bf]?([^\W\d_])[\w'\u2019,-]* [\w '\u2019\"\u201c\u201d,.;:!?()-]*")
+_PROSE_NAMES: Final = frozenset(
+    ("text", "txt", "plain", "plaintext", "markdown", "md", "email", "letter", "poem")
+)
+_SENTENCE: Final = re.compile(
+    r"[\"'\u2018\u201c(\u00a1\u00bf]?([^\W\d_])[\w'\u2019,-]* [\w '\u2019\"\u201c\u201d,.;:!?()-]*"
+)
 _HEADING: Final = re.compile(r"#{1,6}(?:[ \t]+|$)")
 _DEFINITION: Final = re.compile(r"\[(?!\^)[^\[\]]{1,999}\]:[ \t]*\S")
 _FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,99}\]:[ \t]*")

@@ -74,6 +74,26 @@ def test_indices_of_code_are_read() -> None:
     assert without_cues("Hello[0] there.") == "Hello there."
 
 
+def test_subtitles_for_the_deaf_are_read_without_their_signs() -> None:
+    """Sounds in parentheses, notes of music and the name in capitals before a line are not said."""
+    pairs = [
+        ("(laughs) Hello.", "Hello."),
+        ("(DOOR SLAMS) Who is it?", "Who is it?"),
+        ("Hello. (SIGHS)", "Hello."),
+        ("I know. (risos) Pois é.", "I know. Pois é."),
+        ("\u266a la la \u266a", "la la"),
+        ("JOHN: Hello.", "Hello."),
+        ("- MR. SMITH: Hi. - MAN 1: Yo.", "- Hi. - Yo."),
+        ("ÉRICA: Oi.", "Oi."),
+        ("WARNING: Do not enter.", "WARNING: Do not enter."),
+        ("At 5:30 (or 6) he left (as always).", "At 5:30 (or 6) he left (as always)."),
+        ("The agency (NASA) said so.", "The agency (NASA) said so."),
+        ("He said: Go. (The music was loud that night.)", "He said: Go. (The music was loud that night.)"),
+        ("John: Hello.", "John: Hello."),
+    ]
+    assert [without_cues(written).strip() for written, _ in pairs] == [said for _, said in pairs]
+
+
 def test_the_label_of_a_line_is_read_though_in_capitals() -> None:
     """Logs and notes begin with a word in capitals that says something."""
     check(

@@ -26,6 +26,7 @@ def sentences(text: str) -> list[str]:
     [
         "Dr. Lee and Mrs. Ray flew to the U.S. coast with J. R. R. Brown and others.",
         "O Sr. João e a Dra. Ana moram na Av. Paulista, conforme o art. 5 da lei.",
+        "We left at 9 a.m. Monday, or at 5:00 p.m. EST.",
         "We left at 9 a.m. on Monday, see fig. 3 and p. 12, vol. 2.",
         "Pears, plums, etc. are fruit, e.g. Conference, i.e. one kind.",
         "Acme Co. Ltd. and Foo Inc. were there, approx. $5 each.",

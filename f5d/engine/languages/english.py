@@ -247,6 +247,7 @@ ENGLISH: Final = Language(
     fillers=FILLERS,
     abbreviations=ABBREVIATIONS,
     sided={"st.": ("Saint", "Street"), "dr.": ("Doctor", "Drive")},
+    called={},
     unpointed=UNPOINTED,
     before_numbers=BEFORE_NUMBERS,
     last_words=LAST_WORDS,
@@ -255,6 +256,7 @@ ENGLISH: Final = Language(
     regnal_number=_regnal_number,
     roman=_roman,
     determiners=DETERMINERS,
+    i_is_a_word=True,
     counted=_COUNTED,
     symbols={
         "&": "and",
@@ -271,6 +273,7 @@ ENGLISH: Final = Language(
         "\u221a": "the square root of",
         "\u2032": "foot",
         "\u2033": "inch",
+        "\u03c0": "pi",
         "\u00a7": "section",
     },
     address={".": "dot", "@": "at", "/": "slash", "_": "underscore", ":": "colon", "~": "tilde", "+": "plus"},

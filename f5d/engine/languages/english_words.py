@@ -13,6 +13,7 @@ _POUND: Final = Money("pound", "pounds", "penny", "pence")
 _YEN: Final = Money("yen", "yen", "sen", "sen")
 _RUPEE: Final = Money("rupee", "rupees", "paisa", "paise")
 _REAL: Final = Money("real", "reais", "centavo", "centavos")
+_MEXICAN_PESO: Final = Money("Mexican peso", "Mexican pesos", "centavo", "centavos")
 
 
 def _of(country: str, *, of: Money = _DOLLAR) -> Money:
@@ -26,10 +27,14 @@ MONEY: Final = {
     "¥": _YEN,
     "₹": _RUPEE,
     "Rs.": _RUPEE,
+    "Rs": _RUPEE,
     "¢": Money("cent", "cents", "", ""),
     "R$": _REAL,
     "US$": _of("US"),
     "A$": _of("Australian"),
+    "AU$": _of("Australian"),
+    "S$": _of("Singapore"),
+    "MX$": _MEXICAN_PESO,
     "C$": _of("Canadian"),
     "CA$": _of("Canadian"),
     "NZ$": _of("New Zealand"),
@@ -55,7 +60,7 @@ MONEY: Final = {
     "SEK": Money("Swedish krona", "Swedish kronor", "öre", "öre"),
     "DKK": Money("Danish krone", "Danish kroner", "øre", "øre"),
     "kr": Money("krone", "kroner", "øre", "øre"),
-    "MXN": Money("Mexican peso", "Mexican pesos", "centavo", "centavos"),
+    "MXN": _MEXICAN_PESO,
     "NZD": _of("New Zealand"),
     "HKD": _of("Hong Kong"),
     "SGD": _of("Singapore"),
@@ -81,6 +86,10 @@ UNITS: Final = plural(
     mL="millilitre",
     cl="centilitre",
     dl="decilitre",
+    dL="decilitre",
+    mmol="millimole",
+    tsp="teaspoon",
+    tbsp="tablespoon",
     l="litre",
     L="litre",
     ha="hectare",
@@ -125,6 +134,20 @@ UNITS: Final = plural(
     px="pixel",
 ) | {
     "lbs": ("pound", "pounds"),
+    "in.": ("inch", "inches"),
+    "mg/dL": ("milligram per decilitre", "milligrams per decilitre"),
+    "mg/kg": ("milligram per kilogram", "milligrams per kilogram"),
+    "mmol/L": ("millimole per litre", "millimoles per litre"),
+    "g/L": ("gram per litre", "grams per litre"),
+    "L/min": ("litre per minute", "litres per minute"),
+    "mmHg": ("millimetre of mercury", "millimetres of mercury"),
+    "Ω": ("ohm", "ohms"),
+    "kΩ": ("kilohm", "kilohms"),
+    "MΩ": ("megohm", "megohms"),
+    "°N": ("degree north", "degrees north"),
+    "°S": ("degree south", "degrees south"),
+    "°E": ("degree east", "degrees east"),
+    "°W": ("degree west", "degrees west"),
     "ft": ("foot", "feet"),
     "sq ft": ("square foot", "square feet"),
     "µm": ("micrometre", "micrometres"),
@@ -288,6 +311,21 @@ ABBREVIATIONS: Final = {
     "Gov.": "Governor",
     "Sen.": "Senator",
     "messrs.": "Messieurs",
+    "Hon.": "Honourable",
+    "Rep.": "Representative",
+    "Pres.": "President",
+    "Maj.": "Major",
+    "Adm.": "Admiral",
+    "Cmdr.": "Commander",
+    "Cpl.": "Corporal",
+    "Pvt.": "Private",
+    "Supt.": "Superintendent",
+    "Fr.": "Father",
+    "esq.": "Esquire",
+    "Univ.": "University",
+    "Assn.": "Association",
+    "bldg.": "Building",
+    "Co.": "Company",
     "Mt.": "Mount",
     "Ft.": "Fort",
     "jr.": "Junior",
@@ -300,7 +338,6 @@ ABBREVIATIONS: Final = {
     "approx.": "approximately",
     "Dept.": "department",
     "govt.": "government",
-    "Est.": "established",
     "Ave.": "Avenue",
     "blvd.": "Boulevard",
     "Rd.": "Road",
@@ -312,6 +349,10 @@ ABBREVIATIONS: Final = {
     "ph.d.": "P H D",
     "a.k.a.": "also known as",
     "w/o": "without",
+    "w/out": "without",
+    "w/": "with",
+    "b/c": "because",
+    "c/o": "care of",
     "at&t": "A T and T",
 }
 UNPOINTED: Final = {"Mr": "Mister", "Mrs": "Missis", "Ms": "Miss", "Dr": "Doctor", "Prof": "Professor"} | {
@@ -337,6 +378,7 @@ BEFORE_NUMBERS: Final = {
     "pg.": "page",
     "sec.": "section",
     "rev.": "revision",
+    "est.": "established",
     "col.": "column",
     "art.": "article",
     "apt.": "apartment",
@@ -348,7 +390,7 @@ BEFORE_NUMBERS: Final = {
     "≈": "about",
 }
 LAST_WORDS: Final = words(
-    "etc. jr. sr. inc. ltd. corp. bros. ave. blvd. rd. hwy. ph.d. st. dr. dept. govt. approx."
+    "etc. jr. sr. inc. ltd. corp. co. bros. esq. bldg. ave. blvd. rd. hwy. ph.d. st. dr. dept. govt. approx."
 )
 NUMBERED: Final = words(
     "chapter chapters part parts act acts scene scenes book books volume volumes section sections article "

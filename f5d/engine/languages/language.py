@@ -101,6 +101,7 @@ class Language:
     # Words
     abbreviations: Mapping[str, str]  # with their points; a capital has to be written as one
     sided: Mapping[str, tuple[str, str]]  # such that say one thing before a name, another after one
+    called: Mapping[str, str]  # names after D., and what that is short for
     unpointed: Mapping[str, str]  # titles without their point, before a name only
     before_numbers: Mapping[str, str]  # abbreviations only before a number, in lower case
     last_words: frozenset[str]  # abbreviations that keep a full stop where they end a sentence
@@ -109,6 +110,7 @@ class Language:
     regnal_number: Callable[[int, str], str]  # a ruler's number, the name
     roman: Callable[[int, str], str]  # a Roman number after or before one of `numbered`
     determiners: frozenset[str]  # words that a Roman numeral does not belong to, in lower case
+    i_is_a_word: bool  # so that it is no first after a name
     counted: frozenset[str]  # words before which Roman numerals are ordinal ones
     symbols: Mapping[str, str]
     address: Mapping[str, str]  # the marks of addresses

@@ -13,6 +13,7 @@ from f5d.engine.languages.portuguese_words import (
     BEFORE_DATES,
     BEFORE_NUMBERS,
     BOOKS,
+    CALLED,
     DETERMINERS,
     FEMININE,
     FILLERS,
@@ -274,6 +275,7 @@ PORTUGUESE: Final = Language(
     fillers=FILLERS,
     abbreviations=ABBREVIATIONS,
     sided={},
+    called=CALLED,
     unpointed=UNPOINTED,
     before_numbers=BEFORE_NUMBERS,
     last_words=LAST_WORDS,
@@ -282,6 +284,7 @@ PORTUGUESE: Final = Language(
     regnal_number=_regnal_number,
     roman=_roman,
     determiners=DETERMINERS,
+    i_is_a_word=False,
     counted=frozenset(),
     symbols={
         "&": "e",
@@ -298,6 +301,7 @@ PORTUGUESE: Final = Language(
         "\u221a": "raiz quadrada de",
         "\u2032": "pé",
         "\u2033": "polegada",
+        "\u03c0": "pi",
         "\u00a7": "parágrafo",
     },
     address={

@@ -49,6 +49,8 @@ UNITS: Final = plural(
     m="metro",
     kg="quilo",
     g="grama",
+    dL="decilitro",
+    dl="decilitro",
     mg="miligrama",
     t="tonelada",
     ml="mililitro",
@@ -79,6 +81,18 @@ UNITS: Final = plural(
     cal="caloria",
     px="pixel",
 ) | {
+    "mmHg": ("milímetro de mercúrio", "milímetros de mercúrio"),
+    "Ω": ("ohm", "ohms"),
+    "kΩ": ("quilo-ohm", "quilo-ohms"),
+    "°N": ("grau norte", "graus norte"),
+    "°S": ("grau sul", "graus sul"),
+    "°L": ("grau leste", "graus leste"),
+    "°O": ("grau oeste", "graus oeste"),
+    "mg/dL": ("miligrama por decilitro", "miligramas por decilitro"),
+    "mg/kg": ("miligrama por quilo", "miligramas por quilo"),
+    "g/L": ("grama por litro", "gramas por litro"),
+    "km/L": ("quilômetro por litro", "quilômetros por litro"),
+    "km/l": ("quilômetro por litro", "quilômetros por litro"),
     "kWh": ("quilowatt-hora", "quilowatts-hora"),
     "dB": ("decibel", "decibéis"),
     "km/h": ("quilômetro por hora", "quilômetros por hora"),
@@ -242,7 +256,21 @@ ABBREVIATIONS: Final = {
     "a.c.": "antes de Cristo",
     "d.c.": "depois de Cristo",
     "s/n": "sem número",
+    "c/": "com",
+    "p/": "para",
+    "s/": "sem",
+    "s/a": "S A",
+    "s.a.": "S A",
+    "sr(a).": "senhor ou senhora",
+    "sr.(a)": "senhor ou senhora",
+    "v. exa.": "vossa excelência",
+    "v.exa.": "vossa excelência",
+    "v. sa.": "vossa senhoria",
+    "v.sa.": "vossa senhoria",
 }
+CALLED: Final = dict.fromkeys(
+    words("Pedro João Manuel Afonso Sebastião José Miguel Dinis Henrique Sancho Duarte"), "Dom"
+) | dict.fromkeys(words("Maria Isabel Leopoldina Teresa Catarina Ana"), "Dona")
 UNPOINTED: Final = {
     "Sr": "Senhor",
     "Sra": "Senhora",
@@ -291,7 +319,7 @@ BEFORE_NUMBERS: Final = {
     "~": "cerca de",
     "≈": "cerca de",
 }
-LAST_WORDS: Final = words("etc. jr. cia. ltda. a.c. d.c. aprox. depto. dept.")
+LAST_WORDS: Final = words("etc. s.a. jr. cia. ltda. a.c. d.c. aprox. depto. dept.")
 NUMBERED: Final = words(
     "capítulo capítulos parte partes ato atos cena livro volume tomo seção artigo inciso anexo apêndice "
     "fase tipo classe nível grau título tabela figura canto salmo guerra século séculos séc cap vol art "

@@ -58,6 +58,17 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
             follows=r"h.|\sh",
         ),
         Rule(rf"{_START}{_HOUR}(?:[:h]{_MINUTE}){_HALF}(?!\w)", calendar.time, follows=r"[:h]\d"),
+        Rule(rf"{_START}{_HOUR}\.{_MINUTE}{_HALF}(?!\w)", calendar.time, follows=r"[AaPp].|\s[AaPp]", least=4),
+        Rule(
+            r"(?<![\w:.,/])(?P<minute>\d{1,2}):(?P<second>[0-5]\d)(?P<part>[.,]\d{1,2})(?![\w:]|[.,]\d)",
+            calendar.lap,
+            follows=r":\d",
+        ),
+        Rule(
+            r"(?<=UTC|GMT)[-\u2212\u2013](?=\d)",
+            lambda _match: f" {language.minus} ",
+            begins=r"(?<=UTC|GMT)[-\u2212\u2013](?=\d)",
+        ),
         Rule(
             rf"{_START}(?P<low>1[0-2]|0?[1-9]){numbers.to}(?P<hour>1[0-2]|0?[1-9]){_HALF}(?!\w)",
             calendar.hours,
@@ -65,7 +76,8 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
         ),
         Rule(rf"{_START}(?P<hour>1[0-2]|0?[1-9]){_HALF}(?!\w)", calendar.time, follows=r"[AaPp].|\s[AaPp]"),
         Rule(
-            rf"{_START}{_HOUR}[:h]{_MINUTE}\s?h?(?![\w:]|{group}\d{{3}}(?!\d))",  # not the scale of a map
+            # No scale of a map, 1:50,000.
+            rf"{_START}{_HOUR}[:h]{_MINUTE}\s?h?(?=ish\b|(?![\w:]))(?!{group}\d{{3}}(?!\d))",
             calendar.time,
             follows=r"[:h]\d",
         ),
@@ -123,6 +135,13 @@ class _Calendar:
         if match["half"]:
             return self._language.clock(time) + full_stop(match)
         return self._language.duration(time)
+
+    def lap(self, match: Match[str]) -> str:
+        """Say a time that was taken: 3:25.4."""
+        minutes = self._language.duration(Time(0, int(match["minute"]))) if int(match["minute"]) else ""
+        seconds = match["second"].lstrip("0") or "0"
+        said = self._numbers.number(f"{seconds}{self._language.mark}{match['part'][1:]}")
+        return f"{minutes} {said} {self._language.units['s'][1]}".lstrip()
 
     def spelt(self, match: Match[str]) -> str:
         return self._language.duration(Time(int(match["hour"]), int(match["minute"])))

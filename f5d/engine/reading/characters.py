@@ -11,6 +11,7 @@ _FRACTION: Final = re.compile(
     "(\\d ?)?([\u00bc-\u00be\u2150-\u215e\u2189])(?=([\\d\u00bc-\u00be\u2150-\u215e\u2189])?)"
 )
 _FRACTION_SLASH: Final = re.compile("(?<=\\d)[\u2044\u2215](?=\\d)")
+_UNDERSCORES: Final = re.compile(r"(?<=\d)_(?=\d{3}(?!\d))")  # 1_000_000 in a program
 _CARET: Final = re.compile(r"(?:(?<=\d)\^(-?\d{1,8})|(?<=[^\W\d_])\^([23]))(?![\w^])")  # a power
 _RAISED: Final = str.maketrans(
     "0123456789-", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b"
@@ -34,6 +35,7 @@ _DIGITS: Final = _Digits()
 
 def plain(text: str) -> str:
     """Return `text` with digits of every kind but superscripts written in ASCII, and 1/2 for its character."""
+    text = _UNDERSCORES.sub("", text)
     text = _CARET.sub(lambda match: match[0][1:].translate(_RAISED), text)
     if text.isascii():
         return text

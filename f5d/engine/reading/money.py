@@ -26,6 +26,7 @@ def rules(numbers: Numbers) -> list[Rule]:
     codes = any_of(code for code in language.money if _CODE.fullmatch(code))
     code = rf"(?:\s?(?P<code>{codes})(?!\w|\s?\d))?"  # $5 CAD
     before = rf"(?:(?P<before>{codes})\s?)?"  # CAD $5
+    even = r"(?:[.,][-\u2013\u2014]{1,2}(?!\d))?"  # 5,- €
     after = initials((*language.scales, *language.money, *language.scale_initials))
     return [
         Rule(
@@ -36,7 +37,7 @@ def rules(numbers: Numbers) -> list[Rule]:
         ),
         Rule(
             rf"(?:(?<![\w.,%$\u20ac])(?P<sign>[-\u2212\u2013])|(?<![\w.,]))"
-            rf"{before}(?P<symbol>{money})\s?(?P<inner>[-\u2212])?{amount}{scaled}{code}{per}(?!\d){again}",
+            rf"{before}(?P<symbol>{money})\s?(?P<inner>[-\u2212])?{amount}{even}{scaled}{code}{per}(?!\d){again}",
             say.money,
             begins=rf"(?<![\w.,])[-\u2212\u2013]?(?:{codes}\s?)?(?:{money})(?=\s?[-\u2212]?[.,]?\d)",
         ),
@@ -46,9 +47,9 @@ def rules(numbers: Numbers) -> list[Rule]:
             follows=numbers.dashed,
         ),
         Rule(
-            rf"{numbers.sign}{amount}{scaled}\s?(?P<symbol>{money})(?![\w$]){code}{per}",
+            rf"{numbers.sign}{amount}{even}{scaled}\s?(?P<symbol>{money})(?![\w$]){code}{per}",
             say.money,
-            follows=rf"[{after}].?|[-\s][{after}]",
+            follows=rf"[{after}].?|[-\s][{after}]|[.,][-\u2013\u2014]",
         ),
     ]
 

@@ -34,6 +34,8 @@ class Numbers:
         lakhs = r"\d{1,2}(?:,\d\d){1,6},\d{3}(?!,?\d)|" if language.group == "," else ""
         self._other = "." if language.mark == "," else ","
         other = rf"\d{{1,12}}{re.escape(self._other)}\d{{1,2}}(?!\d|[.,]\d)"  # as the other languages write it
+        other = rf"{other}|\d{{1,3}}(?:{mark}\d{{3}}){{1,6}}{re.escape(self._other)}\d{{1,2}}(?!\d|[.,]\d)"
+        self._grouped_otherwise = re.compile(rf"\d{{1,3}}(?:{mark}\d{{3}})+{re.escape(self._other)}\d{{1,2}}")
         plain = rf"\d{{1,21}}(?![\d]|[{group}{mark} {_SPACES}]\d)"
         divided = rf"(?:{lakhs}{grouped}|{spaced}|\d{{1,21}})(?:{mark}\d{{1,40}})?(?!\d)"
         self.amount = rf"(?:{plain}|{other}|{divided}|{mark}\d{{1,40}})"
@@ -68,6 +70,8 @@ class Numbers:
         if written.isdecimal():
             return written, ""
         whole, other, decimals = written.rpartition(self._other)
+        if self._grouped_otherwise.fullmatch(written):  # 1.000,50 in English
+            return "".join(filter(str.isdecimal, whole)), decimals
         if not other or len(decimals) > 2 or self.language.mark in written:
             whole, _, decimals = written.partition(self.language.mark)
         return "".join(filter(str.isdecimal, whole)), decimals

@@ -9,6 +9,8 @@ from functools import lru_cache
 from re import Match, Pattern
 from typing import Final, TypeAlias
 
+from f5ctl.sentences import AFTER_TIMES
+
 _Tree: TypeAlias = dict[str, "_Tree"]
 _Compiled = tuple[Pattern[str], Callable[[Match[str]], str | None]]
 _INSIDE_A_WORD: Final = r"(?<=[^\W\d_])[^\W\d_]"
@@ -16,6 +18,8 @@ _NAME: Final = re.compile(r"\(\?P<\w+>")
 _LOWER: Final = "".join(filter(str.islower, map(chr, range(0x530))))  # Latin, Greek, Cyrillic
 NOT_LOWER: Final = rf"[^\W\d_{_LOWER}]"  # a capital, or a letter of a script without any
 _BEGINS: Final = re.compile(rf"[\"'\u2019\u201d)]?(?:\s*(?:\Z|\n)|\s+[\"'\u2018\u201c(]?(?:{NOT_LOWER}|#))")
+
+_WORD: Final = re.compile(r"\s(\w{2,9})(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,11 @@ def any_of(words: Iterable[str]) -> str:
 
 def full_stop(match: Match[str]) -> str:
     """Return the point that a match ends with where it is a sentence's full stop too, "" elsewhere."""
-    return "." if match[0].endswith(".") and _BEGINS.match(match.string, match.end()) else ""
+    if not match[0].endswith(".") or not _BEGINS.match(match.string, match.end()):
+        return ""
+    after = _WORD.match(match.string, match.end())
+    is_of_a_time = after and match[0][-3:].lower() == ".m." and after[1].lower() in AFTER_TIMES
+    return "" if is_of_a_time else "."
 
 
 class Rules:

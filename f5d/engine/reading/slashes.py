@@ -21,6 +21,11 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
     say = _Slashes(language, numbers)
     alone = r"(?<![\w./,-])"
     return [
+        Rule(
+            r"(?<![\w./,-])(?P<above>1)[\u00ba\u00b0]/(?P<below>\d\d?)(?![\w/])",
+            say.date,
+            follows="[\u00ba\u00b0]/",
+        ),
         Rule(rf"{alone}(?:{any_of(language.slashed)})(?![\w/]|[.,]\d)", say.set_phrase, follows=r"/\d"),
         Rule(
             rf"{alone}(?P<above>\d{{1,4}})/(?P<below>\d{{1,4}})(?![\w/]|[.,]\d)",
@@ -62,7 +67,7 @@ class _Slashes:
         if next_word in language.slash_before:
             return self._joined(match, language.slash_before[next_word])
         if last in language.before_dates and next_word not in language.after_fractions:
-            return self._date(match)
+            return self.date(match)
         return None
 
     def known_by_itself(self, match: Match[str]) -> str | None:
@@ -70,7 +75,7 @@ class _Slashes:
         above, below = int(match["above"]), int(match["below"])
         if above + below == 100:
             return self._joined(match, "")
-        date = self._date(match) if self._language.day_first or above != below else None
+        date = self.date(match) if self._language.day_first or above != below else None
         return date or (self._joined(match, self._language.out_of) if above == below else None)
 
     def mixed(self, match: Match[str]) -> str | None:
@@ -98,7 +103,7 @@ class _Slashes:
         above, below = (self._numbers.number(match[part]) for part in ("above", "below"))
         return f"{above} {joint} {below}" if joint else f"{above} {below}"
 
-    def _date(self, match: Match[str]) -> str | None:
+    def date(self, match: Match[str]) -> str | None:
         language = self._language
         pair = int(match["above"]), int(match["below"])
         for day, month in (pair, pair[::-1]) if language.day_first else (pair[::-1], pair):

@@ -37,6 +37,10 @@ class _Words:
         rules = [
             Rule(rf"(?<!\w){_whatever_case(language.before_numbers)}(?=\s?\d)", self._before_number),
             Rule(
+                rf"[~\u2248]\s?(?=(?:{any_of(language.money)})\s?\d)",
+                lambda match: f"{language.before_numbers[match[0][0]]} ",
+            ),
+            Rule(
                 rf"(?<![\w.]){_whatever_case((*language.abbreviations, *language.sided))}(?!\w)",
                 self._abbreviation,
             ),
@@ -54,6 +58,9 @@ class _Words:
             Rule(rf"(?<!\w)(?P<name>{NOT_LOWER}[^\W\d_]{{0,30}})\s(?P<roman>[IVX]{{2,8}})(?!\w)", self._named),
             Rule("[\u2160-\u217f]{1,15}", self._character),
         ]
+        if language.called:
+            named = rf"(?=\s(?P<name>{any_of(language.called)})(?!\w))"
+            rules.append(Rule(rf"(?<![\w.])D\.{named}", lambda match: language.called[match["name"]]))
         if language.counted:
             followed = rf"(?=\s(?:{any_of(language.counted)})(?!\w))"
             rules.append(Rule(rf"(?<!\w)[IVXLC]{{1,8}}{followed}", self._counted))
@@ -111,7 +118,7 @@ class _Words:
 
     def _ruler(self, match: Match[str]) -> str | None:
         value = _value(match["roman"])
-        if value is None or match["roman"] == "I":
+        if value is None or (match["roman"] == "I" and self._language.i_is_a_word):
             return None
         return f"{match['name']} {self._language.regnal_number(value, match['name'])}"
 

@@ -306,7 +306,48 @@ CODE = {
     "a .txt file, .NET and .gitignore. And": "a dot txt file, dot NET and dot gitignore. And",
 }
 TABLE = MONEY | RANGES | TIMES | DATES | CODES | NUMBERS | WORDS
-TABLE |= CURRENCIES | SLASHES | LENGTHS | VERSES | CODE
+LONGER_CODES = {
+    "Call 911. Ext. 405, dial 100 times, call 250 people, 911 is": (
+        "Call nine one one. Extension four zero five, dial one hundred times, call two hundred and fifty"
+        " people, nine hundred and eleven is"
+    ),
+    "1-800-FLOWERS, 1-800-555-0199, 1-2-3": (
+        "one, eight zero zero, FLOWERS, one, eight zero zero, five five five, zero one nine nine, one, two,"
+        " three"
+    ),
+    "IBAN DE89 3704 0044 0532 0130 00, 1Z999AA10123456784 and BA2490": (
+        "IBAN D E eight nine, three seven zero four, zero zero four four, zero five three two, zero one three"
+        " zero, zero zero, one Z nine nine, nine A A one, zero one two three, four five six seven, eight four"
+        " and BA two thousand four hundred and ninety"
+    ),
+    "12:34:56:78:9a:bc, AB-1B-44-11-3A-B7, 192.168.0.1:8080": (
+        "one two, three four, five six, seven eight, nine a, b c, A B, one B, four four, one one, three A, B"
+        " seven, one hundred and ninety-two point one hundred and sixty-eight point zero point one colon eight"
+        " thousand and eighty"
+    ),
+}
+MORE = {
+    "5,- € or $5.-, ~$5, ≈ €5, Rs 500, AU$5, 1.000,50 €": (
+        "five euros or five dollars, about five dollars, about five euros, five hundred rupees, five Australian"
+        " dollars, one thousand euros and fifty cents"
+    ),
+    "10.30am, 5:30ish, a lap of 3:25.4 or 0:59.08, UTC-5, GMT−3, COVID-19": (
+        "ten thirty AM, five thirty ish, a lap of three minutes twenty-five point four seconds or fifty-nine"
+        " point zero eight seconds, UTC minus five, GMT minus three, COVID-nineteen"
+    ),
+    "At 5 p.m. Monday, at 5:00 p.m. EST. At 5 p.m. He left.": (
+        "At five PM Monday, at five PM EST. At five PM. He left."
+    ),
+    "6 in. long, 5mg/dL, 2 tbsp, 5 Ω, 10 kΩ, 5°N, 5 mmHg, π, 1_000_000": (
+        "six inches long, five milligrams per decilitre, two tablespoons, five ohms, ten kilohms, five degrees"
+        " north, five millimetres of mercury, pi, one million"
+    ),
+    "Hon. Lee, Rep. Lee, Fr. Lee and Lee & Co. Then": (
+        "Honourable Lee, Representative Lee, Father Lee and Lee and Company. Then"
+    ),
+    "w/ cheese, w/out it, b/c so, c/o me": "with cheese, without it, because so, care of me",
+}
+TABLE |= CURRENCIES | SLASHES | LENGTHS | VERSES | CODE | LONGER_CODES | MORE
 
 
 @pytest.mark.parametrize(("written", "read"), TABLE.items())

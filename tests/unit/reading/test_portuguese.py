@@ -192,7 +192,24 @@ OTHERS = {
     "C#, F♯ e B♭": "C sharp, F sustenido e B bemol",
     "array[0], lista_b[3], x[1][2] e o rei[12].": "array zero, lista_b três, x um dois e o rei.",
 }
-TABLE = MONEY | TIMES | CODES | NUMBERS | WORDS | SLASHES | OTHERS
+MORE = {
+    "D. Pedro I, D. Maria II, Pedro II, D. Quixote": (
+        "Dom Pedro primeiro, Dona Maria segunda, Pedro segundo, D. Quixote"
+    ),
+    "1º/5, 5,- €, R$ 1,000.50, ~R$ 5": (
+        "primeiro de maio, cinco euros, mil reais e cinquenta centavos, cerca de cinco reais"
+    ),
+    "café c/ leite p/ dois s/ açúcar, V. Exa. e o Sr(a). da S.A. Depois": (
+        "café com leite para dois sem açúcar, Vossa excelência e o Senhor ou senhora da S A. Depois"
+    ),
+    "Ligue 190. O ramal 405, ligue 250 vezes": (
+        "Ligue um nove zero. O ramal quatro zero cinco, ligue duzentas e cinquenta vezes"
+    ),
+    "5 mg/dL, 12 km/l, 5 Ω, 23°S": (
+        "cinco miligramas por decilitro, doze quilômetros por litro, cinco ohms, vinte e três graus sul"
+    ),
+}
+TABLE = MONEY | TIMES | CODES | NUMBERS | WORDS | SLASHES | OTHERS | MORE
 
 
 @pytest.mark.parametrize(("written", "read"), TABLE.items())
