@@ -158,7 +158,7 @@ def _header(header: Sequence[str], name: str, place: int, delimiter: str) -> lis
     if "text" not in fields.values() or len(set(named)) < len(named):
         told = ", ".join(f"{cell!r:.40}" for cell in named[:8]) if delimiter in DELIMITERS else ""
         like = next((cell for cell in named if meant(cell, ()) == "text"), None)
-        hint = f"; is {like!r:.40} the text?" if like else ""
+        hint = f"; is {like!r:.40} the text? Then name it text" if like else ""
         line = f"is the header; it needs a column text, and no column twice; it has {told or 'none'}{hint}"
         raise _wrong(name, place, line)
     return [fields.get(cell, "") for cell in cells]

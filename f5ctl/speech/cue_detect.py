@@ -40,6 +40,12 @@ _FOREIGN: Final = (
     ),
     ("Scenarist captions", _FFMPEG, ".scc", r"Scenarist_SCC\b"),
     ("EBU STL", _EDITOR, ".stl", r"\d{3}STL\d\d\.\d\d"),
+    (
+        "JSON",
+        "whisper --output_format srt",
+        "",
+        r'(?:\[\s*)?\{\s*(?=")[^{\[]{0,1500}"(?:segments|start|chunks|timestamp)"\s*:',
+    ),
     ("a set of pictures", _EDITOR, ".idx .sup", r"# VobSub index file"),
 )
 _BEGINNINGS: Final = tuple(re.compile(begins, re.IGNORECASE) for *_, begins in _FOREIGN)

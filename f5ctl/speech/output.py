@@ -13,6 +13,7 @@ from f5ctl.speech.sinks import STDOUT_NAMES, Sink, open_file, open_stdout
 
 Format = Encoding  # of a file: a WAV file's header is written on this side
 FORMATS: Final[tuple[Format, ...]] = ("wav", "flac", "ogg", "opus", "mp3", "pcm")
+_BY_FFMPEG: Final = frozenset((".m4b", ".m4a", ".aac", ".mp4", ".mka", ".webm", ".wma", ".aiff"))
 _SUFFIXES: Final[dict[str, Format]] = {f".{name}": name for name in FORMATS} | {".raw": "pcm"}
 
 
@@ -93,9 +94,10 @@ def format_of(path: str) -> Format:
         return _SUFFIXES[suffix]
     if not suffix and not _is_file(path):
         return "wav"  # a pipe or a device has no suffix to tell
-    raise click.UsageError(
-        f"the suffix of {path} names no format; known: {' '.join(_SUFFIXES)} (or use --format)"
-    )
+    line = f"the suffix of {path} names no format; known: {' '.join(_SUFFIXES)} (or use --format)"
+    if suffix in _BY_FFMPEG:
+        line += f"; for {suffix} make a .wav, then: ffmpeg -i NAME.wav NAME{suffix}"
+    raise click.UsageError(line)
 
 
 def _is_file(path: str) -> bool:

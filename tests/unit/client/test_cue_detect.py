@@ -63,6 +63,8 @@ def test_subtitles_are_known_by_their_name(name: str) -> None:
         "Script Info\nDialogue: it is one.",
         "<?xml version='1.0'?>\n<doc>Hello.</doc>",
         "3.5 -> 4.5\n4.5 -> 5.5\n",
+        '{"text": "It is JSON.", "begin": 5}',
+        '{He} said "start": go.',
     ],
 )
 def test_what_is_text_stays_text(text: str) -> None:
@@ -85,6 +87,9 @@ def test_what_is_text_stays_text(text: str) -> None:
         ("<SAMI><BODY>", "a.smi", "SAMI"),
         ("Scenarist_SCC V1.0", "a.txt", "Scenarist"),
         ("850STL25.01", "a.bin", "EBU STL"),
+        ('[{"start": 0.5, "end": 1.5, "text": "Hello"}]', "a.txt", "JSON are not read"),
+        ('{"language": "en",\n "segments": [{"id": 0}]}', "-", "whisper --output_format srt"),
+        ('{"chunks": [{"timestamp": [0, 1]}]}', None, "JSON are not read"),
         ("Hello.", "a.sup", "a set of pictures"),
     ],
 )

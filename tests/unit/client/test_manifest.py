@@ -140,6 +140,7 @@ def test_the_list_of_failures_is_a_manifest(tmp_path: Path) -> None:
         ("a.jsonl", '{"text": "Hi.", "output": "/a.wav"}', "must be the name of a file inside the folder"),
         ("a.jsonl", '{"text": "Hi.", "output": ".receipts/a.wav"}', "names with a leading dot are kept"),
         ("a.jsonl", '{"text": "Hi.", "output": "a\\u0001.wav"}', "use at most 250 printable bytes"),
+        ("a.jsonl", '{"text": "Hi.", "output": "a.m4b"}', "make a .wav, then: ffmpeg -i NAME.wav NAME.m4b"),
         ("a.jsonl", '{"text": "Hi.", "output": "a.exe"}', "the suffix of a.exe names no format; known: .wav"),
         ("a.jsonl", '{"text": "Hi.", "ref_text": "x"}', "line 1 of PATH: ref_text belongs to ref_audio"),
         ("a.jsonl", '{"text": "Hi.", "ref_audio": "no.wav"}', "no.wav: No such file or directory"),

@@ -239,7 +239,11 @@ def test_a_broken_line_among_names(tmp_path: Path) -> None:
             b"Hello.\nYes.\na.wav|Bye.\nNo.\n",
             "has lines of a name and a text among others, such as 'a.wav|",
         ),
-        ("m.csv", b"sentence;voice\nHi.;slt\n", "it has 'sentence', 'voice'; is 'sentence' the text?"),
+        (
+            "m.csv",
+            b"sentence;voice\nHi.;slt\n",
+            "it has 'sentence', 'voice'; is 'sentence' the text? Then name it text",
+        ),
         ("m.csv", b"Text;text\nHi.;Ho.\n", "is the header; fields 'Text' and 'text' are the same"),
         ("m.json", b'[{"text": "Hi."}', "is not JSON: its array ends too early"),
         ("m.json", b'[{"text": "Hi."}]x', "is not JSON: its array ends too early"),
