@@ -24,7 +24,9 @@ def _indices(match: re.Match[str]) -> str:
     if name is None or _WORD_GOES_ON.match(match.string, match.end()):
         return match[0]
     indices = match[0][1:-1].split("][")
-    is_a_variable = "_" in name[0] or (len(name[0]) == 1 and name[0].islower())
+    is_a_variable = "_" in name[0] or (
+        len(name[0]) == 1 and name[0].islower() and all(map(str.isdecimal, indices))
+    )
     is_code = is_a_variable or _IS_SET.match(match.string, match.end())
     if is_code or any(map(_INDEX.fullmatch, indices)):
         return "".join(f" {index}" for index in indices)

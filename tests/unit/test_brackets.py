@@ -68,7 +68,7 @@ def test_indices_of_code_are_read() -> None:
                 "Windows 11, H2O, YouTube and 3.12.",
             ),
             ("It was[0](https://example.org/0) so.", "It was so."),
-            ("Two brother[s] walk[ed], [i]f so.", "Two brothers walked, if so."),
+            ("Two brother[s] walk[ed], [i]f so, a[n] apple.", "Two brothers walked, if so, an apple."),
         ]
     )
     assert without_cues("Hello[0] there.") == "Hello there."

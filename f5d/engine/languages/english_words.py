@@ -233,7 +233,7 @@ BEFORE_DATES: Final = words(
     "on due since until till dated date born expires monday tuesday wednesday thursday friday saturday sunday"
 )
 AFTER_FRACTIONS: Final = words(
-    "of a an the cup cups inch inches mile miles hour hours acre acres pound pounds price size "
+    "of a an the page pages cup cups inch inches mile miles hour hours acre acres pound pounds price size "
     "speed sheet sheets"
 )
 BOOKS: Final = {

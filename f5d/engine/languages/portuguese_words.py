@@ -148,7 +148,7 @@ SLASH_AFTER: Final = (
 )
 SLASH_BEFORE: Final = dict.fromkeys(words("estrela estrelas pontos"), "de") | {"mmhg": "por"}
 BEFORE_DATES: Final = words(
-    "dia dias data desde até em natal aniversário vencimento vence segunda terça quarta "
+    "dia dias data desde natal aniversário vencimento vence segunda terça quarta "
     "quinta sexta feira sábado domingo"
 )
 AFTER_FRACTIONS: Final = words(

@@ -60,23 +60,27 @@ class _Slashes:
         found = _WORDS_BEFORE.search(match.string[max(0, match.start() - _WINDOW) : match.start()].lower())
         first, last = found.groups("") if found else ("", "")
         word = first if last in language.fillers else last
-        if word in language.slash_after:
-            return self._joined(match, language.slash_after[word])
         after = _WORD_AFTER.match(match.string, match.end())
         next_word = after[1].lower() if after else ""
         if next_word in language.slash_before:
             return self._joined(match, language.slash_before[next_word])
-        if last in language.before_dates and next_word not in language.after_fractions:
-            return self.date(match)
-        return None
+        if next_word in language.after_fractions:
+            return None
+        if word in language.slash_after:
+            return self._joined(match, language.slash_after[word])
+        return self.date(match) if last in language.before_dates else None
 
     def known_by_itself(self, match: Match[str]) -> str | None:
         """Say what is no fraction: shares of a hundred, a day of a month, ten out of ten."""
         above, below = int(match["above"]), int(match["below"])
         if above + below == 100:
             return self._joined(match, "")
-        date = self.date(match) if self._language.day_first or above != below else None
-        return date or (self._joined(match, self._language.out_of) if above == below else None)
+        if above == below and not self._language.day_first:
+            return self._joined(match, self._language.out_of)
+        day, month = (above, below) if self._language.day_first else (below, above)
+        if is_day(day, month):
+            return self._language.date(day, self._language.months[month - 1], None)
+        return self._joined(match, self._language.out_of) if above == below else None
 
     def mixed(self, match: Match[str]) -> str | None:
         fraction = self.fraction(match)
@@ -104,6 +108,7 @@ class _Slashes:
         return f"{above} {joint} {below}" if joint else f"{above} {below}"
 
     def date(self, match: Match[str]) -> str | None:
+        """Say a day of a month in either order, the language's own first."""
         language = self._language
         pair = int(match["above"]), int(match["below"])
         for day, month in (pair, pair[::-1]) if language.day_first else (pair[::-1], pair):

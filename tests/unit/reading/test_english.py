@@ -241,13 +241,16 @@ SLASHES = {
         "Open twenty-four seven, twenty-four seven, three sixty-five. On nine eleven, a fifty fifty or seventy"
         " thirty split, twenty twenty vision."
     ),
-    "On 25/12, due 12/25, on 3/4 we met. Monday, 5/6 and 7/24. 31/12": (
+    "On 25/12, due 12/25, on 3/4 we met. Monday, 5/6 and 7/24. Due 31/12, 16/9": (
         "On December twenty-fifth, due December twenty-fifth, on March fourth we met. Monday, May sixth and"
-        " July twenty-fourth. December thirty-first"
+        " July twenty-fourth. Due December thirty-first, sixteen slash nine"
     ),
     "on 3/4 of it, 2/3 of us, 5/8, 3 1/2 cups, on 45/60": (
         "on three quarters of it, two thirds of us, five eighths, three and a half cups, on forty-five"
         " slash sixty"
+    ),
+    "He scored 3/4 of it, on 1/2 page, on 5/8 inch bolts, 9/10": (
+        "He scored three quarters of it, on one half page, on five eighths inch bolts, nine tenths"
     ),
     "4/5 stars, 5/5, rated 4/5, a score of 7/10, part 3/11, page 12/12": (
         "four out of five stars, five out of five, rated four out of five, a score of seven out of ten,"

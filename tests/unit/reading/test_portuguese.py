@@ -164,8 +164,9 @@ SLASHES = {
         "Aberto vinte e quatro por sete. Natal é vinte e cinco de dezembro, dia cinco de junho, em trinta e um"
         " de outubro e primeiro de maio. dez de outubro"
     ),
-    "segunda-feira, 5/6, até 3/4 da obra, em 1/4 do total, 2/3 dos votos": (
-        "segunda-feira, cinco de junho, até três quartos da obra, em um quarto do total, dois terços dos votos"
+    "segunda-feira, 5/6, até 3/4 da obra, em 1/4 do total, 2/3 dos votos, em 9/10 casos, 12/25": (
+        "segunda-feira, cinco de junho, até três quartos da obra, em um quarto do total, dois terços dos votos,"
+        " em nove décimos casos, doze vinte e cinco avos"
     ),
     "nota 5/10, parte 3/11, 4/5 estrelas, pressão de 12/8, compasso 3/4, 50/50": (
         "nota cinco de dez, parte três de onze, quatro de cinco estrelas, pressão de doze por oito, compasso"
