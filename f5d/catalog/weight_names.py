@@ -15,7 +15,10 @@ T = TypeVar("T")
 
 STEPS: Final = ("update", "step")  # how far the training was, in the order of preference
 COUNTERS: Final = (*STEPS, "initted")  # of the average
-_WRAPPERS: Final = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+_WRAPPERS: Final = frozenset(
+    {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
+)
+_HOLDERS: Final = (["model"], ["net"])  # what a training's own class calls the model that it holds
 _AVERAGE: Final = "ema_model"
 _ITSELF: Final = "online_model"  # what a training calls the averaged model's original
 _BACKBONE: Final = "transformer"
@@ -60,6 +63,8 @@ def weight_sets(weights: Mapping[str, T]) -> WeightSets[T]:
 def plain_name(key: str) -> tuple[str, bool]:
     """Return upstream's name of the weight that a file calls `key`, and whether it is of the average."""
     parts = [part for part in key.split(".") if part not in _WRAPPERS]
+    if parts[:1] in _HOLDERS:
+        parts = parts[1:]
     averaged = parts[:1] == [_AVERAGE]
     if averaged or parts[:1] == [_ITSELF]:
         parts = parts[1:]

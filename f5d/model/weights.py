@@ -20,13 +20,15 @@ from f5d.catalog.shapes import TEXT_EMBEDDING
 from f5d.catalog.weight_names import WeightSets, weight_sets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from f5d.catalog.vocab import Vocabulary
 
 _HASH_BLOCK_BYTES: Final = 1 << 20
-_WRAPPED: Final = ("ema_model_state_dict", "model_state_dict")  # upstream's training
+# Under which a training keeps its weights: upstream's first, then those of other frameworks.
+_AVERAGED: Final = ("ema_model_state_dict", "ema")
+_PLAIN: Final = ("model_state_dict", "state_dict", "model")
 _TRUNCATED: Final = "is truncated or not a torch checkpoint"
 _NAMED: Final = 3  # keys shown before "and N more"
 
@@ -50,8 +52,8 @@ def find_weights(path: Path, content: Mapping[str, Any]) -> WeightSets[torch.Ten
 
     Raises SynthesisError (model_error) when it is no checkpoint of upstream's kind.
     """
-    averaged, plain = (content.get(key) for key in _WRAPPED)
-    if isinstance(averaged, dict) or isinstance(plain, dict):
+    averaged, plain = (_first_held(content, keys) for keys in (_AVERAGED, _PLAIN))
+    if averaged is not None or plain is not None:
         inner, outer = weight_sets(_tensors_of(averaged)), weight_sets(_tensors_of(plain))
         if not inner.names:
             return outer
@@ -111,6 +113,10 @@ def content_hash(path: Path, *, ema: bool = True) -> str:
     if not ema:
         digest.update(b"\0plain weights")  # one file, two voices: a receipt tells them apart
     return digest.hexdigest()[:HASH_CHARS]
+
+
+def _first_held(content: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any] | None:
+    return next((held for key in keys if isinstance(held := content.get(key), dict)), None)
 
 
 def _tensors_of(content: object) -> dict[str, torch.Tensor]:

@@ -36,6 +36,9 @@ POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\ns
         ("ema_model.module.transformer._orig_mod.{}", True),
         ("module.ema_model._orig_mod.transformer.{}", True),
         ("online_model.transformer.{}", False),
+        ("model.transformer.{}", False),
+        ("_forward_module.net._orig_mod.transformer.{}", False),
+        ("model.ema_model.transformer.{}", True),
     ],
 )
 @pytest.mark.parametrize("name", ["proj_out.weight", "transformer_blocks.0.attn.to_out.0.bias"])
@@ -69,6 +72,21 @@ def test_a_wrapped_checkpoint_is_the_plain_one(maker: Maker, outer: str, inner: 
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
     facts = describe(path, local.vocab)
     assert (facts["problems"], facts["weights"]) == ([], ["ema"])
+
+
+@pytest.mark.parametrize(("held", "kept"), [("state_dict", "plain"), ("model", "plain"), ("ema", "ema")])
+def test_other_frameworks_checkpoints_are_opened(maker: Maker, held: str, kept: str) -> None:
+    """Weights beside an optimizer's state, under the names that other trainings use, are found."""
+    _cfm, local = maker.save("DiT", TINY_DIT, "bare.safetensors")
+    wanted = load_state(local.checkpoint)
+    path = maker.folder / "last.ckpt"
+    weights = {f"model.transformer.{name}": value for name, value in wanted.items()}
+    torch.save({"epoch": 3, held: weights, "optimizer": {"state": {}}}, path)
+    found = load_state(path)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    facts = describe(path, local.vocab)
+    assert (facts["problems"], facts["weights"]) == ([], [kept])
 
 
 @pytest.mark.parametrize(
