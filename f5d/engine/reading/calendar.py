@@ -65,9 +65,9 @@ def rules(language: Language, numbers: Numbers) -> list[Rule]:
             follows=r":\d",
         ),
         Rule(
-            r"(?<=UTC|GMT)[-\u2212\u2013](?=\d)",
+            r"[-\u2212\u2013](?<=UTC.|GMT.)(?=\d)",
             lambda _match: f" {language.minus} ",
-            begins=r"(?<=UTC|GMT)[-\u2212\u2013](?=\d)",
+            begins=r"[-\u2212\u2013](?<=UTC.|GMT.)(?=\d)",
         ),
         Rule(
             rf"{_START}(?P<low>1[0-2]|0?[1-9]){numbers.to}(?P<hour>1[0-2]|0?[1-9]){_HALF}(?!\w)",

@@ -60,10 +60,12 @@ def rules(numbers: Numbers) -> list[Rule]:
             lambda match: f"{numbers.digits(match[0])}, ",
             follows=r"-\d",
         ),
-        *_begins_either_way(_HARDWARE, codes.spelt, follows="[-:A-Fa-f].", begins=r"[A-Fa-f][0-9A-Fa-f][:-]"),
-        *_begins_either_way(_ACCOUNT, codes.spelt, begins=r"[A-Z]{2}(?=\d\d ?[A-Z\d]{4})"),
         *_begins_either_way(
-            _LETTERS, codes.with_letters, follows=r"[A-Z][A-Z\d]", begins=r"[A-Z][A-Z\d](?=[A-Z\d]{8})"
+            _HARDWARE, codes.spelt, follows="[-:A-Fa-f].", begins=r"[A-Fa-f](?<!\w.)[0-9A-Fa-f][:-]"
+        ),
+        *_begins_either_way(_ACCOUNT, codes.spelt, begins=r"[A-Z](?<!\w.)[A-Z](?=\d\d ?[A-Z\d]{4})"),
+        *_begins_either_way(
+            _LETTERS, codes.with_letters, follows=r"[A-Z][A-Z\d]", begins=r"[A-Z](?<!\w.)[A-Z\d](?=[A-Z\d]{8})"
         ),
         Rule(
             rf"{_START}\d{{3}}(?=[.,;:!?)]|\s*\Z|\s(?:{any_of(numbers.language.fillers)})(?!\w))(?![.,:]\d)",
@@ -80,7 +82,7 @@ def _begins_either_way(
 ) -> list[Rule]:
     """Return the rules for what begins with a letter, and where `follows` is given with a digit too."""
     with_a_digit = [Rule(pattern, say, follows=follows)] if follows else []
-    return [*with_a_digit, Rule(pattern, say, begins=rf"(?<!\w){begins}")]
+    return [*with_a_digit, Rule(pattern, say, begins=begins)]
 
 
 class _Codes:

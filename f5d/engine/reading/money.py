@@ -27,19 +27,20 @@ def rules(numbers: Numbers) -> list[Rule]:
     code = rf"(?:\s?(?P<code>{codes})(?!\w|\s?\d))?"  # $5 CAD
     before = rf"(?:(?P<before>{codes})\s?)?"  # CAD $5
     even = r"(?:[.,][-\u2013\u2014]{1,2}(?!\d))?"  # 5,- €
+    first = initials(language.money)
     after = initials((*language.scales, *language.money, *language.scale_initials))
     return [
         Rule(
             rf"(?<![\w.,]){before}(?P<symbol>{money})\s?{low}{low_scaled}{to}(?:{money})?\s?{amount}{scaled}{code}"
             rf"{per}(?![\d%])",
             say.money_range,
-            begins=rf"(?<![\w.,])(?:{codes}\s?)?(?:{money})(?=\s?\d)",
+            begins=rf"(?=[{first}])(?<![\w.,])(?:{codes}\s?)?(?:{money})(?=\s?\d)",
         ),
         Rule(
             rf"(?:(?<![\w.,%$\u20ac])(?P<sign>[-\u2212\u2013])|(?<![\w.,]))"
             rf"{before}(?P<symbol>{money})\s?(?P<inner>[-\u2212])?{amount}{even}{scaled}{code}{per}(?!\d){again}",
             say.money,
-            begins=rf"(?<![\w.,])[-\u2212\u2013]?(?:{codes}\s?)?(?:{money})(?=\s?[-\u2212]?[.,]?\d)",
+            begins=rf"(?=[-\u2212\u2013{first}])(?<![\w.,])[-\u2212\u2013]?(?:{codes}\s?)?(?:{money})(?=\s?[-\u2212]?[.,]?\d)",
         ),
         Rule(
             rf"(?<![\w.,-]){low}{to}{amount}{scaled}\s?(?P<symbol>{money})(?!\w){code}{per}",

@@ -13,10 +13,12 @@ from f5d.engine.reading.rules import Rule, any_of
 
 _ONE, _TWO = "\u2032", "\u2033"
 _DOUBLE: Final = r"(?:''|\u2019\u2019|[\"\u201d])"
-_DOUBLES: Final = re.compile(rf"(?<=\d){_DOUBLE}(?=\s?[x\u00d7]\s?\d|\W|\Z)")
+_DOUBLES: Final = re.compile(  # the mark first, by which it is found quickest
+    r"(?:[\"\u201d](?<=\d.)|''(?<=\d..)|\u2019\u2019(?<=\d..))(?=\s?[x\u00d7]\s?\d|\W|\Z)"
+)
 _QUOTATION: Final = re.compile(r"(?:(?<!\S)|(?<=[(\[\u2014\u2013]))[\"\u201c](?=\S)")  # where one begins
 _END: Final = re.compile(r"[\"\u201d]")
-_WINDOW: Final = 1000  # characters before a mark in which a quotation that it may end begins
+_WINDOW: Final = 300  # characters before a mark in which a quotation that it may end begins
 _BY: Final = re.compile(rf"(?<=[{_ONE}{_TWO}])\s?[x\u00d7]\s?(?=\d)")
 _INCHES: Final = r"\s?\d{1,2}(?:\.\d{1,3})?"
 
@@ -24,10 +26,10 @@ _INCHES: Final = r"\s?\d{1,2}(?:\.\d{1,3})?"
 def primes(language: Language) -> Callable[[str], str]:
     """Return what writes primes for the straight marks that mean them; the end of a quotation is none."""
     singles = re.compile(
-        rf"(?<=\d)['\u2019](?={_INCHES}(?:{_DOUBLE}|{_TWO})|(?:\d|1[01])(?!\w)"
+        rf"['\u2019](?:(?<=\d.)(?={_INCHES}(?:{_DOUBLE}|{_TWO})|(?:\d|1[01])(?!\w)"
         rf"|\s(?:{any_of(language.dimensions)})(?!\w)|\s?[x\u00d7]\s?\d{{1,4}}['\u2019](?!\w))"
-        r"|(?<=[x\u00d7]\d)['\u2019](?!\w)|(?<=[x\u00d7][\s\d]\d)['\u2019](?!\w)|(?<=[x\u00d7]\s\d\d)['\u2019](?!\w)"
-        r"|(?<=\u00b0\d)['\u2019]|(?<=\u00b0[\s\d]\d)['\u2019]|(?<=\u00b0\s\d\d)['\u2019]"
+        r"|(?:(?<=[x\u00d7]\d.)|(?<=[x\u00d7][\s\d]\d.)|(?<=[x\u00d7]\s\d\d.))(?!\w)"
+        r"|(?<=\u00b0\d.)|(?<=\u00b0[\s\d]\d.)|(?<=\u00b0\s\d\d.))"
     )
 
     def written(text: str) -> str:

@@ -24,9 +24,9 @@ def rules(language: Language) -> list[Rule]:
         return f" {language.sharps[match[0]]}"
 
     return [
-        Rule(rf"(?<![\w#]{{2}})(?<=[A-Z]){any_of(language.sharps)}(?![\w#]|\.\w)", sharp),
+        Rule(rf"{any_of(language.sharps)}(?<=[A-Z].)(?<![\w#]{{2}}.)(?![\w#]|\.\w)", sharp),
         Rule(rf"(?:{any_of(language.symbols)})", say),
         Rule(r"(?<![^\W\d_]{3})(?<=[^\W\d_])[\u00b2\u00b3]", power),
-        Rule(r"(?<=[\w\])])\[(?P<index>[^\[\]\n]{1,200})\]", lambda match: f" {match['index']}"),
+        Rule(r"\[(?<=[\w\])].)(?P<index>[^\[\]\n]{1,200})\]", lambda match: f" {match['index']}"),
         Rule("[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{1,64}", lambda _match: ""),
     ]
