@@ -55,7 +55,8 @@ _SOURCE: Final = re.compile(
 # What subtitles for the deaf write beside what is said.
 _MUSIC: Final = re.compile("[\u2669-\u266c]+")
 _SPEAKER: Final = re.compile(
-    r"(?:\A|(?<=[.!?\u2026] )|(?<=[.!?\u2026] - ))((?:- ?)?)([^\W\d_a-z](?:[^\W_a-z]|[.' -]){1,24}):\s+(?=\S)"
+    rf"(?:\A|(?<=[.!?\u2026\]{_GONE}] )|(?<=[.!?\u2026] - ))((?:- ?)?)"
+    r"([^\W\d_a-z](?:[^\W_a-z]|[.' -]){1,24}):\s+(?=\S)"
 )
 _IN_PARENTHESES: Final = re.compile(r"\(([^()]{1,60})\)")
 _MOST_WORDS_IN_PARENTHESES: Final = 3
@@ -156,8 +157,8 @@ def _read(text: str, *, only_cues: bool) -> str:
 
 def _without_signs(text: str) -> str:
     """Return a subtitle's text without what is no bracket and not said either."""
-    text = _SPEAKER.sub(_speaker, _MUSIC.sub(_GONE, text))
-    return _IN_PARENTHESES.sub(_sound, text)
+    text = _IN_PARENTHESES.sub(_sound, _MUSIC.sub(_GONE, text))
+    return _SPEAKER.sub(_speaker, text)
 
 
 def _speaker(match: re.Match[str]) -> str:

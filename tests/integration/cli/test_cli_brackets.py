@@ -86,6 +86,23 @@ def test_a_stream(cli: Cli, tmp_path: Path) -> None:
     assert (voices[0], voices[-1]) != (voices[-1], voices[-1]) == ("slt", "slt")
 
 
+def test_a_stream_of_markdown(cli: Cli, tmp_path: Path) -> None:
+    """A block of code is not said however it is cut on its way; an index in a line is."""
+    with (tmp_path / "a.wav").open("wb") as out:
+        process = cli.start("say", "--markdown", "--json", *FAST, stdin=subprocess.PIPE, stdout=out)
+        assert process.stdin is not None
+        for piece in (
+            "Sort the **list**:\n\n``",
+            "`python\nxs.sort()\nprint",
+            "(xs)\n```\n\nThen see `xs[0]` of it.\n",
+        ):
+            os.write(process.stdin.fileno(), piece.encode())
+            time.sleep(0.5)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert " ".join(said(err)) == "Sort the list: Then see xs zero of it."
+
+
 def test_a_batch(cli: Cli, tmp_path: Path) -> None:
     """No line fails for its brackets; a tag at the beginning is the line's voice."""
     (tmp_path / "a.txt").write_text(
@@ -102,7 +119,7 @@ def test_a_batch(cli: Cli, tmp_path: Path) -> None:
 
 def test_subtitles(cli: Cli, tmp_path: Path) -> None:
     """Sound cues are not said and stop no film; two voices share a cue."""
-    cues = ("[MUSIC]", "[door slams] Who is there?", "[Bob]: It is [slt] me.")
+    cues = ("[MUSIC]", "(door slams) BOB: Who is there? \u266a", "[Bob]: It is [slt] me.")
     (tmp_path / "a.srt").write_text(
         "\n".join(f"{n}\n00:00:0{3 * n},000 --> 00:00:0{3 * n + 2},500\n{cue}\n" for n, cue in enumerate(cues))
     )
