@@ -45,8 +45,8 @@ _log = logging.getLogger(__name__)
 def choose_paths(dit: DiT, *, record: bool) -> bool:
     """Give a DiT on CUDA in half precision the fused parts that work there; return whether to record.
 
-    That is `record`, unless a recording was tried and disagrees. Logs one warning that names what is switched
-    off. Raises what a GPU that has failed raises.
+    That is `record`, unless a recording was tried and disagrees. Logs how near each is to the plain step, and
+    one warning that names what is switched off. Raises what a GPU that has failed raises.
     """
     if dit.device.type != "cuda" or dit.input_embed.conv_pos_embed.dtype not in LEAST_DB:
         return record
@@ -80,23 +80,33 @@ def check_paths(
         return True
     least_db = LEAST_DB.get(dit.input_embed.conv_pos_embed.dtype, max(LEAST_DB.values()))
     off: dict[str, str] = {}
+    near: dict[str, float] = {}  # decibels by what was tried
 
-    def keep(names: Iterable[str], compute: Callable[[], Tensor]) -> None:
-        fault = _fault(compute, wanted, least_db)
-        if fault is not None:
-            off.update(dict.fromkeys(names, fault))
+    def keep(names: Iterable[str], compute: Callable[[], Tensor], tried: str) -> None:
+        found = _decibels(compute, wanted)
+        if isinstance(found, str):
+            off.update(dict.fromkeys(names, found))
+        elif not found >= least_db:  # also where it is no number
+            off.update(dict.fromkeys(names, f"{found:.0f} dB from the plain step"))
+        else:
+            near[tried] = found
 
     for part in parts:
         if kernels is None and part != GELU:
             off[part] = lacking
         else:
-            keep([part], partial(step.computed, FusedForward(dit, kernels, frozenset({part}))))
+            keep([part], partial(step.computed, FusedForward(dit, kernels, frozenset({part}))), part)
     kept = frozenset(parts) - off.keys()
-    keep(kept, partial(step.computed, FusedForward(dit, kernels, kept)))
+    keep(kept, partial(step.computed, FusedForward(dit, kernels, kept)), "together")
     kept -= off.keys()
     dit.fused = FusedForward(dit, kernels, kept) if kept else None
     if recorder is not None:
-        keep([RECORDING], partial(step.replayed, recorder))
+        keep([RECORDING], partial(step.replayed, recorder), RECORDING)
+    _log.info(
+        "dB between the plain step and others on %s: %s",
+        dit.device,
+        ", ".join(f"{tried} {found:.0f}" for tried, found in near.items()) or "none agrees",
+    )
     if off:
         _log.warning("not used on %s, so speech is slower: %s", dit.device, _grouped(off))
     return RECORDING not in off
@@ -150,8 +160,8 @@ class _TinyStep:
         return self._buffers.velocity.index_select(0, used).cpu()
 
 
-def _fault(compute: Callable[[], Tensor], wanted: Tensor, least_db: float) -> str | None:
-    """Return why what is computed cannot stand in for `wanted`; None if it can."""
+def _decibels(compute: Callable[[], Tensor], wanted: Tensor) -> float | str:
+    """Return how far `wanted` stands above its difference from what is computed, or why nothing is."""
     try:
         found = compute()
     except Exception as error:  # noqa: BLE001 - compilers, drivers and caches on a disk raise all kinds
@@ -159,8 +169,7 @@ def _fault(compute: Callable[[], Tensor], wanted: Tensor, least_db: float) -> st
             torch.cuda.synchronize()  # a GPU that has failed says so here: no path is left on it
         return _first_line(error)
     ratio = float(wanted.norm() / (found - wanted).norm().clamp_min(_LEAST_NORM))
-    decibels = 20 * math.log10(ratio) if ratio > 0 else ratio
-    return None if decibels >= least_db else f"{decibels:.0f} dB from the plain step"
+    return 20 * math.log10(ratio) if ratio > 0 else ratio
 
 
 def _noise(frames: int, device: torch.device) -> Tensor:

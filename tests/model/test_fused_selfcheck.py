@@ -246,6 +246,18 @@ def test_a_wrong_recording_is_not_used(recorder: Any, reason: str, caplog: pytes
     assert reason in caplog.messages[0]
 
 
+def test_how_near_each_path_is_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """One line tells the decibels of all that is used: what a report from untried hardware should hold."""
+    caplog.set_level("INFO", "f5d.model.selfcheck")
+    tried(ForgetsTheBranch(), Repeater(), torch.float16)
+    told, _warning = caplog.messages
+    start, _, rest = told.partition(": ")
+    assert start == "dB between the plain step and others on cpu"
+    near = {name: float(found) for name, found in (part.rsplit(" ", 1) for part in rest.split(", "))}
+    assert set(near) == {ROTARY, CONVOLUTION, GELU, "together", "recording"}
+    assert min(near.values()) >= 50
+
+
 def test_on_a_cpu_nothing_is_tried() -> None:
     """A model on a CPU is the plain one."""
     dit = tiny_dit(DiT)
