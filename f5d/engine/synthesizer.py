@@ -179,11 +179,13 @@ class Synthesizer:
         return self._model.backend.warm_up_next()
 
     def vocode(self, finished: Sequence[tuple[Plan, Row]]) -> list[Wave]:
-        """Return the waves of finished rows at 24 kHz, unchecked.
+        """Return the waves of finished rows at 24 kHz, unchecked; none after a step that ended none.
 
         Rows of one length are vocoded together, but not on a CPU: it gains nothing there, and sums
         rounded differently would make the bytes of a file depend on what else was spoken.
         """
+        if not finished:
+            return []
         mels = [  # with the frame that the reference shares with what follows, as upstream does
             torch.cat([upload(plan.mel[plan.reference.frames :], row.mel.device), row.mel])
             for plan, row in finished

@@ -11,7 +11,7 @@ import torch
 from f5ctl.errors import ConfigError, SynthesisError
 from f5d.catalog.hub import LocalModel
 from f5d.engine import process, types
-from f5d.engine.synthesizer import GPU_BUDGET_FRAMES
+from f5d.engine.synthesizer import GPU_BUDGET_FRAMES, Synthesizer
 from f5d.helpers import machine
 from f5d.model import load
 from f5d.model.load import LoadedModel, load_model, pick_device
@@ -45,6 +45,12 @@ def test_a_model_is_loaded_onto_a_gpu(cuda: EmulatedCuda, starter_files: LocalMo
     model = loaded(starter_files, "cuda:1")
     assert (model.device, model.dtype) == ("cuda:1", "float16")
     assert {device for _, device, _ in cuda.operations} == {"cuda:1"}
+
+
+def test_a_step_that_ends_no_row_makes_no_wave(cuda: EmulatedCuda, starter_files: LocalModel) -> None:
+    """An engine asks after each step for the waves of what ended with it: often nothing did."""
+    assert Synthesizer(loaded(starter_files, "cuda")).vocode([]) == []
+    assert cuda.operations
 
 
 @pytest.mark.parametrize("fault", [NO_KERNELS, "CUDA error: all CUDA-capable devices are busy or unavailable"])
