@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from f5d.model.buckets import MOST_COPIES
 from f5d.model.dit import DiT
 from f5d.model.dit_backend import DiTBackend
 from f5d.model.fused import CONVOLUTION, GELU, NORM, PARTS, ROTARY, FusedForward
-from f5d.model.layers import NORM_EPSILON
+from f5d.model.layers import GAP_FRAMES, NORM_EPSILON
 from f5d.model.selfcheck import check_paths, choose_paths
 from f5d.model.static_step import RecordedSteps, StepBuffers
 
@@ -65,7 +66,8 @@ class TorchKernels:
     ) -> Tensor:
         """Return mish of a grouped convolution inside each row, plus `residual`."""
         groups, taps, group, _ = weight.shape
-        spread = packed.new_zeros(int(gapped[-1]) + 1, packed.shape[1])
+        most_gaps = GAP_FRAMES * 2 * MOST_COPIES  # nothing may be read from the device here
+        spread = packed.new_zeros(len(packed) + most_gaps, packed.shape[1])
         spread[gapped] = packed
         kernel = weight.permute(0, 3, 2, 1).reshape(groups * group, group, taps)
         convolved = nn.functional.mish(
