@@ -95,13 +95,15 @@ class Stream:
 class EmulatedCuda(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Owns what the emulated devices are doing, and what they can do.
 
-    `capability` is every device's. `fault` is raised by each operation on a device, `row_fault` by
-    convolutions, `capture_fault` by the end of a capture; `nan_halves` and `nan_singles` spoil convolutions of
-    that type.
+    `capability` is every device's. With `memory` "meta" there are no numbers, only shapes, types and places:
+    models of any size cost nothing, and what is read from a device is zero. `fault` is raised by each operation
+    on a device, `row_fault` by convolutions, `capture_fault` by the end of a capture; `nan_halves` and
+    `nan_singles` spoil convolutions of that type.
     """
 
-    def __init__(self, capability: tuple[int, int] = (9, 0)) -> None:
+    def __init__(self, capability: tuple[int, int] = (9, 0), memory: str = "cpu") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.memory = torch.device(memory)
         self.capability = capability
         self.fault: Exception | None = None
         self.row_fault: Exception | None = None
@@ -149,7 +151,7 @@ class EmulatedCuda(TorchDispatchMode):  # type: ignore[no-untyped-call]
             {key: _mapped(_numbers, value) for key, value in kwargs.items()},
         )
         if target is not None:
-            plain_kwargs["device"] = torch.device("cpu")
+            plain_kwargs["device"] = self.memory
         plain_kwargs.pop("pin_memory", None)
         out = self._compute(name, func, plain_args, plain_kwargs)
         if self.capturing is not None:
@@ -182,13 +184,15 @@ class EmulatedCuda(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.log.append("sync")
         elif not getattr(source, "is_pinned_here", False):
             self.log.append("copy")
+        if isinstance(source, CudaTensor) and source.numbers.is_meta:
+            source = torch.zeros(source.shape, dtype=source.dtype)
         if name == "copy_":
             _numbers(args[0]).copy_(_numbers(source))
             return args[0]
-        moved = _numbers(source).to(kwargs.get("dtype") or source.dtype, copy=True)
+        dtype = kwargs.get("dtype") or source.dtype
         if target is None or target.type != "cuda":
-            return moved
-        return CudaTensor(moved, target.index or 0)
+            return _numbers(source).to(dtype, copy=True)
+        return CudaTensor(_numbers(source).to(self.memory, dtype, copy=True), target.index or 0)
 
     def _check(self, name: str, leaves: list[Any]) -> None:
         host = [leaf for leaf in leaves if isinstance(leaf, Tensor) and not isinstance(leaf, CudaTensor)]
@@ -275,6 +279,8 @@ def _flash(*arguments: Any) -> tuple[Tensor, ...]:
     for part in (queries, keys, values):
         assert part.dtype in {torch.float16, torch.bfloat16}
         assert part.stride(-1) == 1
+    if queries.is_meta:
+        return (torch.empty_like(queries, memory_format=torch.contiguous_format), *(queries.new_empty(0),) * 4)
     ends = own.tolist()
     assert ends[0] == 0
     assert ends[-1] == len(queries)
