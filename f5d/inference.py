@@ -82,7 +82,7 @@ class F5TTSInference:
             spec = _spec(checkpoint_path, vocab_file, table)
             pick_dtype(dtype, pick_device(device))  # before anything is fetched
             model = load_model(fetch(spec), device=device, dtype=dtype)
-            transcriber = Transcriber(DEFAULT_ASR_MODEL, model.device)
+            transcriber = Transcriber(DEFAULT_ASR_MODEL, model.device, model.dtype)
             self._synthesizer: Synthesizer | None = Synthesizer(model, transcribe=transcriber.transcribe)
 
     def generate(

@@ -56,7 +56,9 @@ def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
     socket.send(types.pack(loaded))
     scheduler = Scheduler(configure.max_batch_frames or synthesizer.budget_frames)
     preparation = Preparation(
-        forker, Recogniser(configure.asr_model, loaded.device, configure.threads), synthesizer.task
+        forker,
+        Recogniser(configure.asr_model, loaded.device, loaded.dtype, configure.threads),
+        synthesizer.task,
     )
     EngineLoop(socket, synthesizer, scheduler, preparation, pulse).run()
     preparation.close()

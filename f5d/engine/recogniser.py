@@ -61,10 +61,11 @@ class Recogniser(Generic[Token]):
     a recording by.
     """
 
-    def __init__(self, model: str, device: str, threads: int = 0) -> None:
+    def __init__(self, model: str, device: str, engine_dtype: str = "float32", threads: int = 0) -> None:
         self._threads = threads  # 0: as many as there are cores
         self._model = model
         self._device = device
+        self._engine_dtype = engine_dtype  # of the model that speaks, on the same device
         self._waiting: list[tuple[Token, Sound]] = []
         self._is_lost = False  # the process has ended by itself
         self._current: Token | None = None  # None also where it was dropped meanwhile
@@ -159,7 +160,7 @@ class Recogniser(Generic[Token]):
         with theirs:
             command = [sys.executable, "-m", "f5d.engine.recogniser", str(theirs.fileno())]
             self._process = subprocess.Popen(
-                [*command, self._model, self._device, str(self._threads)],
+                [*command, self._model, self._device, self._engine_dtype, str(self._threads)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # so that what it starts ends with it
@@ -191,11 +192,11 @@ def main() -> None:
 
     with contextlib.suppress(OSError):  # a unit's filter may forbid it
         os.nice(NICE)
-    if threads := int(sys.argv[4]):
+    if threads := int(sys.argv[5]):
         import torch
 
         torch.set_num_threads(threads)
-    transcriber = Transcriber(*sys.argv[2:4])
+    transcriber = Transcriber(*sys.argv[2:5])
     while (message := channel.receive(end)) is not None:
         sound = _sounds.decode(message)
         answer: Answer

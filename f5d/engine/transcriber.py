@@ -19,11 +19,15 @@ _NAMES_IT_DTYPE: Final = (4, 56)  # transformers' version since which `torch_dty
 
 
 class Transcriber:
-    """Owns the speech recogniser of an engine; nothing is loaded before the first transcript."""
+    """Owns the speech recogniser of an engine; nothing is loaded before the first transcript.
 
-    def __init__(self, model: str, device: str) -> None:
+    `engine_dtype` is what the engine's own model computes in on that device.
+    """
+
+    def __init__(self, model: str, device: str, engine_dtype: str = "float32") -> None:
         self._model = model
         self._device = device
+        self._dtype = recogniser_dtype(device, engine_dtype)
         self._pipeline: Any = None
 
     @property
@@ -66,7 +70,7 @@ class Transcriber:
                 "automatic-speech-recognition",
                 model=self._place(),
                 device=self._device,
-                **{named: torch.float16 if self._device.startswith("cuda") else torch.float32},
+                **{named: getattr(torch, self._dtype)},
             )
         except (OSError, ValueError, ImportError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
@@ -87,3 +91,11 @@ class Transcriber:
         if config is None:
             knock()
         return str(config.parent) if config else self._model
+
+
+def recogniser_dtype(device: str, engine_dtype: str) -> str:
+    """Return the type for Whisper beside an engine that computes in `engine_dtype`.
+
+    Where a GPU's engine takes float32, halves may give no numbers there, as on GTX 16 cards.
+    """
+    return "float16" if device.startswith("cuda") and engine_dtype != "float32" else "float32"
