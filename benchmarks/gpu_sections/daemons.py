@@ -72,7 +72,7 @@ def running(place: Place, config: str, module: Sequence[str] = SERVE) -> Iterato
     with (place.folder / "log").open("wb") as log:
         server = subprocess.Popen([sys.executable, "-m", *module], stdout=log, stderr=log, env=environment)
         try:
-            connected(place).close()
+            connected(place, server).close()
             yield
         finally:
             server.send_signal(signal.SIGTERM)
@@ -84,8 +84,8 @@ def running(place: Place, config: str, module: Sequence[str] = SERVE) -> Iterato
             print("\n".join(["", "The daemon said:", "", *(f"    {line}" for line in place.log()), ""]))
 
 
-def connected(place: Place) -> Client:
-    """Return a connection, as soon as the daemon answers. Raises NoDaemonError after a while."""
+def connected(place: Place, server: subprocess.Popen[bytes] | None = None) -> Client:
+    """Return a connection, as soon as the daemon answers. Raises NoDaemonError after a while, or its end."""
     from f5ctl.client import Client
     from f5ctl.errors import NoDaemonError
 
@@ -94,7 +94,7 @@ def connected(place: Place) -> Client:
         try:
             return Client(place.socket)
         except NoDaemonError:  # noqa: PERF203 - it is not there yet
-            if time.monotonic() > until_s:
+            if time.monotonic() > until_s or (server is not None and server.poll() is not None):
                 raise
             time.sleep(0.05)  # nothing tells of a new socket
 

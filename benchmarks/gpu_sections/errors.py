@@ -54,7 +54,7 @@ def memory_in_a_step(lab: Lab, dit: DiT, still_right: Callable[[Counted], str]) 
     print(f"- a step of {SHORT_OF_ROWS} rows without memory: {raised(lambda: backend.step(rows))}")
     release_cached()
     torch.cuda.set_per_process_memory_fraction(1.0)
-    attempt("one row with memory again", lambda: still_right(backend))
+    attempt("one row with memory again", lambda: still_right(backend), FAILED)
 
 
 def captures(lab: Lab, dit: DiT, still_right: Callable[[Counted], str]) -> None:
@@ -63,11 +63,11 @@ def captures(lab: Lab, dit: DiT, still_right: Callable[[Counted], str]) -> None:
     backend = Counted(dit, spoiler)
     pair = [lab.spec(seed) for seed in (1, 2)]
     spoiler.spoils = True
-    attempt("with a recording that is not allowed", lambda: still_right(backend))
+    attempt("with a recording that is not allowed", lambda: still_right(backend), FAILED)
     mels(backend, pair)  # of several rows, recorded when it comes again
     print(f"- tried {spoiler.tried}, replayed {backend.replays} steps")
     spoiler.spoils = False
-    attempt("then", lambda: still_right(backend))
+    attempt("then", lambda: still_right(backend), FAILED)
     other = [lab.spec(seed, lab.frames * 3 // 4) for seed in (1, 2, 3)]
     backend.begin_count()
     attempt("another shape", lambda: f"{mels(backend, other) and ''}{backend.replays} steps replayed")

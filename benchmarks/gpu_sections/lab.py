@@ -25,7 +25,6 @@ from f5d.model.sampler import Row, RowSpec
 from f5d.model.selfcheck import choose_paths
 from f5d.model.static_step import CudaGraphs, RecordedSteps, Recorder, StepBuffers
 from f5d.model.vocos import Vocos, VocosShape
-from gpu_sections import FAILED
 
 BUDGET_FRAMES = 8_192  # f5d.engine.synthesizer.GPU_BUDGET_FRAMES, whose import would load the audio front end
 BASE = Architecture.from_mapping(  # F5TTS_v1_Base, of which f5-tts has the file
@@ -80,7 +79,7 @@ class Lab:
 
     def weights(self, architecture: Architecture | None = None) -> Weights:
         """Return float32 weights of useful size on the CPU: outputs neither vanish nor grow with the depth."""
-        generator = torch.Generator(self.device).manual_seed(0)
+        torch.manual_seed(0)
         with torch.device("meta"):
             shapes = {
                 key: value.shape
@@ -88,7 +87,7 @@ class Lab:
             }
         weights = {}
         for key, shape in shapes.items():
-            noise = torch.randn(shape, generator=generator, device=self.device)
+            noise = torch.randn(shape, device=self.device)
             if len(shape) == 1:
                 noise = 0.1 * noise + (0.0 if key.endswith("bias") else 1.0)
             else:
@@ -286,12 +285,12 @@ def share_of(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def attempt(what: str, action: Callable[[], object]) -> None:
-    """Print a line of a list with what an action returns, or how it fails; the section goes on."""
+def attempt(what: str, action: Callable[[], object], lacks: str = "not measured:") -> None:
+    """Print a line of a list with what an action returns, or `lacks` and how it fails; the section goes on."""
     try:
         found = action()
     except Exception as error:  # noqa: BLE001 - told, whatever it is
-        found = f"{FAILED} {fault(error)}"
+        found = f"{lacks} {fault(error)}"
     print(f"- {what}: {found}")
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from f5d.catalog.spec import MEL_CHANNELS
 from f5d.model.buckets import bucket_for
 from f5d.model.dit import BatchModulation, ModulationPicks
+from f5d.model.layers import upload
 from f5d.model.packing import RowShape, copy_lengths, pack
 from f5d.model.static_step import StepBuffers
 from gpu_sections import FAILED
@@ -134,7 +135,7 @@ def bucketed(lab: Lab, dit: DiT) -> tuple[Tensor, Tensor]:
     buffers.static.fill_(torch.nan)  # what another batch left behind
     buffers.fill(padded, states, inputs, picks)
     buffers.compute(bucket, padded.layout.lengths)
-    places = torch.tensor(picks.places, device=device).index_select(0, plain.copy)
+    places = upload(torch.tensor(picks.places), device).index_select(0, plain.copy)
     noisy = dit.noisy_input(torch.cat(states)).index_select(0, plain.source)
     wanted = dit(noisy + torch.cat(inputs), BatchModulation(table.blocks, table.final, places), plain.layout)
     return (

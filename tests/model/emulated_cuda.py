@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -333,7 +334,7 @@ class Event:
         self._world = world
         self._number = -1
 
-    def record(self, _: Stream) -> None:
+    def record(self, _: Stream | None = None) -> None:
         """Note that it was put behind what is queued."""
         self._number = self._world.log.count("event")
         self._world.log.append("event")
@@ -343,6 +344,10 @@ class Event:
         if self._world.fault is not None:
             raise self._world.fault
         self._world.log.append(f"wait {self._number}")
+
+    def elapsed_time(self, _: Event) -> float:
+        """Return a time in ms; there is none on an emulated device."""
+        return 1.0
 
 
 class CudaCalls:
@@ -413,7 +418,19 @@ def emulate(monkeypatch: pytest.MonkeyPatch, world: EmulatedCuda) -> None:
         "current_stream": lambda *_: world.current,
         "set_stream": calls.set_stream,
         "set_device": calls.set_device,
-        "memory_reserved": lambda device: 2**20 * (1 + torch.device(device).index),
+        "default_stream": lambda *_: world.default,
+        "memory_reserved": lambda device="cuda:0": 2**20 * (1 + torch.device(device).index),
+        "memory_allocated": lambda *_: 2**19,
+        "mem_get_info": lambda *_: (2**33, 2**34),
+        "set_per_process_memory_fraction": lambda *_: None,
+        "get_device_properties": lambda *_: SimpleNamespace(
+            name="Emulated",
+            major=world.capability[0],
+            minor=world.capability[1],
+            multi_processor_count=132,
+            total_memory=2**34,
+        ),
+        "get_arch_list": lambda: ["sm_90"],
         "graph_pool_handle": calls.graph_pool_handle,
         "synchronize": calls.synchronize,
         "empty_cache": lambda: None,

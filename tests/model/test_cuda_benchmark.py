@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -11,8 +12,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+
+from .emulated_cuda import EmulatedCuda
+from .test_cuda_steps import cuda
+from .test_fused_selfcheck import TorchKernels
+
+__all__ = ["cuda"]  # a fixture
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -174,3 +183,38 @@ def test_it_measures_the_published_model(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert catalog()["F5TTS_v1_Base"].architecture == BASE
     assert BUDGET_FRAMES == GPU_BUDGET_FRAMES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "section", ["machine", "operations", "parity", "fused", "cold_start", "recording", "batches"]
+)
+def test_sections_run_on_an_emulated_gpu(
+    section: str, cuda: EmulatedCuda, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a dry run on a CPU leaves out, recordings and calls of torch.cuda, is right as well."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from gpu_sections import lab
+
+    module = importlib.import_module(f"gpu_sections.{section}")
+    small: dict[str, Any] = {
+        "MATRIX": 64,
+        "COPIED_BYTES": 2**12,
+        "SIZES": ((2, 48),),
+        "RANDOM_S": 0.3,
+        "BATCHES": (1, 2),
+    }
+    for where in (lab, module):
+        for name, value in small.items():
+            if hasattr(where, name):
+                monkeypatch.setattr(where, name, value)
+    monkeypatch.setattr(lab, "VOCODER", lab.TINY_VOCODER)
+    monkeypatch.setitem(sys.modules, "f5d.model.kernels", TorchKernels())
+    place = torch.device("cuda:0")
+    with torch.inference_mode():  # wrapped tensors have to be inference tensors before they are viewed
+        module.measure(lab.Lab(False, 0.0, place, lab.TINY, torch.float16, 100, 20, 40, 12, 6, 512))
+    told = capsys.readouterr().out
+    assert "FAILED" not in told
+    assert "Error" not in told.replace("FileNotFoundError", "")  # nvidia-smi's
+    assert {device for _, device, _ in cuda.operations} == {str(place)}
+    assert cuda.captured
