@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ NEEDS = (
     *("safetensors", "soundfile", "tomlkit", "torchaudio", "yaml", "zmq"),
 )
 START_S = 30.0
+ROOM_BYTES = 2**31  # three times F5TTS_v1_Base in float16
 DRAIN_S = 20.0
 SERVE = ("f5d", "serve")
 LOG_LINES = 12
@@ -53,9 +55,10 @@ def missing() -> str | None:
 
 @contextmanager
 def new_place() -> Iterator[Place]:
-    """Yield an empty folder, in memory where there is such a one."""
+    """Yield an empty folder, in memory where a model fits there: many containers have little of it."""
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="f5", dir=memory if memory.is_dir() else "/tmp") as folder:
+    fits = memory.is_dir() and shutil.disk_usage(memory).free >= ROOM_BYTES
+    with tempfile.TemporaryDirectory(prefix="f5", dir=memory if fits else "/tmp") as folder:
         yield Place(Path(folder))
 
 

@@ -173,6 +173,20 @@ def test_without_a_gpu_nothing_is_measured(tmp_path: Path) -> None:
     )
 
 
+def test_what_came_out_wrong_is_the_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sections that all end well are not enough: a line that tells of something wrong counts as well."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from gpu import Report
+
+    report = Report(tmp_path / "report.md", "", ["parity"])
+    assert report.wrong, "it has not begun"
+    (part,) = report.parts
+    part.end = "ok"
+    assert not report.wrong
+    part.lines.append("| float16 | against float32 | 12.0 | >= 50 | FAILED |")
+    assert report.wrong
+
+
 def test_it_measures_the_published_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own copy of the shape is that of the model which f5-tts calls F5TTS_v1_Base."""
     from f5d.catalog.models import catalog
