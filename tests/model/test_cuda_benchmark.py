@@ -178,13 +178,15 @@ def test_what_came_out_wrong_is_the_status(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from gpu import Report
 
-    report = Report(tmp_path / "report.md", "", ["parity"])
-    assert report.wrong, "it has not begun"
-    (part,) = report.parts
-    part.end = "ok"
-    assert not report.wrong
-    part.lines.append("| float16 | against float32 | 12.0 | >= 50 | FAILED |")
-    assert report.wrong
+    line = "| float16 | against float32 | 12.0 | >= 50 | {} |"
+    found = {}
+    for end, word in (("not begun", "ok"), ("ok", "ok"), ("ok", "FAILED")):
+        report = Report(tmp_path / "report.md", "", ["parity"])
+        (part,) = report.parts
+        part.end = end
+        part.lines.append(line.format(word))
+        found[end, word] = report.wrong
+    assert found == {("not begun", "ok"): True, ("ok", "ok"): False, ("ok", "FAILED"): True}
 
 
 def test_it_measures_the_published_model(monkeypatch: pytest.MonkeyPatch) -> None:
