@@ -160,7 +160,7 @@ def say(
         F5Error: as the class that says what is wrong (f5ctl/errors.py); NoDaemonError, if none can be started.
     """
     fields = {"voice": voice, "model": model, "ref_audio": ref_audio, "ref_text": ref_text, **parameters}
-    request = _request(text, fields)
+    request = request_of(text, fields)
     speech = Stream(request)
     pcm = b"".join(speech)
     receipt = speech.receipt or {}
@@ -178,10 +178,10 @@ def stream(
 ) -> Stream:
     """Return the samples of `text` as they are made, the first ones soon; takes and raises what `say` does."""
     fields = {"voice": voice, "model": model, "ref_audio": ref_audio, "ref_text": ref_text, **parameters}
-    return Stream(replace(_request(text, fields), stream=True))
+    return Stream(replace(request_of(text, fields), stream=True))
 
 
-def _request(text: str, fields: dict[str, Any]) -> Say:
+def request_of(text: str, fields: dict[str, Any]) -> Say:
     """Return the checked request; BadRequestError for what no daemon would take."""
     if (quality := fields.pop("quality", None)) is not None:
         if quality not in list(QUALITIES) or fields.get("nfe_step") is not None:

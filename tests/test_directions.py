@@ -14,7 +14,7 @@ HEAVY = ("torch", "torchaudio", "numpy", "soundfile", "transformers", "f5_tts", 
 
 # Who may be imported by whom, by the beginning of a module's name: (importers, what they may not import, but).
 FORBIDDEN: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("f5ctl", ("f5d", *HEAVY, "asyncio", "zmq"), ()),
+    ("f5ctl", ("f5d", *HEAVY, "zmq"), ()),
     ("f5ctl.cli.base", ("f5ctl.cli",), ("f5ctl.cli.base",)),
     (
         "f5d.broker",
@@ -31,11 +31,12 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 )
 # What is imported by its own kind and by these alone.
 RESERVED: Mapping[str, tuple[str, ...]] = {
+    "asyncio": ("f5ctl.aio", "f5ctl.doors"),
     "torch": ("f5d.model", "f5d.engine", "f5d.inference", "f5d.helpers"),
     "f5d.model": ("f5d.engine", "f5d.inference", "f5d.helpers"),
     "f5d.broker": ("f5d.daemon",),
     "f5d.helpers": (),  # processes of their own, named as strings
-    "f5ctl.cli": ("f5ctl.__main__", "f5ctl.api", "f5d.infer"),
+    "f5ctl.cli": ("f5ctl.__main__", "f5ctl.api", "f5ctl.aio", "f5d.infer"),
     "f5ctl.batch": ("f5ctl.cli.batch",),
 }
 # Of f5ctl the daemon's side takes what both sides are made of; `infer` is a command line itself.
