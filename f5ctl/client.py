@@ -173,8 +173,7 @@ class Client:
         _at, timeout_s = self._due[late]
         self._forget(late)
         self._wire.send(encode(Cancel(new_id(), request=late)))
-        line = f"the daemon has not ended the request within its time of {timeout_s:g} s"
-        return TryAgainError("deadline_exceeded", line)
+        return overdue(timeout_s)
 
     def _forget(self, request_id: str) -> None:
         for known in (self._live, self._sent, self._due):
@@ -267,7 +266,7 @@ class Client:
         deadline = time.monotonic() + self._connect_s
         while True:
             try:
-                with _refusals(self.socket_path):
+                with refusals(self.socket_path):
                     return Wire(self.socket_path, partial(refuse_strangers, self.socket_path))
             except BlockingIOError:  # its queue is full
                 if time.monotonic() > deadline:
@@ -339,6 +338,12 @@ def answer(last: Reply | None) -> dict[str, Any]:
     raise NoDaemonError("the daemon ended the request without an answer")
 
 
+def overdue(timeout_s: float) -> TryAgainError:
+    """Return the error for a request whose time is over, of which the daemon has not said so."""
+    line = f"the daemon has not ended the request within its time of {timeout_s:g} s"
+    return TryAgainError("deadline_exceeded", line)
+
+
 def check_listening(path: str) -> None:
     """Return when someone accepts connections on the socket at `path`.
 
@@ -350,12 +355,12 @@ def check_listening(path: str) -> None:
 
     with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(BlockingIOError):  # its queue is full
         probe.setblocking(False)
-        with _refusals(path):
+        with refusals(path):
             probe.connect(path)
 
 
 @contextlib.contextmanager
-def _refusals(path: str) -> Iterator[None]:
+def refusals(path: str) -> Iterator[None]:
     """Turn the system's errors of a connection to `path` into ours, but the one of a full queue."""
     try:
         yield

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import struct
 import time
 from collections import deque
 from socket import AF_UNIX, SO_PEERCRED, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Final, cast
 
-from f5ctl.client import SILENCE_S, new_id
-from f5ctl.errors import BadRequestError, ConfigError, F5Error, NoDaemonError, error_from_wire
+from f5ctl.client import CONNECT_S, SILENCE_S, new_id, refusals
+from f5ctl.errors import BadRequestError, F5Error, NoDaemonError, error_from_wire
 from f5ctl.protocol import (
     MAX_MESSAGE_BYTES,
     TERMINAL_TYPES,
@@ -26,7 +25,6 @@ from f5ctl.protocol import (
 from f5ctl.socketpath import refuse_strangers
 from f5ctl.zmtp import Message, Parser, ZmtpError, frames_of, opening
 
-CONNECT_S: Final = 5.0  # for a listener whose queue is full
 MOST_HELD_BYTES: Final = 64 * 2**20  # of audio that nobody has taken; beyond it the connection is not read
 _LOOK_S: Final = 1.0  # between two looks at whether the daemon still speaks
 
@@ -230,16 +228,16 @@ async def _connected(path: str) -> socket:
     connection.setblocking(False)
     deadline = time.monotonic() + CONNECT_S
     try:
-        status = connection.connect_ex(path)
-        while status == errno.EAGAIN and time.monotonic() < deadline:  # its queue is full
+        while True:
+            try:
+                with refusals(path):
+                    connection.connect(path)
+            except BlockingIOError:  # its queue is full
+                if time.monotonic() > deadline:
+                    raise NoDaemonError(f"the daemon on {path} does not accept connections") from None
+            else:
+                return connection
             await asyncio.sleep(0.01)
-            status = connection.connect_ex(path)
     except BaseException:
         connection.close()
         raise
-    if not status:
-        return connection
-    connection.close()
-    if status in {errno.EACCES, errno.EPERM}:
-        raise ConfigError(f"this user may not use the socket {path}")
-    raise NoDaemonError(f"no daemon listens on {path}; start one with f5ctl load")

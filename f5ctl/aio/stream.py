@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from f5ctl.aio.link import ClosedError, Inbox, Link
-from f5ctl.client import answer
+from f5ctl.client import GRACE_S, answer, overdue
 from f5ctl.errors import NoDaemonError, SynthesisError
 from f5ctl.protocol import SAMPLE_BYTES, Accepted, Audio, Failed, Progress, Reply, Say
 from f5ctl.speech.conversation import other_audio
@@ -87,7 +87,10 @@ class Stream(AsyncIterator[bytes]):
         try:
             if self._inbox is None:
                 self._inbox = await self._send()
-            return self._noted(await self._inbox.get())
+            return self._noted(await asyncio.wait_for(self._inbox.get(), self._left_s()))
+        except asyncio.TimeoutError:
+            await self.aclose()
+            raise overdue(self.request.timeout_s or 0) from None
         except NoDaemonError as error:
             had_one = self._inbox is not None or self._losses > 0
             self._drop()
@@ -104,6 +107,12 @@ class Stream(AsyncIterator[bytes]):
         request = timely(self.request, self._asked_at)
         self._came = _Counted()
         return (await self._new_link()).send(request)
+
+    def _left_s(self) -> float | None:
+        """Return how long the daemon may take to end the request; None without a limit."""
+        if self.request.timeout_s is None:
+            return None
+        return max(0.0, self._asked_at + self.request.timeout_s + GRACE_S - time.monotonic())
 
     def _noted(self, reply: Reply) -> bytes:
         if isinstance(reply, Audio):

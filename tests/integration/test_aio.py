@@ -248,6 +248,20 @@ def test_without_a_daemon(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30
 
 
+def test_a_daemon_that_hangs_is_given_up_in_time() -> None:
+    """The time of a request bounds what its client waits, whatever the daemon does."""
+    with Daemon() as daemon:
+
+        async def wait(client: Client) -> None:
+            stream = client.stream("segments=50 delay=0.2", timeout_s=1.0)
+            await anext(stream)
+            daemon.signal(signal.SIGSTOP)
+            with pytest.raises(TryAgainError, match="within its time of 1 s"):
+                await whole(stream)
+
+        run(wait, daemon.socket_path)
+
+
 def test_what_nobody_takes_is_bounded(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a bound the connection is not read, and read on when audio has been taken."""
     monkeypatch.setattr(link_module, "MOST_HELD_BYTES", 50_000)
