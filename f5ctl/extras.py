@@ -29,6 +29,8 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "upstream": ("f5-tts",),
     "asr": ("transformers",),
+    "wyoming": ("wyoming",),
+    "zeroconf": ("zeroconf",),
 }
 _MODULES: Final = {"f5-tts": "f5_tts", "huggingface-hub": "huggingface_hub", "pyyaml": "yaml"}
 

@@ -1,0 +1,18 @@
+"""`f5ctl serve`: the daemon's speech for other programs, in their own words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from f5ctl.cli.base.family import VerbFamily
+
+VERBS: Final = {
+    "wyoming": ("serve_wyoming", "wyoming", "Serve Home Assistant's Wyoming protocol."),
+}
+
+
+@click.group(cls=VerbFamily, verbs=VERBS, examples="f5ctl serve wyoming --uri tcp://127.0.0.1:10200")
+def serve() -> None:
+    """Serve other programs; each server is a client of the daemon and holds no model."""
