@@ -18,7 +18,17 @@ import click
 from f5ctl.autostart import is_listening
 from f5ctl.cli.base.family import VerbFamily
 from f5ctl.cli.base.settings import Settings, Verb, option
-from f5ctl.cli.base.systemd import PACKAGED_PYTHON, SERVICE, SOCKET, UNITS, Scope, properties, run_command
+from f5ctl.cli.base.systemd import (
+    PACKAGED_PYTHON,
+    SERVICE,
+    SOCKET,
+    UNITS,
+    WYOMING_SERVICE,
+    WYOMING_SOCKET,
+    Scope,
+    properties,
+    run_command,
+)
 from f5ctl.errors import ConfigError, NoDaemonError, OutputError
 from f5ctl.extras import require
 from f5ctl.places import runtime_folder
@@ -61,19 +71,22 @@ def service() -> None:
 
 @click.command(
     cls=Verb,
-    examples="f5ctl service install\nsudo f5ctl service install --system",
+    examples="f5ctl service install --wyoming\nsudo f5ctl service install --system",
 )
+@option("--wyoming", is_flag=True, help="Serve Home Assistant as well, on port 10200 of this machine.")
 @scope_options
 @click.pass_obj
-def install(settings: Settings, scope: str | None, *, quiet: bool) -> None:
+def install(settings: Settings, scope: str | None, *, quiet: bool, wyoming: bool) -> None:
     """Write the units, enable the socket and let systemd listen on it."""
     settings.quiet |= quiet
     require("engine", "f5ctl service install")
+    if wyoming:
+        require("wyoming", "f5ctl service install --wyoming")
     chosen = _scope(scope)
     if chosen.system:
         _refuse_hidden_places()
     _refuse_in_the_way_of_a_daemon(chosen)
-    for source, target in chosen.files():
+    for source, target in (*chosen.files(), *(chosen.wyoming_files() if wyoming else ())):
         _write(target, source.read_text(encoding="utf-8").replace(PACKAGED_PYTHON, sys.executable))
         _tell(settings, f"wrote {target}")
     if chosen.system:
@@ -87,6 +100,10 @@ def install(settings: Settings, scope: str | None, *, quiet: bool) -> None:
     chosen.systemctl("enable", "--now", SOCKET)
     chosen.systemctl("try-restart", SERVICE)  # an older one; it finishes its jobs first
     _tell(settings, f"systemd listens on {chosen.socket}; the first request starts the daemon")
+    if wyoming:
+        chosen.systemctl("enable", "--now", WYOMING_SOCKET)
+        chosen.systemctl("try-restart", WYOMING_SERVICE)
+        _tell(settings, "Home Assistant finds it on port 10200")
     if chosen.system:
         _tell(settings, "users who may speak: usermod -aG f5d NAME")
 
@@ -98,9 +115,13 @@ def uninstall(settings: Settings, scope: str | None, *, quiet: bool) -> None:
     """Stop the daemon once its jobs are done and remove the units; configuration and models stay."""
     settings.quiet |= quiet
     chosen = _scope(scope)
-    targets = [target for _source, target in chosen.files() if target.exists()]
+    files = (*chosen.files(), *chosen.wyoming_files())
+    targets = [target for _source, target in files if target.exists()]
     if not targets:
         raise NoDaemonError(f"f5d is not installed as a {chosen.name} service")
+    if chosen.units / WYOMING_SOCKET in targets:
+        chosen.systemctl("disable", "--now", WYOMING_SOCKET)
+        chosen.systemctl("stop", WYOMING_SERVICE)
     chosen.systemctl("disable", "--now", SOCKET, *_instances(chosen))
     chosen.systemctl("stop", SERVICE, "f5d@*.service")
     for target in targets:

@@ -315,6 +315,24 @@ def test_tcp_and_too_many_clients(daemon: Daemon, tmp_path: Path) -> None:
     door.stop()
 
 
+def test_systemd_s_socket_is_taken(daemon: Daemon) -> None:
+    """The client that systemd starts the server for is served, whatever the URI says."""
+    with socket.create_server(("127.0.0.1", 0)) as passed:
+        uri = f"tcp://127.0.0.1:{passed.getsockname()[1]}"
+        serve = f"{sys.executable} -m f5ctl --socket {daemon.socket_path} --no-start serve wyoming"
+        shell = f"exec 3<&{passed.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec {serve}"
+        command = ["bash", "-c", shell]
+        with subprocess.Popen(command, pass_fds=[passed.fileno()], stderr=subprocess.DEVNULL) as server:
+
+            async def ask() -> list[Event]:
+                async with AsyncClient.from_uri(uri) as client:
+                    return await asyncio.wait_for(spoken(client, "Hello there."), 30)
+
+            assert asyncio.run(ask())[-1].type == "audio-stop"
+            server.terminate()
+            assert server.wait(20) == 0
+
+
 def test_standard_input_and_output(daemon: Daemon) -> None:
     """A client that starts the server itself; the end of its input is the end."""
     command = [sys.executable, "-m", "f5ctl", "--socket", daemon.socket_path, "--no-start"]

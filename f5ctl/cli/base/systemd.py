@@ -17,6 +17,8 @@ PACKAGED_PYTHON: Final = "/opt/f5d/bin/python"
 SOCKET: Final = "f5d.socket"
 SERVICE: Final = "f5d.service"
 TEMPLATES: Final = ("f5d@.socket", "f5d@.service")
+WYOMING_SOCKET: Final = "f5d-wyoming.socket"
+WYOMING_SERVICE: Final = "f5d-wyoming.service"
 PROPERTIES: Final = (
     "LoadState",
     "ActiveState",
@@ -59,6 +61,11 @@ class Scope:
         if self.system:
             for kind in ("sysusers.d", "tmpfiles.d"):
                 yield UNITS / kind / "f5d.conf", Path("/etc") / kind / "f5d.conf"
+
+    def wyoming_files(self) -> Iterator[tuple[Path, Path]]:
+        """Yield likewise the files of the server for Home Assistant, which is installed when asked for."""
+        for name in (WYOMING_SOCKET, WYOMING_SERVICE):
+            yield UNITS / self.name / name, self.units / name
 
     def systemctl(self, *args: str) -> str:
         """Run systemctl and return what it says.

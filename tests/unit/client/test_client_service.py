@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -17,6 +18,7 @@ FAMILY = re.compile(  # lines that may share one reason
     r"(SystemCall\w+|\w+Capabilit\w+|CapabilityBoundingSet|ProtectKernel\w+|Protect(ControlGroups|Clock|Hostname))="
 )
 SERVICES = sorted((UNITS).glob("*/f5d*.service"))
+DAEMONS = [path for path in SERVICES if "wyoming" not in path.name]
 
 
 def f5ctl(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -28,11 +30,34 @@ def f5ctl(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[s
 def test_every_unit_is_in_the_package() -> None:
     """Both scopes have a socket and a service, each also as a template, with the Python to be replaced."""
     for system in (True, False):
-        for source, _target in Scope(system=system).files():
+        for source, _target in (*Scope(system=system).files(), *Scope(system=system).wyoming_files()):
             assert source.is_file(), source
-    assert len(SERVICES) == 4
-    for service in SERVICES:
+    assert len(DAEMONS) == 4
+    for service in DAEMONS:
         assert f"ExecStart={PACKAGED_PYTHON} -m f5d serve\n" in service.read_text()
+
+
+def test_the_wyoming_server_is_a_client_of_the_daemon_s_socket() -> None:
+    """It is started with its port, and starts no daemon of its own beside systemd's."""
+    for scope, place in (("user", "%t/f5d"), ("system", "/run/f5d")):
+        text = (UNITS / scope / "f5d-wyoming.service").read_text()
+        command = f"-m f5ctl --socket {place}/f5d.sock --no-start serve wyoming"
+        assert f"ExecStart={PACKAGED_PYTHON} {command}\n" in text
+        assert "Requires=f5d-wyoming.socket\n" in text
+        assert "ListenStream=127.0.0.1:10200\n" in (UNITS / scope / "f5d-wyoming.socket").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("scope", ["user", "system"])
+def test_systemd_understands_the_wyoming_units(scope: str, tmp_path: Path) -> None:
+    """`systemd-analyze verify` has nothing to say of them."""
+    for source in (UNITS / scope).iterdir():
+        (tmp_path / source.name).write_text(source.read_text().replace(PACKAGED_PYTHON, sys.executable))
+    units = [str(tmp_path / f"f5d-wyoming.{kind}") for kind in ("socket", "service")]
+    env = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
+    command = ["systemd-analyze", f"--{scope}", "verify", *units]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert [line for line in done.stderr.splitlines() if "f5d-wyoming" in line] == []
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda path: f"{path.parent.name}-{path.name}")
