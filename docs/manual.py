@@ -59,6 +59,7 @@ _ENVIRONMENT: Final = {
         "F5CTL_DEBUG": "Not empty: show where an unexpected error arose, and what helper processes say.",
         "F5D_CONFIG": "The f5d.toml that `models default` changes, and that a started daemon reads.",
         **_BOTH,
+        "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES": "From systemd, for `f5ctl serve`: sd_listen_fds(3).",
         "TERM": "dumb: neither progress nor colour.",
     },
     "f5d": {

@@ -196,7 +196,7 @@ def test_hanging_up_cancels(daemon: Daemon, door: Door) -> None:
         text = "segments=50 delay=0.2 goes on for ever. segments=50 delay=0.2 goes on as well."
         await client.write_event(Synthesize(text).event())
         await until(client, "audio-chunk")
-        assert len(jobs(daemon)) == 2
+        wait_until(lambda: len(jobs(daemon)) == 2, "the next sentence is asked for")
 
     talk(door, ask)
     wait_until(lambda: not jobs(daemon), "everything is cancelled")

@@ -42,7 +42,7 @@ class VoiceOut:
             BrokenMessageError: the client does not take it.
         """
         asked: asyncio.Queue[_Asked | F5Error | None] = asyncio.Queue()
-        room = asyncio.Semaphore(AHEAD)
+        room = asyncio.Semaphore(1)  # nothing beside the first sentence, until it is heard
         asking = asyncio.create_task(self._ask(words, asked, room))
         started = _Started(self._wire)
         try:
@@ -53,6 +53,9 @@ class VoiceOut:
                 if started.is_true:
                     await started.silence(self._options.sentence_silence_s)
                 async for pcm in stream:
+                    if not started.is_true:
+                        for _ in range(AHEAD - 1):
+                            room.release()
                     await started.put(pcm)
                 room.release()
             if started.is_true:
