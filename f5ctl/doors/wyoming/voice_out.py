@@ -46,18 +46,7 @@ class VoiceOut:
         asking = asyncio.create_task(self._ask(words, asked, room))
         started = _Started(self._wire)
         try:
-            while (one := await asked.get()) is not None:
-                if isinstance(one, F5Error):
-                    raise one
-                stream = await one
-                if started.is_true:
-                    await started.silence(self._options.sentence_silence_s)
-                async for pcm in stream:
-                    if not started.is_true:
-                        for _ in range(AHEAD - 1):
-                            room.release()
-                    await started.put(pcm)
-                room.release()
+            await self._play(asked, room, started)
             if started.is_true:
                 await started.silence(self._options.tail_silence_s)
             elif not words.is_streamed:
@@ -73,6 +62,22 @@ class VoiceOut:
         await started.stop()
         if words.is_streamed:
             await self._wire.write(SynthesizeStopped().event())
+
+    async def _play(
+        self, asked: asyncio.Queue[_Asked | F5Error | None], room: asyncio.Semaphore, started: _Started
+    ) -> None:
+        while (one := await asked.get()) is not None:
+            if isinstance(one, F5Error):
+                raise one
+            stream = await one
+            if started.is_true:
+                await started.silence(self._options.sentence_silence_s)
+            async for pcm in stream:
+                if not started.is_true:
+                    for _ in range(AHEAD - 1):
+                        room.release()
+                await started.put(pcm)
+            room.release()
 
     async def _ask(
         self, words: Words, asked: asyncio.Queue[_Asked | F5Error | None], room: asyncio.Semaphore
