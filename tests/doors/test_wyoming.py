@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -331,6 +332,21 @@ def test_systemd_s_socket_is_taken(daemon: Daemon) -> None:
             assert asyncio.run(ask())[-1].type == "audio-stop"
             server.terminate()
             assert server.wait(20) == 0
+
+
+def test_zeroconf_announces_the_port(daemon: Daemon, tmp_path: Path) -> None:
+    """By the name that was given, as Home Assistant looks for it."""
+    zeroconf = pytest.importorskip("zeroconf")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    door = Door(daemon, tmp_path, "--zeroconf", f"f5d-{port}", uri=f"tcp://127.0.0.1:{port}")
+    wait_until(lambda: "announced" in door.log or door.process.poll() is not None, "it is announced")
+    with contextlib.closing(zeroconf.Zeroconf()) as network:
+        kind = "_wyoming._tcp.local."
+        found = network.get_service_info(kind, f"f5d-{port}.{kind}", timeout=10_000)
+        assert found is not None
+        assert found.port == port
+    assert door.stop() == 0
 
 
 def test_standard_input_and_output(daemon: Daemon) -> None:
