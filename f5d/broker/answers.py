@@ -147,7 +147,13 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
         "draining": draining,
         "models": [{"name": spec.name, "installed": is_installed(spec)} for spec in specs.values()],
         "voices": [
-            {"name": voice.name, "source": voice.source, "text": voice.text, "defaults": dict(voice.defaults)}
+            {
+                "name": voice.name,
+                "source": voice.source,
+                "text": voice.text,
+                "language": voice.language,
+                "defaults": dict(voice.defaults),
+            }
             for voice in state.voices.values()
         ],
         "engines": [

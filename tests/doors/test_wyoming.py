@@ -110,7 +110,7 @@ def jobs(daemon: Daemon) -> list[dict[str, Any]]:
 
 
 def test_describe_lists_the_voices_and_wakes_no_engine(tmp_path: Path) -> None:
-    """Every voice of the daemon, installed, with the languages that were said."""
+    """Every voice of the daemon, installed, with its own language and those that were said."""
     with Daemon() as daemon:
         door = Door(daemon, tmp_path, "--language", "en-US", "--language", "pt")
 
@@ -125,6 +125,7 @@ def test_describe_lists_the_voices_and_wakes_no_engine(tmp_path: Path) -> None:
             voice["name"] for voice in daemon.peer().status()["voices"]
         }
         assert all(voice.installed and {"en-US", "pt"} <= set(voice.languages) for voice in program.voices)
+        assert "en" in next(voice.languages for voice in program.voices if voice.name == "slt")  # its own
         assert daemon.told("configure") == []
         assert door.stop() == 0
 

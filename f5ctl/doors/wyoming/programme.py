@@ -24,9 +24,9 @@ def info_of(status: Mapping[str, Any], languages: tuple[str, ...]) -> Info:
             installed=True,
             description=name,
             version=None,
-            languages=_languages(defaults, languages),
+            languages=_languages(language, languages),
         )
-        for name, defaults in known.items()
+        for name, language in known.items()
     ]
     programme = TtsProgram(
         name="f5d",
@@ -40,20 +40,20 @@ def info_of(status: Mapping[str, Any], languages: tuple[str, ...]) -> Info:
     return Info(tts=[programme])
 
 
-def _of_status(status: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _of_status(status: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     for voice in status.get("voices", []):
-        yield str(voice["name"]), voice.get("defaults") or {}
+        yield str(voice["name"]), voice.get("language")
 
 
-def _own() -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _own() -> Iterator[tuple[str, str | None]]:
     store = private_store()
     for name in store.names():
         try:
-            yield name, store.read(name).defaults
-        except BadRequestError:  # noqa: PERF203 - one bad file hides no other
+            language = store.read(name).defaults.get("language")
+        except BadRequestError:
             continue  # `f5ctl voices` tells of it
+        yield name, language if isinstance(language, str) else None
 
 
-def _languages(defaults: Mapping[str, Any], languages: tuple[str, ...]) -> list[str]:
-    own = defaults.get("language")
-    return list(dict.fromkeys([own, *languages] if isinstance(own, str) and own != "none" else languages))
+def _languages(own: str | None, languages: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys([own, *languages] if own and own != "none" else languages))
