@@ -148,9 +148,14 @@ class DiT(nn.Module):
             block.attn.to(device)
             block.ff.to(device)
 
-    def quantize(self, layer: Callable[[nn.Linear], nn.Module]) -> None:
-        """Turn the linear layers of the blocks into 8-bit ones; what lies between them keeps its type."""
+    def quantize(self, layer: Callable[[nn.Linear], nn.Module], between: torch.dtype | None = None) -> None:
+        """Turn the linear layers of the blocks into 8-bit ones.
+
+        Attention keeps its type, and so does what else lies between them unless `between` is given.
+        """
         for block in self._blocks:
+            block.attn.compute_type = block.compute_type
+            block.compute_type = between or block.compute_type
             _replace_linears(block.attn, layer)
             _replace_linears(block.ff, layer)
 

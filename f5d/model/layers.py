@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from f5d.catalog.shapes import POSITION_KERNEL_FRAMES, TIME_CHANNELS
 from f5d.catalog.spec import POSITION_GROUPS
+from f5d.model.cpu import cpu_flags
 from f5d.model.memory import is_device_error, is_out_of_memory
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 NORM_EPSILON = 1e-6
 _SCORE_BYTES = 3 * 2**20
+_TILED_ATTENTION_FROM = (2, 13)  # of torch, the first it was measured with
 GAP_FRAMES = POSITION_KERNEL_FRAMES // 2  # zeroed frames that keep the convolution of two rows apart
 
 _TABLE_FRAMES = 4_096  # a table of positions is as long at least
@@ -215,6 +217,7 @@ class Attention(nn.Module):
         inner = self.heads * self.dim_head
         self.to_qkv = nn.Linear(architecture.dim, 3 * inner)
         self.to_out = nn.ModuleList([nn.Linear(inner, architecture.dim)])
+        self.compute_type: torch.dtype | None = None  # of queries, keys and values; None: as projected
         normed = architecture.qk_norm is not None
         self.q_norm = RmsScale(self.dim_head) if normed else None
         self.k_norm = RmsScale(self.dim_head) if normed else None
@@ -238,6 +241,8 @@ class Attention(nn.Module):
 
     def attend(self, qkv: Tensor, layout: PackedLayout) -> Tensor:
         """Return what rotated queries and keys make of the values: [total, dim]."""
+        if self.compute_type is not None:
+            qkv = qkv.to(self.compute_type)
         out: Tensor = self.to_out[0](attend(qkv, layout).reshape(-1, self.heads * self.dim_head))
         return out
 
@@ -259,22 +264,29 @@ def attend(qkv: Tensor, layout: PackedLayout) -> Tensor:
     outputs, start = [], 0
     for rows, length in layout.runs():
         run = qkv[start : start + rows * length].view(rows, length, *qkv.shape[1:]).permute(2, 0, 3, 1, 4)
-        attention = _attend_in_cache if _bfloat16_on_cpu(qkv) else F.scaled_dot_product_attention
+        attention = _attend_in_cache if _lacks_kernel(qkv) else F.scaled_dot_product_attention
         out = attention(run[0], run[1], run[2])  # [rows, heads, length, dim_head]
         outputs.append(out.transpose(1, 2).flatten(0, 1))
         start += rows * length
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
-def _bfloat16_on_cpu(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu" and tensor.dtype == torch.bfloat16
+def _lacks_kernel(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor.dtype == torch.bfloat16 and not _attends_in_tiles()
+
+
+@cache
+def _attends_in_tiles() -> bool:
+    """Whether torch's fused kernel multiplies bfloat16 in this CPU's tiles (AMX)."""
+    release = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    return "amx_bf16" in cpu_flags() and release >= _TILED_ATTENTION_FROM
 
 
 def _attend_in_cache(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Return full attention for bfloat16 on a CPU: [rows, heads, length, dim_head] each.
 
     Plain matrix products, a few heads at a time so that their scores stay in the cache: 1.6 times as
-    fast as torch's fused kernel, which has no bfloat16 products of its own there.
+    fast as torch's fused kernel where that has no bfloat16 products of its own.
     """
     shape = queries.shape
     length, dim_head = shape[-2:]

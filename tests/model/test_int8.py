@@ -5,13 +5,27 @@ from __future__ import annotations
 import pytest
 import torch
 
-from f5d.model.int8 import Int8Linear, PackedWeight, PlainWeight, has_packed_products
+from f5d.model.int8 import (
+    Int8Linear,
+    PackedWeight,
+    PlainWeight,
+    WholePackedWeight,
+    has_packed_products,
+    has_whole_sums,
+)
 
 KINDS = [
     PlainWeight,
     pytest.param(
         PackedWeight,
         marks=pytest.mark.skipif(not has_packed_products(), reason="torch has no oneDNN for 8 bits here"),
+    ),
+    pytest.param(
+        WholePackedWeight,
+        marks=pytest.mark.skipif(
+            not has_packed_products() or not has_whole_sums(),
+            reason="oneDNN adds in 16 bits here",
+        ),
     ),
 ]
 
