@@ -5,7 +5,8 @@
 `starter` runs with its trained weights, the published architectures with random ones: speed does not
 depend on the values. Upstream runs float32 on the CPU, as its own code does. Rows of a batch are equally
 long, the one case in which upstream's unmasked batches are right. Times are medians of `--repeat`
-alternating runs of the whole sampling, without the vocoder.
+alternating runs of the whole sampling, without the vocoder. `--other` adds the vox-tts package, if it is there,
+one row of F5TTS_v1_Base with its vocoder, which takes 1 % of its time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine process
 
+import other_engine
 import torch
 from _support import processor
 from safetensors.torch import load_file, save_file
@@ -139,7 +141,15 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
     return float((got - wanted).norm() / wanted.norm())
 
 
-def compare(work: Work, repeat: int, folder: Path) -> list[str]:
+def sample_other(engine: other_engine.OtherEngine, frames: int) -> list[Tensor]:
+    """Return no mels, as the package hands out none; raises ValueError where it made another length."""
+    made = engine.sample()
+    if abs(made - frames) > frames // 50:
+        raise ValueError(f"vox-tts made {made} frames; {frames} were wanted")
+    return [torch.empty(0)]
+
+
+def compare(work: Work, repeat: int, folder: Path, others: tuple[str, ...]) -> list[str]:
     """Return the table's rows for one piece of work."""
     cfm, local = model_pair(work.model, folder)
     dtypes = dict.fromkeys(("float32", pick_dtype("auto", "cpu"), "int8"))
@@ -149,6 +159,9 @@ def compare(work: Work, repeat: int, folder: Path) -> list[str]:
         "f5-tts float32": partial(sample_upstream, cfm, specs),
         **{f"f5d {model.dtype}": partial(sample_ours, model.backend, specs) for model in ours},
     }
+    for kind in others if (work.model, work.batch) == ("F5TTS_v1_Base", 1) else ():
+        other = other_engine.OtherEngine(local, kind, specs[0], folder, torch.get_num_threads())
+        contestants[f"vox-tts {kind}"] = partial(sample_other, other, work.frames - work.reference_frames)
     short = [replace(spec, nfe_step=1) for spec in specs]
     sample_upstream(cfm, short[:1])  # first calls pay for allocation and kernel choice
     for model in ours:
@@ -164,9 +177,10 @@ def compare(work: Work, repeat: int, folder: Path) -> list[str]:
     lines = []
     for name, runs in seconds.items():
         middle = statistics.median(runs)
+        error = f"{relative_error(mels[name], wanted):.1e}" if len(mels[name]) else "-"
         cells = (
             f"{work.model} | {work.batch} | {work.frames} | {work.steps} | {name} | {middle:.2f} |"
-            f" {middle / work.speech_s:.3f} | {peer / middle:.2f} | {relative_error(mels[name], wanted):.1e}"
+            f" {middle / work.speech_s:.3f} | {peer / middle:.2f} | {error}"
         )
         lines.append(f"| {cells} |")
     return lines
@@ -182,7 +196,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--other", action="store_true", help="also the vox-tts package, where it is installed")
     options = parser.parse_args()
+    others = tuple(other_engine.KINDS) if options.other and other_engine.is_there() else ()
     torch.set_num_threads(options.threads)
     print(f"{dt.date.today()}, {processor()}, {options.threads} threads, torch {torch.__version__}\n")  # noqa: DTZ011
     print("| model | batch | frames | steps | code | seconds | RTF | times as fast | relative error |")
@@ -191,7 +207,7 @@ def main() -> None:
         for batch in map(int, options.batch.split(",")):
             work = Work(name, options.frames, options.reference_frames, options.steps, batch)
             with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-                for line in compare(work, options.repeat, Path(folder)):
+                for line in compare(work, options.repeat, Path(folder), others):
                     print(line, flush=True)
 
 
