@@ -19,7 +19,9 @@ from f5d.engine.turns import new_levels
 from f5d.engine.types import Loaded
 
 MAX_IN_FLIGHT: Final = 32  # jobs in one engine; it interleaves them itself
-NEWCOMERS_IN_FLIGHT: Final = 8  # beyond that, of process groups that have none there; again for sessions, users
+NEWCOMERS_IN_FLIGHT: Final = (
+    32  # beyond that, of process groups that have none there; again for sessions, users
+)
 OVERTAKE_S: Final = 5.0  # how long jobs for loaded models may pass one that waits for a place
 MAX_LOADING_DEATHS: Final = 2
 MAX_LONELY_DEATHS: Final = 2

@@ -162,7 +162,10 @@ class EngineLoop:
         if message.first_segment >= len(frames):
             self._finish(message.job)
         rest = frames[message.first_segment :]
-        self._scheduler.add(message.job, message.first_segment, rest, message.priority, message.share)
+        steps = plan.parameters.nfe_step
+        self._scheduler.add(
+            message.job, message.first_segment, rest, message.priority, message.share, steps=steps
+        )
 
     def _predict(self, message: types.Predict, plan: Plan) -> None:
         if not self._pace.known:

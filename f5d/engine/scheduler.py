@@ -4,12 +4,15 @@ A row is one segment of one job. Before every step the engine asks `pick()` for 
 step, so a row that arrives waits for one step at most, and a cancelled one costs none. The order:
 
 1. rows that bring a job its first audio, by priority, then in turns (turns.py): one of each user's, then
-   another of each;
+   another of each; of one turn, the one that would end first if all that wait shared the engine equally;
 2. all others, by priority, then by how little work their job has received so far, so that jobs
    share the engine; within a job in the order of the text.
 
 Rows are taken in that order until the frame budget is full; the first is always taken. Beside rows that bring
 first audio others are taken only as far as they make the step hardly longer, which its caller knows.
+
+A short first row so goes before long ones that have waited a little longer, never before one that could have
+been done by then. The jobs of one client keep their order.
 
 Nobody starves. The rows of one kind (1 or 2) and priority are a lane; a lane whose head was passed
 over for `PATIENCE_STEPS` steps goes first once, so with L lanes every head takes a step at least once
@@ -44,6 +47,7 @@ class _Job:
     arrival: int
     priority: int
     work_frames: int  # frames times steps
+    due: int  # the engine's work, frames times steps, at which its first row would end in an equal share
     rows: dict[int, int] = field(default_factory=dict)  # segment index -> frames
     first_index: int = 0
     share: Share = ()  # with its priority before it
@@ -62,6 +66,7 @@ class Scheduler:
         self._fitted = 0  # steps since the budget last changed
         self._jobs: dict[str, _Job] = {}
         self._arrivals = 0
+        self._work_frames = 0  # of all steps so far
         self._turns = Turns()
         self._passed_over: dict[_Lane, int] = {}  # steps in a row that each lane's head was left out of
 
@@ -89,9 +94,16 @@ class Scheduler:
             self._fitted = 0
 
     def add(
-        self, job: str, first_index: int, frames: Sequence[int], priority: int = 0, share: Share = ()
+        self,
+        job: str,
+        first_index: int,
+        frames: Sequence[int],
+        priority: int = 0,
+        share: Share = (),
+        *,
+        steps: int = 1,
     ) -> None:
-        """Queue a job's rows: segment `first_index` has `frames[0]` frames, and so on.
+        """Queue a job's rows: segment `first_index` has `frames[0]` frames and takes `steps`, and so on.
 
         `share` is what its client counts by; () is one of its own.
 
@@ -100,15 +112,19 @@ class Scheduler:
         """
         if not frames:
             return
-        peers = (other.work_frames for other in self._jobs.values() if other.priority == priority)
+        peers = [other for other in self._jobs.values() if other.priority == priority]
         rows = dict(enumerate(frames, start=first_index))
+        whose = (priority, *(share or (-1 - self._arrivals,)))
+        waiting = [other for other in peers if other.waits_for_audio]
+        due = self._work_frames + (len(waiting) + 1) * frames[0] * steps
         self._jobs[job] = _Job(
             self._arrivals,
             priority,
-            max(peers, default=0),
+            max((other.work_frames for other in peers), default=0),
+            max([due, *(other.due for other in waiting if other.share == whose)]),
             rows,
             first_index,
-            (priority, *(share or (-1 - self._arrivals,))),
+            whose,
         )
         self._turns.join(self._jobs[job].share)
         self._arrivals += 1
@@ -147,6 +163,7 @@ class Scheduler:
         picked = self._fill(candidates, company)
         for job, index in picked:
             self._jobs[job].work_frames += self._jobs[job].rows[index]
+            self._work_frames += self._jobs[job].rows[index]
         self._passed_over = {
             lane: 0 if key in picked else passed_over[lane] + 1 for lane, (_, key, _) in heads.items()
         }
@@ -170,7 +187,9 @@ class Scheduler:
 
     def _candidates(self) -> list[tuple[_Order, RowKey, int]]:
         candidates = []
-        waiting = [job for job in self._jobs.values() if job.waits_for_audio]
+        waiting = sorted(
+            (job for job in self._jobs.values() if job.waits_for_audio), key=lambda job: (job.due, job.arrival)
+        )
         in_order = in_turns(waiting, lambda job: job.share, self._turns.taken)
         turns = {job.arrival: turn for turn, job in enumerate(in_order)}
         for name, job in self._jobs.items():

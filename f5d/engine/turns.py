@@ -24,11 +24,11 @@ def groups_of(share: Share) -> Iterator[Share]:
 def in_turns(
     items: Sequence[Item], share_of: Callable[[Item], Share], taken: Mapping[Share, int]
 ) -> list[Item]:
-    """Return `items`, which come oldest first, in the order of their turns.
+    """Return `items` in the order of their turns; equals keep the order in which they come.
 
     `taken` says how many turns each group has had before. Every user's first turn comes before anybody's
     second, and so on; which of a user's items a turn is for is found in the same way among his sessions,
-    and so on. Of one turn the oldest goes first.
+    and so on.
     """
     members = [(age, share_of(item)) for age, item in enumerate(items)]
     return [items[age] for age, _share in _merged(members, 0, taken)]

@@ -246,3 +246,58 @@ def test_a_crowd_of_shells_does_not_keep_another_user_waiting() -> None:
         order.append(key[0])
     assert order[:3] == ["x0", "x10", "x20"], "its sessions take turns as well"
     assert order[3:9] == ["x1", "y0", "x11", "y1", "x21", "y2"]
+
+
+def in_order(scheduler: Scheduler, steps: dict[str, int], until: str) -> list[str]:
+    """Return the jobs of one row each whose row ends, up to and with `until`."""
+    order: list[str] = []
+    while until not in order:
+        for job, index in scheduler.pick():
+            steps[job] -= 1
+            if not steps[job]:
+                scheduler.finish((job, index))
+                order.append(job)
+    return order
+
+
+def test_a_short_newcomer_does_not_wait_for_forty_long_first_rows() -> None:
+    """In one session, where all process groups are equal: it goes before those it would end before anyway."""
+    scheduler = Scheduler(800)
+    steps = {f"x{number}": 32 for number in range(40)}
+    for number in range(40):
+        scheduler.add(f"x{number}", 0, [800], share=(1000, 1, 0, number), steps=32)
+    done = in_order(scheduler, steps, "x9")
+    assert done == [f"x{number}" for number in range(10)]
+    scheduler.add("short", 0, [400], share=(1000, 1, 0, 99), steps=7)
+    assert len(in_order(scheduler, steps | {"short": 7}, "short")) < 6
+
+
+def test_short_newcomers_do_not_keep_a_long_first_row_for_ever() -> None:
+    """However many come, it has its turn once an equal share would have ended it."""
+    scheduler = Scheduler(800)
+    steps = {"long": 32}
+    scheduler.add("waits", 0, [400], share=(1, 1, 0, 1), steps=7)
+    scheduler.add("long", 0, [800], share=(1, 1, 0, 2), steps=32)
+    work = 0
+    for number in range(1_000):
+        name = f"new{number}"
+        steps[name] = 1
+        scheduler.add(name, 0, [800], share=(1, 1, 0, 10 + number), steps=1)
+        for job, index in scheduler.pick():
+            work += 800 if job != "waits" else 400
+            steps[job] = steps.get(job, 7) - 1
+            if not steps[job]:
+                scheduler.finish((job, index))
+        if not steps["long"]:
+            break
+    assert not steps["long"]
+    assert work <= 4 * 800 * 32
+
+
+def test_one_client_s_jobs_keep_their_order() -> None:
+    """A short part of a text is not spoken before the long one that it follows."""
+    scheduler = Scheduler(800)
+    steps = {"first": 32, "second": 7}
+    scheduler.add("first", 0, [800], share=(1, 1, 0, 1), steps=32)
+    scheduler.add("second", 0, [400], share=(1, 1, 0, 1), steps=7)
+    assert in_order(scheduler, steps, "second") == ["first", "second"]
