@@ -29,10 +29,16 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "upstream": ("f5-tts",),
     "asr": ("transformers",),
+    "http": ("starlette", "uvicorn", "python-multipart"),
     "wyoming": ("wyoming",),
     "zeroconf": ("zeroconf",),
 }
-_MODULES: Final = {"f5-tts": "f5_tts", "huggingface-hub": "huggingface_hub", "pyyaml": "yaml"}
+_MODULES: Final = {
+    "f5-tts": "f5_tts",
+    "huggingface-hub": "huggingface_hub",
+    "pyyaml": "yaml",
+    "python-multipart": "python_multipart",
+}
 
 
 def missing(extra: str) -> list[str]:

@@ -28,7 +28,7 @@ VERBS: Final = {  # each lies in the file of its name
     "doctor": "Check the installation, with a fix for each finding.",
     "bench": "Measure how fast the daemon speaks here.",
     "completion": "Print the shell's completion script.",
-    "serve": "Serve other programs, such as Home Assistant.",
+    "serve": "Serve other programs: the OpenAI API, Home Assistant.",
     "service": "Let systemd start the daemon, and watch over it.",
     "version": "Show the versions of f5ctl and of the daemon.",
     "help": "Show the help page of a verb.",
