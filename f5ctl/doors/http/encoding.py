@@ -1,4 +1,4 @@
-"""Audio in the asked-for form, piece by piece as the samples come; what only other processes can make comes from one."""
+"""Audio in the asked-for form, piece by piece as samples come; most forms are made in another process."""
 
 from __future__ import annotations
 

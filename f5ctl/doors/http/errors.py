@@ -29,7 +29,7 @@ _KINDS: Final = {401: "authentication_error", 403: "permission_error", 429: "rat
 _USUAL_WAIT_S: Final = 1.0
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer
+class Refusal(Exception):
     """A request that is answered with an error; `headers` go with it."""
 
     def __init__(
