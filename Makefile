@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh machine; they need only python3 (3.10 or newer) with venv.
 #   make demo    speech in hello.wav
 #   make check   for every edit: lint, types, and the tests that are quick
-#   make test    every check but four:
+#   make test    every check but five:
+#   make test-doors    the servers, with the clients of other programs
 #   make test-cuda    what runs on a GPU, without one: emulated devices, kernels interpreted and compiled
 #   make test-starter    how the bundled model was made, and whether a recogniser understands it
 #   make test-install    the core, the engine and the Dockerfile's steps, each in an environment of its own
@@ -21,7 +22,7 @@ install = { command -v uv >/dev/null && { uv pip install --python $(BIN)/python 
 	-c constraints.txt --editable '.[$(1)]' || { echo "uv could not; pip does it" >&2; false; }; }; } || \
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt --editable '.[$(1)]'
 
-.PHONY: demo check test test-cuda test-starter test-install test-systemd lint man pages clean
+.PHONY: demo check test test-doors test-cuda test-starter test-install test-systemd lint man pages clean
 
 demo: $(VENV)/installed
 	@folder=$$(mktemp -d) && export F5D_SOCKET="$$folder/f5d.sock" XDG_STATE_HOME="$$folder" && \
@@ -43,9 +44,12 @@ check: $(VENV)/installed-test lint
 	-m "not slow" --ignore=tests/docs/test_python_page.py -n 4 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install --ignore=tests/starter \
+	$(BIN)/python -m pytest --ignore=tests/systemd --ignore=tests/install --ignore=tests/starter --ignore=tests/doors \
 	--ignore-glob='tests/model/test_cuda_*' --ignore-glob='tests/model/test_fused_*' -n 4 --dist loadfile \
 	--no-loadscope-reorder
+
+test-doors: $(VENV)/installed-test
+	$(BIN)/python -m pytest tests/doors -n 2 --dist loadfile
 
 test-cuda: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/model/test_cuda_*.py tests/model/test_fused_*.py -n 2 --dist loadfile
