@@ -140,7 +140,7 @@ def test_audio_streams_in_every_form(daemon: Daemon, server: Server, form: str) 
     connection.request("POST", "/v1/audio/speech", json.dumps(body))
     response = connection.getresponse()
     audio = response.read1(1)
-    while len(audio) < 400:
+    while len(audio) < (150 if form == "flac" else 400):  # what a tone is in FLAC is small
         audio += response.read1()
     assert jobs(daemon), "it came when all was made"
     assert response.headers["content-length"] is None

@@ -15,7 +15,13 @@ from f5d.keys import KEYS
 
 SYSTEMD = "NOTIFY_SOCKET|JOURNAL_STREAM|RUNTIME_DIRECTORY|(?:LISTEN|WATCHDOG)_[A-Z]+"
 VARIABLE = re.compile(rf"""["'{{]((?:F5D|F5CTL|XDG|HF)_[A-Z_]+|(?:NO|FORCE)_COLOR|{SYSTEMD})["'}}]""")
-ELSEWHERE = {"JOURNAL_STREAM", "NOTIFY_SOCKET"}  # of services, not of users
+ELSEWHERE = {
+    "JOURNAL_STREAM",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+}  # of services, not of users
 MANUAL = Path(__file__).parents[2] / "docs" / "manual.py"
 
 
