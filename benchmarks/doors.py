@@ -1,9 +1,9 @@
-"""What a door costs: time to the first audio over HTTP against the client library's, and from its start to /health.
+"""What the HTTP server costs: first audio against the client library's, and from its start to /health.
 
     python benchmarks/doors.py [ROUNDS]
 
-Speaks through the daemon of this environment (F5D_SOCKET), which it starts if there is none. Requests take turns
-in the same run: one of the library's, one over HTTP, in pcm and in mp3.
+Speaks through the daemon of this environment (F5D_SOCKET), which it starts if there is none. Requests take
+turns in the same run: one of the library's, one over HTTP, in pcm and in mp3.
 """
 
 from __future__ import annotations

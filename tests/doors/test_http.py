@@ -25,6 +25,7 @@ import pytest
 from tests.doors.serving import Server, until
 from tests.integration.support import Daemon
 
+VOICE_FILES = Path(__file__).parents[2] / "f5d" / "starter" / "voices"
 VOICES = ("rms", "slt", "awb")
 SAMPLES_PER_CHARACTER = 100
 LONG = " word" * 96
@@ -251,6 +252,51 @@ def test_lists_have_the_shapes_that_are_read(server: Server) -> None:
     assert {"id": "starter", "name": "starter"} in json.loads(server.ask("GET", "/v1/audio/models")[1])[
         "models"
     ]
+
+
+def form(**fields: str | bytes) -> tuple[bytes, str]:
+    """Return the body and the type of a form; bytes are a file."""
+    parts = []
+    for name, value in fields.items():
+        kind = f'; filename="{name}.wav"' if isinstance(value, bytes) else ""
+        data = value if isinstance(value, bytes) else value.encode()
+        parts.append(f'--edge\r\nContent-Disposition: form-data; name="{name}"{kind}\r\n\r\n'.encode() + data)
+    return b"\r\n".join([*parts, b"--edge--\r\n"]), "multipart/form-data; boundary=edge"
+
+
+def test_a_voice_comes_and_goes(server: Server) -> None:
+    """An uploaded recording is a voice at once, in which a request speaks; removed, it is unknown."""
+
+    def add(**fields: str | bytes) -> tuple[int, dict[str, Any]]:
+        body, kind = form(**fields)
+        response, answer = server.ask("POST", "/v1/audio/voices", body, Content_Type=kind)
+        return response.status, json.loads(answer)
+
+    recording = (VOICE_FILES / "rms_0.wav").read_bytes()
+    words = (VOICE_FILES / "rms_0.txt").read_text().strip()
+    status, voice = add(name="anna", audio_sample=recording, ref_text=words)
+    assert (status, voice["id"], voice["description"]) == (201, "anna", words)
+    voices = json.loads(server.ask("GET", "/v1/audio/voices?legacy=true")[1])["voices"]
+    assert "anna" in voices
+    response, _audio = server.speech(input="Hi.", voice="anna", seed=1)
+    assert response.status == 200
+    inline = "data:audio/wav;base64," + base64.b64encode(recording).decode()
+    fields = {"input": "Hi.", "ref_audio": inline, "ref_text": words, "seed": 1, "response_format": "pcm"}
+    assert server.speech(**fields)[0].status == 200
+    for wrong, status, param in (
+        ({"name": "anna", "audio_sample": recording}, 409, "name"),
+        ({"name": "slt", "audio_sample": recording}, 409, "name"),
+        ({"name": "../b", "audio_sample": recording}, 400, "name"),
+        ({"name": "b", "audio_sample": b"no audio", "ref_text": "No."}, 400, "audio_sample"),
+        ({"name": "b"}, 400, "audio_sample"),
+        ({"audio_sample": recording}, 400, "name"),
+        ({"name": "b", "audio_sample": bytes(2**25)}, 413, None),
+    ):
+        found, answer = add(**wrong)
+        assert (found, answer["error"]["param"]) == (status, param), answer
+    assert server.ask("DELETE", "/v1/audio/voices/anna")[0].status == 200
+    assert server.ask("DELETE", "/v1/audio/voices/anna")[0].status == 404
+    assert server.speech(input="Hi.", voice="anna")[0].status == 404
 
 
 def test_many_clients_get_each_their_own(daemon: Daemon, server: Server) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
+from typing import Final
 
 from starlette.types import Receive
 
 from f5ctl.doors.http.errors import Refusal
+
+_DRAIN_S: Final = 5.0
 
 
 async def pieces_of(receive: Receive, most_bytes: int, patience_s: float) -> AsyncGenerator[bytes, None]:
@@ -30,11 +34,24 @@ async def pieces_of(receive: Receive, most_bytes: int, patience_s: float) -> Asy
         data = message.get("body", b"")
         size += len(data)
         if size > most_bytes:
+            await _drain(receive)
             line = f"the body has more than {most_bytes} bytes, which is the limit"
             raise Refusal(413, line, code="too_large", headers={"connection": "close"})
         until += len(data) / 100_000  # bytes/s
         yield data
         more = message.get("more_body", False)
+
+
+async def _drain(receive: Receive) -> None:
+    """Take what still comes, for a while: a client that is cut off while it sends does not read its answer."""
+
+    async def to_the_end() -> None:
+        message = await receive()
+        while message["type"] == "http.request" and message.get("more_body"):
+            message = await receive()
+
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(to_the_end(), _DRAIN_S)
 
 
 async def read_body(receive: Receive, most_bytes: int, patience_s: float) -> bytes:
