@@ -254,6 +254,18 @@ def test_lists_have_the_shapes_that_are_read(server: Server) -> None:
     ]
 
 
+def test_the_page_needs_no_other_place(daemon: Daemon, server: Server) -> None:
+    """It is one file that may load nothing from elsewhere; --no-page leaves it out."""
+    response, page = server.ask("GET", "/")
+    assert response.status == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert b"://" not in page
+    assert b"innerHTML" not in page
+    with Server(daemon.socket_path, os.environ, "--no-page") as plain:
+        assert plain.ask("GET", "/")[0].status == 404
+
+
 def form(**fields: str | bytes) -> tuple[bytes, str]:
     """Return the body and the type of a form; bytes are a file."""
     parts = []
