@@ -397,6 +397,26 @@ def test_a_stream_outlives_its_daemon() -> None:
         connection.close()
 
 
+def test_events_keep_alive_while_a_model_loads() -> None:
+    """Comments come before the first audio, so that no proxy in between gives up."""
+    with Daemon(max_jobs=4) as daemon, Server(daemon.socket_path, os.environ) as server:
+        daemon.loading(delay=6)
+        _response, body = server.speech(input="Hi.", voice="slt", stream_format="sse", response_format="pcm")
+        assert body.startswith(b": ")
+        assert events(body)[-1]["type"] == "speech.audio.done"
+
+
+def test_who_takes_nothing_holds_up_nobody(daemon: Daemon, server: Server) -> None:
+    """A client that reads no audio leaves the others' streams as they are."""
+    with socket.create_connection(("127.0.0.1", server.port), 30) as idle:
+        body = json.dumps({"input": "segments=60" + LONG, "voice": "slt", "response_format": "pcm"}).encode()
+        head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        idle.sendall(head.encode() + body)
+        until(lambda: idle.recv(1, socket.MSG_PEEK), "its audio begins")
+        assert len({server.speech(input="Hi.", voice="slt", seed=1)[1] for _number in range(20)}) == 1
+    until(lambda: not jobs(daemon), "nobody's job is left")
+
+
 def test_health_starts_nothing(tmp_path: Path) -> None:
     """Without a daemon the server is well, and starts none."""
     with Server(str(tmp_path / "s"), os.environ) as server:
