@@ -72,9 +72,9 @@ def http(
     Who hangs up cancels. A systemd socket comes before --host and --uds. Needs the extra `http`.
     """
     require("http", "f5ctl serve http")
-    from f5ctl.doors.http.listening import is_loopback, passed_socket, tcp_socket, unix_socket
     from f5ctl.doors.http.options import ALIASES, Options
     from f5ctl.doors.http.server import serve
+    from f5ctl.doors.listening import is_loopback, passed_socket, tcp_socket, unix_socket
 
     digests = _digests(api_keys) if api_keys is not None else ()
     if uds is None and not is_loopback(host) and not digests:

@@ -93,8 +93,8 @@ def wyoming(
     Every sentence is a request to the daemon of its own; who hangs up cancels. Needs the extra `wyoming`.
     """
     require("wyoming", "f5ctl serve wyoming")
-    from f5ctl.doors.wyoming.listening import place_of
     from f5ctl.doors.wyoming.options import Options
+    from f5ctl.doors.wyoming.place import place_of
     from f5ctl.doors.wyoming.server import serve
 
     for tag in languages:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from f5ctl.doors.http.errors import Refusal, refusal_of
-from f5ctl.doors.http.listening import is_loopback
 from f5ctl.doors.http.options import Options
+from f5ctl.doors.listening import is_loopback
 from f5ctl.errors import F5Error
 
 _OPEN_PATHS: Final = ("/", "/health")  # without a key

@@ -11,9 +11,10 @@ import sys
 
 from wyoming.error import Error
 
+from f5ctl.doors.listening import passed_socket
 from f5ctl.doors.wyoming.framing import MAX_PART_BYTES, BrokenMessageError, Wire
-from f5ctl.doors.wyoming.listening import Place, listener, passed_socket, standard_streams
 from f5ctl.doors.wyoming.options import Options
+from f5ctl.doors.wyoming.place import Place, listener, standard_streams
 from f5ctl.doors.wyoming.session import Session
 from f5ctl.errors import F5Error
 

@@ -23,11 +23,11 @@ def is_loopback(host: str) -> bool:
 
 
 def passed_socket() -> socket.socket | None:
-    """Return the listening socket that systemd has passed to this process, if it has."""
+    """Return the listening socket that systemd has passed to this process, if it has (ConfigError: several)."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS", "0") == "0":
         return None
     if (count := os.environ["LISTEN_FDS"]) != "1":
-        raise ConfigError(f"systemd passes {count} sockets; f5ctl serve http listens on one")
+        raise ConfigError(f"systemd passes {count} sockets; a server listens on one")
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(name, None)  # a daemon that is started from here has none
     os.set_inheritable(_FIRST_FD, False)
