@@ -147,6 +147,8 @@ def _read_pickle(path: Path) -> dict[str, Any]:
         raise _fault(path, f"{_TRUNCATED}; fetch it again") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _fault(path, f"{_TRUNCATED} ({_one_line(error)}); fetch it again") from None
+    except Exception:  # noqa: BLE001 - bytes that are no pickle fail as they please: IndexError, struct.error
+        raise _fault(path, f"{_TRUNCATED}; fetch it again") from None
     if not isinstance(content, dict):
         raise _fault(path, f"is not an F5-TTS checkpoint (it holds a {type(content).__name__})")
     return {str(key): value for key, value in content.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,20 @@ def test_a_download_that_broke_off_says_so(maker: Maker) -> None:
     local.checkpoint.write_bytes(whole + b"x")
     with pytest.raises(SynthesisError, match=r"its header speaks of \d+$"):
         load_state(local.checkpoint)
+
+
+@pytest.mark.parametrize(
+    "begin", [b"RIFF", b"fLaC", b"OggS", b"\x89PNG\r\n", b"%PDF-1.7", b"\x80\x02", b"\x80\x02]K", b"(K"]
+)
+def test_a_file_of_another_kind_is_one_line(tmp_path: Path, begin: bytes) -> None:
+    """A recording, a picture, a damaged pickle: reading it fails in ways of its own, and is told in one."""
+    other = tmp_path / "other.pt"
+    for seed in range(40):
+        other.write_bytes(begin + random.Random(seed).randbytes(60))
+        with pytest.raises(SynthesisError) as caught:
+            describe(other)
+        assert caught.value.message.startswith(f"{other} ")
+        assert len(caught.value.message.splitlines()) == 1
 
 
 def test_the_weights_themselves_are_taken_where_asked_for(maker: Maker) -> None:
