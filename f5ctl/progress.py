@@ -18,6 +18,8 @@ _ERASE = "\r\x1b[K"
 class StatusLine:
     """A line on stderr that is rewritten in place; silent unless stderr is a terminal that can.
 
+    A job that its shell runs behind another (`&`) shows nothing meanwhile: the line there is somebody else's.
+
     Leaving it as a context manager erases it.
     """
 
@@ -34,7 +36,7 @@ class StatusLine:
 
     def show(self, line: str) -> None:
         """Show `line` in place of the one before."""
-        if self._active and line != self._shown:
+        if self._active and line != self._shown and _is_in_front():
             width = os.get_terminal_size(2).columns or 80
             self._shown = line
             self._write(_ERASE + printable(line[: width - 1]))
@@ -43,7 +45,8 @@ class StatusLine:
         """Erase the line."""
         if self._shown:
             self._shown = ""
-            self._write(_ERASE)
+            if _is_in_front():
+                self._write(_ERASE)
 
     def report(self, reply: Reply) -> None:
         """Show where a job stands."""
@@ -71,12 +74,14 @@ class StatusLine:
 class Bar:
     """A bar on stderr, drawn by rich from a thread of its own; nothing unless stderr is a terminal that can.
 
+    Nor for a job that its shell began behind another (`&`).
+
     rich is imported here, late, and nowhere else in the client.
     """
 
     def __init__(self, *, quiet: bool = False, of_bytes: bool = False) -> None:
         self._progress: Any = None
-        if quiet or not _is_terminal():
+        if quiet or not _is_terminal() or not _is_in_front():
             return
         from rich import progress
         from rich.console import Console
@@ -139,3 +144,11 @@ def left(seconds: float) -> str:
 
 def _is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+
+
+def _is_in_front() -> bool:
+    """Return False for a job in the background of the terminal that it would draw on."""
+    try:
+        return os.tcgetpgrp(2) == os.getpgrp()
+    except OSError:  # another terminal than this session's, which has no background
+        return True

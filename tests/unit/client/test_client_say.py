@@ -293,9 +293,21 @@ def test_audio_that_arrives_incomplete_is_an_error(here: Here, daemon: FakeDaemo
 
 def run_on_terminal(cli: Cli, *args: str, **env: str) -> tuple[int, bytes]:
     """Run f5ctl with a terminal for stdin, stdout and stderr; return its status and what it showed."""
+    return shown_by([sys.executable, "-m", "f5ctl", *args], {**cli.env, **env})
+
+
+def run_behind_terminal(cli: Cli, *args: str) -> tuple[int, bytes]:
+    """Run f5ctl as a shell runs a job with `&`: in the background of its terminal."""
+    return shown_by(
+        ["/bin/sh", "-c", 'set -m; "$@" & wait $!', "sh", sys.executable, "-m", "f5ctl", *args], cli.env
+    )
+
+
+def shown_by(command: list[str], env: dict[str, str]) -> tuple[int, bytes]:
+    """Run a command with a terminal of its own; return its status and what it showed."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-m", "f5ctl", *args], {**cli.env, **env})  # noqa: S606
+        os.execve(command[0], command, env)  # noqa: S606
     shown = io.BytesIO()
     try:
         while data := os.read(terminal, 4096):
@@ -317,6 +329,19 @@ def test_a_terminal_gets_no_audio(cli: Cli) -> None:
     ]:
         status, shown = run_on_terminal(cli, *args, PATH=bare)
         assert (status, hint in shown) == (2, True), shown
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_job_in_the_background_leaves_the_terminal_alone(
+    cli: Cli, daemon: FakeDaemon, tmp_path: Path, loading: Any, *, behind: bool
+) -> None:
+    """Progress is drawn in front, and not over the prompt or another command's line; errors are always told."""
+    run = run_behind_terminal if behind else run_on_terminal
+    daemon.before = [loading]
+    status, shown = run(cli, "say", "hi", "-o", str(tmp_path / "a.wav"))
+    assert (status, b"loading fake" in shown, b"\x1b[K" in shown) == (0, not behind, not behind), shown
+    status, shown = run(cli, "say", "hi", "-o", str(tmp_path / "no" / "a.wav"))
+    assert (status, b"cannot create" in shown) == (73, True), shown
 
 
 def test_a_terminal_sees_progress_and_hears_the_player(
