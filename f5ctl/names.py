@@ -20,8 +20,17 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def unknown(what: str, name: str, known: Collection[str]) -> str:
     """Return the line that says that no `what` has that name, which ones there are, and which is like it."""
-    line = f"unknown {what} {name!r:.80}; known {what}s: {', '.join(known)}"
+    return f"unknown {what} {name!r:.80}; known {what}s: {', '.join(known)}{_meant(name, known)}"
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """Return the line that says that a table of a configuration has no such key, and what it has."""
+    return f"unknown key {key!r:.80}; known: {', '.join(known)}{_meant(key, known)}"
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """Return ` (did you mean X?)`, where one of `known` is like `name`, else nothing."""
     lower = {one.lower(): one for one in known}
     comparable = 0 < len(name) <= _MOST_LETTERS and len(known) <= _MOST_NAMES
     near = nearest(name.lower(), lower) if comparable else None
-    return f"{line} (did you mean {lower[near]}?)" if near else line
+    return f" (did you mean {lower[near]}?)" if near else ""

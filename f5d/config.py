@@ -19,6 +19,7 @@ import msgspec
 from f5ctl.bounds import Rule, shown
 from f5ctl.errors import ConfigError, F5Error
 from f5ctl.files import is_file, read_regular
+from f5ctl.names import unknown_key
 from f5ctl.parameters import PARAMETERS, named
 from f5ctl.places import user_config
 from f5ctl.protocol import MAX_NAME_BYTES
@@ -205,7 +206,7 @@ def _checked(source: str, name: str, value: Any) -> Any:
     """Return `value` as key `name` holds it, or raise ConfigError that says where it came from."""
     key = KEYS.get(name)
     if key is None:
-        raise ConfigError(f"{source}: unknown key {shown(name)}; known: {', '.join([*KEYS, *TABLES])}")
+        raise ConfigError(f"{source}: {unknown_key(name, [*KEYS, *TABLES])}")
     if fault := key.fault(value):
         raise ConfigError(f"{source}: {name} is {fault}")
     return key.held(value)
@@ -227,11 +228,11 @@ def _tables(path: Path, document: Mapping[str, Any], faults: Faults) -> dict[str
 
 
 def _default(path: Path, name: str, value: Any) -> Any:
-    where = f"{path}: [defaults] {name} is"
+    where = f"{path}: [defaults]"
     if name not in named("config"):
-        raise ConfigError(f"{where} not a known key; known: {', '.join(named('config'))}")
+        raise ConfigError(f"{where}: {unknown_key(name, named('config'))}")
     if fault := PARAMETERS[name].fault(value):
-        raise ConfigError(f"{where} {fault}")
+        raise ConfigError(f"{where} {name} is {fault}")
     return value
 
 
@@ -259,7 +260,7 @@ def _voice(path: Path, name: str, table: Any) -> Voice:
         raise ConfigError(f"{where}: the limit of a voice's name is 1 to {MAX_NAME_BYTES} bytes")
     for key, value in table.items():
         if key not in _OF_VOICE:
-            raise ConfigError(f"{where}: unknown key {shown(key)}; known: {', '.join(_OF_VOICE)}")
+            raise ConfigError(f"{where}: {unknown_key(key, _OF_VOICE)}")
         if fault := _OF_VOICE[key].fault(value):
             raise ConfigError(f"{where}: {key} is {fault}")
     if "audio" not in table:

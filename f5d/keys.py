@@ -16,6 +16,7 @@ from f5d.system.journal import LOG_LEVELS
 
 FILLED: Final = r"(?s)\s*\S.*"
 LONGEST_S: Final = 366 * 86_400.0
+_PORT: Final = r"([0-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 FILLED_WORDS: Final = "a text that is not empty"
 
 
@@ -134,8 +135,8 @@ KEYS: Final[dict[str, Key]] = {
         "{limits}, where Prometheus may\n"
         "read what `f5ctl metrics` prints (/metrics), and others whether the daemon lives (/healthz).\n"
         "Anyone who can reach the address can read them.",
-        pattern=r"off|(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}",
-        words="off or an address with a port such as 127.0.0.1:9105", needs_restart=True),
+        pattern=rf"off|(\[[0-9A-Fa-f:.]+\]|[\w.-]+):{_PORT}",
+        words="off or an address with a port (at most 65535) such as 127.0.0.1:9105", needs_restart=True),
     "drain_timeout_s": Key(
         "How long accepted jobs may still take after SIGTERM or `f5ctl stop`, {limits}.",
         kind=float, bound=Bound(0, 86_400, "s")),

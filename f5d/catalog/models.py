@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from f5ctl.bounds import Rule, is_utf8, shown
 from f5ctl.errors import BadRequestError, ConfigError
 from f5ctl.extras import require, upstream_file
-from f5ctl.names import unknown
+from f5ctl.names import unknown, unknown_key
 from f5ctl.parameters import PARAMETERS
 from f5ctl.protocol import LANGUAGE_PATTERN, LANGUAGE_WORDS
 from f5d.catalog.architectures import STARTER, STARTER_DIR, UPSTREAM, find_architecture
@@ -152,7 +152,7 @@ def _check_table(where: str, table: Mapping[str, Any]) -> None:
             log.warning("%s: %s does nothing, whatever its value; take it out", where, key)
             continue
         if key not in TABLE_KEYS:
-            raise ConfigError(f"{where}: unknown key {shown(key)}; known: {', '.join(TABLE_KEYS)}")
+            raise ConfigError(f"{where}: {unknown_key(key, TABLE_KEYS)}")
         if rule := _OF_MODEL.get(key):
             if fault := rule.fault(value):
                 raise ConfigError(f"{where}: {key} is {fault}")
