@@ -16,6 +16,7 @@ UNITS: Final = Path(__file__).resolve().parents[2] / "systemd"
 PACKAGED_PYTHON: Final = "/opt/f5d/bin/python"
 SOCKET: Final = "f5d.socket"
 SERVICE: Final = "f5d.service"
+_BOOTED: Final = Path("/run/systemd/system")  # is there where systemd is the first process
 TEMPLATES: Final = ("f5d@.socket", "f5d@.service")
 WYOMING_SOCKET: Final = "f5d-wyoming.socket"
 WYOMING_SERVICE: Final = "f5d-wyoming.service"
@@ -91,5 +92,6 @@ def run_command(*command: str) -> str:
         raise ConfigError(f"there is no {command[0]} here: this machine does not run systemd") from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise ConfigError(f"{' '.join(command)} failed: {said[-1]}")
+        why = "" if _BOOTED.is_dir() else f"; this machine does not run systemd ({_BOOTED} is missing)"
+        raise ConfigError(f"{' '.join(command)} failed: {said[-1]}{why}")
     return done.stdout.strip()

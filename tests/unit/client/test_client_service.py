@@ -96,6 +96,18 @@ def test_no_daemon_is_started_where_systemd_is_to_listen(tmp_path: Path) -> None
     )
 
 
+def test_a_systemctl_without_its_systemd_says_so(tmp_path: Path) -> None:
+    """In a container systemctl may be there and nobody behind it: its own last line, and what that means."""
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho 'Failed to connect to bus: No medium' >&2\nexit 1\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    done = f5ctl(tmp_path, "service", "status", "--user", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    booted = Path("/run/systemd/system")
+    meaning = "" if booted.is_dir() else f"; this machine does not run systemd ({booted} is missing)"
+    assert done.returncode == 78
+    assert done.stderr.startswith("f5ctl: error: systemctl --user ")
+    assert done.stderr.endswith(f" failed: Failed to connect to bus: No medium{meaning}\n")
+
+
 @pytest.mark.parametrize(
     ("args", "env", "line"),
     [
