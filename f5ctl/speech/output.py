@@ -81,20 +81,20 @@ def choose_output(path: str | None, format_: Format | None, *, raw: bool, play: 
     if path is not None:
         if (output := Output(path, format_ or "wav")).is_folder:
             return output
-        return Output(path, format_ or format_of(path))
+        return Output(path, format_ or format_of(path, hint=" (or use --format)"))
     if not play and not to_terminal:
         return Output("-", format_ or "wav")
     return Output(None, "wav")
 
 
-def format_of(path: str) -> Format:
-    """Return the format that the suffix of `path` names, or raise click.UsageError."""
+def format_of(path: str, *, hint: str = "") -> Format:
+    """Return the format that the suffix of `path` names, or raise click.UsageError that ends with `hint`."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]
     if not suffix and not _is_file(path):
         return "wav"  # a pipe or a device has no suffix to tell
-    line = f"the suffix of {path} names no format; known: {' '.join(_SUFFIXES)} (or use --format)"
+    line = f"the suffix of {path} names no format; known: {' '.join(_SUFFIXES)}{hint}"
     if suffix in _BY_FFMPEG:
         line += f"; for {suffix} make a .wav, then: ffmpeg -i NAME.wav NAME{suffix}"
     raise click.UsageError(line)
