@@ -16,7 +16,7 @@ VERBS: Final = {  # each lies in the file of its name
     "status": "Show what the daemon is doing.",
     "metrics": "Print the daemon's counters for Prometheus.",
     "ps": "List the loaded models.",
-    "voices": "List the voices; add, try and check your own.",
+    "voices": "List the voices; add, play and check your own.",
     "models": "List the models; fetch, remove or choose one.",
     "info": "Show what a model or a checkpoint file holds.",
     "inspect": "Show what an audio file was made of.",
