@@ -380,4 +380,7 @@ def _nobody_listens(path: str) -> str:
     if pid := lock_holder(path):
         why = "it is starting, or its socket was removed and is made again in seconds"
         return f"f5d (pid {pid}) does not listen on {path}: {why}; try again"
-    return f"no daemon listens on {path}; start one with f5ctl load"
+    from shlex import quote
+
+    named = "" if path == os.path.abspath(client_socket_path()) else f" --socket {quote(path)}"
+    return f"no daemon listens on {path}; start one with f5ctl load{named}"

@@ -144,6 +144,14 @@ def test_no_daemon(here: Here, socket_path: str, args: list[str]) -> None:
     assert (done.returncode, done.stdout, done.stderr.decode()) == (69, b"", line)
 
 
+def test_no_daemon_on_a_socket_that_was_named(here: Here, tmp_path: Path) -> None:
+    """What starts one names the socket too, as a shell takes it: another daemon would not be found there."""
+    path = tmp_path / "a b.sock"
+    done = here.run("status", "--socket", str(path))
+    line = f"f5ctl: error: no daemon listens on {path}; start one with f5ctl load --socket '{path}'\n"
+    assert (done.returncode, done.stderr.decode()) == (69, line)
+
+
 def test_no_start_from_the_environment(cli: Cli) -> None:
     """F5CTL_NO_START=1 forbids starting a daemon everywhere."""
     assert cli.run("say", "hi", env={"F5CTL_NO_START": "1"}).returncode == 69
