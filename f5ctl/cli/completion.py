@@ -33,4 +33,6 @@ def completion(ctx: click.Context, *, shell: str, command: str) -> None:
     if script is None:
         raise click.UsageError(f"click knows no completion for {shell}")
     variable = f"_{command.upper()}_COMPLETE"  # click asks for completions through it
-    emit_exactly(script(ctx.find_root().command, {}, command, variable).source())
+    source = script(ctx.find_root().command, {}, command, variable).source()
+    # click's script for fish cuts a name or its description at a comma
+    emit_exactly(source.replace('string split "," $completion', 'string split --max 1 "," $completion'))

@@ -101,7 +101,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
 
 
 @click.command(cls=Verb, examples="f5ctl voices rename anna anna_studio")
-@click.argument("old", shell_complete=offer("voices"))
+@click.argument("old", shell_complete=offer("stored"))
 @click.argument("new")
 @shared_option
 @common_options
@@ -111,7 +111,7 @@ def rename(old: str, new: str, *, shared: bool) -> None:
 
 
 @click.command("rm", cls=Verb, examples="f5ctl voices rm anna\nsudo f5ctl voices rm --shared house")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=offer("voices"))
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=offer("stored"))
 @shared_option
 @common_options
 def remove(names: tuple[str, ...], *, shared: bool) -> None:

@@ -90,7 +90,7 @@ def add(
     cls=Verb,
     examples="f5ctl voices set anna --speed 0.9 --nfe-step 32\nf5ctl voices set anna --unset speed",
 )
-@click.argument("name", shell_complete=offer("voices"))
+@click.argument("name", shell_complete=offer("stored"))
 @option("--text", metavar="TEXT", help="What the recording says.")
 @option("-f", "--file", "text_file", metavar="PATH", type=FILE, help="Likewise, from PATH.")
 @option(

@@ -96,7 +96,7 @@ def doctor(names: tuple[str, ...], *, text: str | None, as_json: bool) -> int:
 
 
 @click.command(cls=Verb, examples="f5ctl voices export anna\nf5ctl voices export anna --recording -o anna.wav")
-@click.argument("name", shell_complete=offer("voices"))
+@click.argument("name", shell_complete=offer("stored"))
 @option("-o", "--output", metavar="FILE", type=FILE, help="Write FILE (- is stdout), not NAME.voice here.")
 @option("--recording", is_flag=True, help="Write the recording alone, as it was given.")
 @common_options

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from click.shell_completion import CompletionItem
 
 from f5ctl.client import Client
 from f5ctl.errors import F5Error
-from f5ctl.voicebox import private_store
+from f5ctl.voicebox import private_store, shared_store
 
 
 def offered(kind: str, socket: str, start: str, *, files: bool) -> list[CompletionItem]:
-    """Return the daemon's voices or models and this user's own voices; `files` come before them."""
-    listed: list[dict[str, Any]] = []
-    with suppress(F5Error), Client(socket) as client:
-        listed = client.status().get(kind, [])
-    names = [str(entry.get("name")) for entry in listed]
-    if kind == "voices":
-        names += [name for name in private_store().names() if name not in names]
+    """Return the daemon's voices or models and this user's voices, or those `stored`; `files` come before."""
+    names: list[str] = []
+    if kind != "stored":
+        with suppress(F5Error), Client(socket) as client:
+            names += [str(entry.get("name")) for entry in client.status().get(kind, [])]
+    if kind != "models":
+        stores = (private_store(), shared_store()) if kind == "stored" else (private_store(),)
+        names += dict.fromkeys(name for store in stores for name in store.names() if name not in names)
     offered = [CompletionItem(start, type="file")] if files else []
     return offered + [CompletionItem(name) for name in names if name.startswith(start)]

@@ -87,8 +87,8 @@ def option(
     return click.option(*declarations, cls=SectionOption, section=section, rare=rare, **attributes)
 
 
-def offer(kind: Literal["voices", "models"]) -> Callable[..., Any]:
-    """Return what completes a name in the shell: the daemon's names, and this user's own voices."""
+def offer(kind: Literal["voices", "stored", "models"]) -> Callable[..., Any]:
+    """Return what completes a name in the shell: the daemon's and this user's, or the voices `stored`."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, start: str) -> list[Any]:
         from f5ctl.cli.base.completing import offered

@@ -48,6 +48,9 @@ def environment(tmp_path: Path, daemon: FakeDaemon) -> dict[str, str]:
         (commands / name).chmod(0o755)
     (tmp_path / "chapter.txt").write_text("Once.")
     (tmp_path / "chapters").mkdir()
+    stored = tmp_path / ".local" / "share" / "f5d" / "voices"
+    stored.mkdir(parents=True)
+    (stored / "rita.voice").touch()
     daemon.status = {"voices": [{"name": "rms"}, {"name": "rosa"}, {"name": "slt"}], "models": []}
     return {
         "PATH": f"{commands}:{os.environ['PATH']}",
@@ -74,8 +77,10 @@ printf '%s\n' "${{COMPREPLY[@]}}"; echo --end--
 TYPED: dict[str, set[str]] = {
     "f5ctl st": {"status", "stop"},
     "f5ctl say --spe": {"--speed"},
-    "f5ctl say -v r": {"rms", "rosa"},
-    "f5ctl voices show r": {"rms", "rosa"},
+    "f5ctl say -v r": {"rms", "rosa", "rita"},
+    "f5ctl voices show r": {"rms", "rosa", "rita"},
+    "f5ctl voices rm r": {"rita"},  # none of the daemon's
+    "f5ctl voices rename r": {"rita"},
     "f5ctl help models p": {"pull"},
 }
 
@@ -86,6 +91,16 @@ def test_bash(environment: dict[str, str]) -> None:
     lines = (BASH.format(words=line, last=line.count(" ")) for line in TYPED)
     script = 'eval "$(f5ctl completion bash)"\n' + "".join(lines)
     assert offered(environment, ("bash", "--norc", "-c"), script) == list(TYPED.values())
+
+
+@needs["fish"]
+def test_fish_shows_whole_descriptions(environment: dict[str, str]) -> None:
+    """A comma in the words about a verb ends neither them nor the name before them."""
+    script = "f5ctl completion fish | source; complete -C 'f5ctl voices rena'"
+    done = subprocess.run(
+        ["fish", "-N", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.startswith("rename\tGive voice OLD the name NEW, which")
 
 
 @needs["fish"]
