@@ -49,7 +49,7 @@ def metrics_listener(address: str, socket_path: str) -> Iterator[None]:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         place = (str(found[4][0]), int(port))
         listening = socket.create_server(place, family=found[0], backlog=MOST_CONNECTIONS)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a label of a name that is empty or too long cannot be encoded
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"metrics_address: cannot listen on {address}: {reason}") from None
     bound = ipaddress.ip_address(place[0].partition("%")[0])

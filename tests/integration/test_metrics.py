@@ -190,6 +190,8 @@ def test_a_port_that_is_taken_is_a_configuration_error() -> None:
     assert f"cannot listen on {address}: Address already in use" in line
     assert "it can be off or an address with a port" in refused("9105")
     assert "with a port (at most 65535)" in refused("127.0.0.1:99999")
+    for name in ("gpu1..lan", "a" * 64):
+        assert f"metrics_address: cannot listen on {name}:9105: " in refused(f"{name}:9105")
 
 
 def refused(address: str) -> str:
