@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
 import click
 
 from f5ctl.batch.estimate import MOST_SHOWN, Estimate, answer, told
+from f5ctl.batch.known import names_something, with_unknown_names
 from f5ctl.batch.line import Line
 from f5ctl.batch.manifest import Defaults, Manifest, read_manifest
 from f5ctl.batch.many import ManyRunner
@@ -119,16 +121,20 @@ def batch(
     found = read_manifest(manifest, style, Defaults(format_, fields, seed, folder, tags))
     for warning in found.warnings:
         warn(warning, quiet=settings.quiet)
+    made = _made(folder, found.lines, redo=redo)
+    if names_something([line for line in found.lines if line not in made]):
+        with connect(settings, start=True) as client:
+            found = with_unknown_names(found, client.status())
     policy = Policy(jobs, retry, keep_going, PRIORITIES[priority])
     if dry_run:
-        return _estimate(settings, folder, found, policy, redo=redo)
+        return _estimate(settings, folder, found, made, policy)
     if found.bad and not keep_going:
         if len(found.bad) == 1:
             raise BadRequestError(found.bad[0].code, found.bad[0].told)
         _tell_bad(found)
         raise _refusal(found)
     with Store(folder) as store:
-        return _work(settings, store, found, policy, redo=redo)
+        return _work(settings, store, found, made, policy)
 
 
 def _made(folder: str, lines: list[Line], *, redo: bool) -> dict[Line, dict[str, Any]]:
@@ -137,9 +143,14 @@ def _made(folder: str, lines: list[Line], *, redo: bool) -> dict[Line, dict[str,
     return {line: receipt for line, receipt in receipts.items() if receipt is not None}
 
 
-def _work(settings: Settings, store: Store, manifest: Manifest, policy: Policy, *, redo: bool) -> int:
+def _work(
+    settings: Settings,
+    store: Store,
+    manifest: Manifest,
+    made: Mapping[Line, dict[str, Any]],
+    policy: Policy,
+) -> int:
     """Make what is missing and return the exit status."""
-    made = _made(store.folder, manifest.lines, redo=redo)
     missing = [line for line in manifest.lines if line not in made]
     others = len(made) + len(manifest.bad)
     with BatchReport(missing, others, store, quiet=settings.quiet) as report:
@@ -160,10 +171,11 @@ def _work(settings: Settings, store: Store, manifest: Manifest, policy: Policy, 
     return EXIT_FAILED_LINES if report.failures else 0
 
 
-def _estimate(settings: Settings, folder: str, manifest: Manifest, policy: Policy, *, redo: bool) -> int:
+def _estimate(
+    settings: Settings, folder: str, manifest: Manifest, made: Mapping[Line, dict[str, Any]], policy: Policy
+) -> int:
     """Show what would be made, and return the exit status that making it would have."""
     _tell_bad(manifest)
-    made = _made(folder, manifest.lines, redo=redo)
     missing = [line for line in manifest.lines if line not in made]
     all_of_them = policy._replace(keep_going=True)
     with Estimate(len(missing), quiet=settings.quiet) as estimate:

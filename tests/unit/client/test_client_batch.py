@@ -411,6 +411,47 @@ def test_a_line_has_its_own_turn(here: Here, daemon: FakeDaemon, tmp_path: Path,
     assert wishes == {"Hi.": (1, 16, "pt"), "Ho.": (0, 7, "en")}
 
 
+KNOWN = {
+    "voices": [{"name": "rms", "source": "built-in", "text": None, "defaults": {}}],
+    "models": [{"name": "starter", "installed": True}],
+}
+
+
+def test_names_that_the_daemon_does_not_have_are_found_before_a_line_is_spoken(
+    here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path
+) -> None:
+    """A wrong voice on the last line costs nothing; all are told, and the other lines can be made."""
+    daemon.status |= KNOWN
+    path = tmp_path / "a.csv"
+    path.write_text("text,voice,model\nOne.,,\nTwo.,rms,AUTO\nThree.,rsm,\nFour.,,startr\n")
+    done = here.run("batch", str(path), "-d", str(out))
+    assert (done.returncode, says(daemon), out.exists()) == (65, [], False)
+    assert done.stderr.decode().splitlines() == [
+        f"f5ctl: line 4 of {path}: unknown voice 'rsm'; known voices: rms (did you mean rms?)",
+        f"f5ctl: line 5 of {path}: unknown model 'startr'; known models: auto, starter (did you mean starter?)",
+        f"f5ctl: error: 2 of 4 lines of {path} are wrong; nothing was spoken; --keep-going speaks the others",
+    ]
+    done = here.run("batch", str(path), "-d", str(out), "--keep-going")
+    assert done.returncode == 1
+    assert says(daemon) == ["One.", "Two."]
+    failed = [json.loads(line) for line in (out / "failed.jsonl").read_text().splitlines()]
+    assert [(line["text"], line.get("voice"), line.get("model")) for line in failed] == [
+        ("Three.", "rsm", None),
+        ("Four.", None, "startr"),
+    ]
+
+
+def test_what_is_made_already_needs_no_daemon(
+    here: Here, daemon: FakeDaemon, tmp_path: Path, out: Path
+) -> None:
+    """Its voice may even have gone since."""
+    path = tmp_path / "a.csv"
+    path.write_text("text,voice\nOne.,old\n")
+    assert here.run("batch", str(path), "-d", str(out)).returncode == 0
+    daemon.end()
+    assert here.run("batch", str(path), "-d", str(out), "--no-start").returncode == 0
+
+
 def planned(body: dict[str, Any]) -> Reply:
     if body["text"].startswith("Wrong"):
         return Failed(body["id"], "unknown_voice", "there is no such voice")
