@@ -54,4 +54,4 @@ def _listed(status: Mapping[str, Any], key: str) -> Collection[str]:
 
 def _bad(line: Line, code: BadRequestCode, what: str) -> Bad:
     fields = {name: value for name, value in line.record().items() if name not in line.own and name != "output"}
-    return Bad(line.number, line.where, line.output, code, what, fields, line.own)
+    return Bad(line.number, line.place, line.where, line.output, code, what, fields, line.own)

@@ -26,7 +26,8 @@ class Line:
     hash of what the tags make of a text of several requests, None for a text of one.
     """
 
-    number: int  # of the record, from 1
+    number: int  # of the record, from 1, which names its file
+    place: int  # in the manifest: the line that it begins in
     where: str  # for messages: "line 7 of a.csv"
     text: str
     output: str  # relative to the folder
@@ -70,6 +71,7 @@ class Bad:
     """A line that cannot be spoken: `what` is wrong with it, and the fields that could be read."""
 
     number: int
+    place: int
     where: str
     output: str
     code: BadRequestCode

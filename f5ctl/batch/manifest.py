@@ -126,7 +126,7 @@ class _Reader:
             fields["ref_audio"] = os.path.abspath(os.path.join(self._folder, path))
         output = fields.get("output")
         output = output if isinstance(output, str) else f"{number:04d}.{self._defaults.format}"
-        return Bad(number, self._where(record), output, code, what, fields, own)
+        return Bad(number, record.place, self._where(record), output, code, what, fields, own)
 
     def _line(self, number: int, record: Record, own: dict[str, Any]) -> Line:
         if record.fault:
@@ -147,6 +147,7 @@ class _Reader:
         voice = self._voice(fields, is_own="ref_audio" in written)
         line = Line(
             number=number,
+            place=record.place,
             where=self._where(record),
             text=text,
             output=output,

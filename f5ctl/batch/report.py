@@ -171,12 +171,12 @@ class BatchReport:
         self._say(f"f5ctl: {text}")
 
     def _note(self, line: Line | Bad, code: str, error: str) -> None:
-        self.failures.append({**line.record(), "line": line.number, "code": code, "error": error})
+        self.failures.append({**line.record(), "line": line.place, "code": code, "error": error})
         self._answer(line, "failed", code=code, error=error)
 
     def _answer(self, line: Line | Bad, status: str, **more: Any) -> None:
         if self._answers:
-            emit_json({"line": line.number, "output": line.output, "status": status, **line.own, **more})
+            emit_json({"line": line.place, "output": line.output, "status": status, **line.own, **more})
 
     def _say(self, text: str) -> None:
         if not self._quiet:

@@ -155,7 +155,7 @@ def test_a_dry_run_counts_them(batch: Batch) -> None:
     assert float(told.decode().splitlines()[-1].split()[0]) == pytest.approx(found["speech_s"], abs=0.06)
     batch.write([LINES[0], {"text": "[rms] One. [slt] Two.", "model": "none", "output": "a.wav"}])
     status, (found,), err = ended(batch.speak("out", "--dry-run"))
-    assert (status, found["to_make"], found["wrong"]) == (1, 1, 1)
+    assert (status, found["to_make"], found["wrong"]) == (65, 1, 1)
     assert f"line 2 of {batch.manifest}: unknown model" in err
 
 

@@ -154,7 +154,7 @@ def test_warnings_are_told_once(here: Here, daemon: FakeDaemon, batch: tuple[str
 
 def test_the_time_left() -> None:
     """What an earlier run has made of a line costs no time; a try that begins anew undoes what it had made."""
-    line = Line(1, "", "x" * 1_000, "a.wav", "wav", 1, own_seed=True)
+    line = Line(1, 1, "", "x" * 1_000, "a.wav", "wav", 1, own_seed=True)
     tally = Tally([line], 0, now=0.0)
     tally.part(500, 50.0, made=False)
     assert tally.left_s(10.0) is None
