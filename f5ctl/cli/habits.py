@@ -39,7 +39,6 @@ _HERE: Final = {  # another program's verb, and what it is here
     "add": "voices add NAME FILE",
     "create": "voices add NAME FILE",
     "clone": "voices add NAME FILE",
-    "serve": "load, which starts the daemon; in the foreground: f5d serve",
     "start": "load, which starts the daemon; in the foreground: f5d serve",
     "restart": "stop; the next f5ctl say starts the daemon again",
     "reload": "stop; the next f5ctl say reads f5d.toml anew, as a daemon does on SIGHUP",

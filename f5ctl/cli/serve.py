@@ -20,4 +20,7 @@ VERBS: Final = {
     examples="f5ctl serve http --port 8000\nf5ctl serve wyoming --uri tcp://127.0.0.1:10200",
 )
 def serve() -> None:
-    """Serve other programs; each server is a client of the daemon and holds no model."""
+    """Serve other programs; each server is a client of the daemon and holds no model.
+
+    The daemon itself starts by itself, or with f5ctl load; in the foreground it is f5d serve.
+    """
