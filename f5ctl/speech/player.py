@@ -6,15 +6,17 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 from typing import IO, Final, cast
 
 from f5ctl.errors import OutputError
 from f5ctl.processes import unnamed_file
-from f5ctl.protocol import SAMPLE_RATE_HZ
+from f5ctl.protocol import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from f5ctl.speech.sinks import ReaderGoneError, Sink
 
 _RATE: Final = str(SAMPLE_RATE_HZ)
 STOP_S: Final = 0.5
+LEAST_TIME: Final = 0.5  # of the audio's length: a player that is done sooner has played nothing
 
 # Raw samples on stdin, in the order tried. paplay comes before pw-play, which reads raw samples
 # only since PipeWire 1.2 and fails on older systems; every PipeWire system understands paplay.
@@ -47,6 +49,9 @@ def find_player() -> tuple[list[str], bool] | None:
 class PlayerSink(Sink):
     """A player that reads from a pipe; `finish` returns when it has played everything.
 
+    Some players end well where there is no sound device. Those that are known (`wav` false) take as long as the
+    audio, so one that is done much sooner is an error; one of the user's own may hand the audio on.
+
     Raises:
         OutputError: 73, it cannot be started.
     """
@@ -56,6 +61,7 @@ class PlayerSink(Sink):
     def __init__(self, command: list[str], *, wav: bool) -> None:
         super().__init__(f"the player {command[0]}", wav=wav)
         self._complaints = unnamed_file()  # closed with the sink
+        self._began_at: float | None = None
         try:
             self._player = subprocess.Popen(
                 command,
@@ -71,6 +77,7 @@ class PlayerSink(Sink):
         self._fd = self._pipe.fileno()
 
     def _put(self, data: bytes) -> None:
+        self._began_at = self._began_at or time.monotonic()
         try:
             super()._put(data)
         except ReaderGoneError:
@@ -80,7 +87,17 @@ class PlayerSink(Sink):
         self._pipe.close()
         if self._player.wait() != 0:
             raise self._died()
+        self._check_time()
         self._complaints.close()
+
+    def _check_time(self) -> None:
+        """Raise OutputError when a known player cannot have played what it took."""
+        took_s = time.monotonic() - (self._began_at or 0.0)
+        audio_s = self.audio_bytes / SAMPLE_BYTES / SAMPLE_RATE_HZ
+        if not self._wav and took_s < LEAST_TIME * audio_s:
+            line = f"{self.name} took {took_s:.1f} s for {audio_s:.1f} s of audio, so nothing was heard"
+            advice = "is there a sound device? f5ctl doctor tries it; -o FILE and F5CTL_PLAYER need none"
+            raise OutputError(f"{line}: {advice}", while_writing=True)
 
     def _discard(self) -> None:
         self._player.terminate()

@@ -391,6 +391,22 @@ def test_colour_that_is_asked_for(cli: Cli) -> None:
     assert cli.run("sya", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stderr.startswith(b"f5ctl: error: ")
 
 
+@pytest.mark.parametrize(("wait", "status"), [("", 74), ("sleep 1", 0)])
+def test_a_player_that_is_done_too_soon_has_played_nothing(
+    cli: Cli, daemon: FakeDaemon, tmp_path: Path, wait: str, status: int
+) -> None:
+    """One of those that are known ends well, after a moment, though no sound device is there."""
+    player = tmp_path / "paplay"
+    player.write_text(f"#!/bin/sh\ncat > /dev/null\n{wait}\n")
+    player.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "F5CTL_PLAYER": ""}
+    daemon.chunks = [b"\0" * 48_000]
+    done = cli.run("say", "hi", "--play", env=env)
+    assert done.returncode == status, done.stderr
+    assert (b"s for 1.0 s of audio, so nothing was heard: " in done.stderr) == (status != 0)
+    assert len(lines(done.stderr)) == (status != 0)
+
+
 def test_a_player_that_dies(cli: Cli, daemon: FakeDaemon) -> None:
     """A player that fails ends the command with 74 and its own last words."""
     daemon.chunks = [b"\0" * 200_000] * 4
