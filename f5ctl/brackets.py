@@ -60,6 +60,7 @@ _SPEAKER: Final = re.compile(
 )
 _IN_PARENTHESES: Final = re.compile(r"\(([^()]{1,60})\)")
 _MOST_WORDS_IN_PARENTHESES: Final = 3
+_NO_WORD_FOLLOWS: Final = re.compile(r"[ \-.,!?\u2026]*\Z")
 
 _NUMBER: Final = r"\d{1,3}[a-f]?"
 _CITATION: Final = re.compile(rf"{_NUMBER}(?:\s?[,;–—-]\s?{_NUMBER})*(?:,?\s?pp?\.\s?\d[\d\s,–-]*)?")
@@ -172,7 +173,7 @@ def _sound(match: re.Match[str]) -> str:
     """Return what is left of parentheses where a sound or a manner of speaking may stand."""
     bare, text = match[1].strip(), match.string
     begins = begins_sentence(text, match.start())
-    stands_apart = begins or not text[match.end() :].strip(" -.,!?\u2026")
+    stands_apart = begins or _NO_WORD_FOLLOWS.match(text, match.end())
     is_brief = bare == bare.upper() or len(bare.split()) <= _MOST_WORDS_IN_PARENTHESES
     return _GONE if stands_apart and is_brief and _is_sound(bare, begins=begins) else match[0]
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f5ctl.brackets import in_bracket, says_something, spoken, without_cues
+from tests.unit.growth import TIMES, takes_too_long
 
 
 def check(pairs: list[tuple[str, str]]) -> None:
@@ -95,6 +96,12 @@ def test_subtitles_for_the_deaf_are_read_without_their_signs() -> None:
         ("John: Hello.", "John: Hello."),
     ]
     assert [without_cues(written).strip() for written, _ in pairs] == [said for _, said in pairs]
+
+
+def test_the_parentheses_of_a_long_subtitle_take_time_that_grows_with_its_length() -> None:
+    """What ends the text is not looked at again for each of them."""
+    short, long = ("b (a)" * number + "x" + "." * 8 * number for number in (4_000, TIMES * 4_000))
+    assert not takes_too_long(without_cues, short, long, noise_s=0.05)
 
 
 def test_the_label_of_a_line_is_read_though_in_capitals() -> None:
