@@ -217,12 +217,14 @@ SLASHED: Final = {
     "24/7": "twenty-four seven",
     "24/7/365": "twenty-four seven, three sixty-five",
     "9/11": "nine eleven",
+    "7/11": "seven eleven",
     "20/20": "twenty twenty",
 }
 SLASH_AFTER: Final = (
     dict.fromkeys(words("score scored scores rated rating rate grade graded marks got"), "out of")
     | dict.fromkeys(words("part page step chapter episode slide level stage lesson round batch"), "of")
     | dict.fromkeys(words("pressure bp"), "over")
+    | {"odds": "to"}
 )
 SLASH_BEFORE: Final = (
     dict.fromkeys(words("star stars points"), "out of")
@@ -234,7 +236,7 @@ BEFORE_DATES: Final = words(
 )
 AFTER_FRACTIONS: Final = words(
     "of a an the page pages cup cups inch inches mile miles hour hours acre acres pound pounds price size "
-    "speed sheet sheets"
+    "speed sheet sheets majority"
 )
 BOOKS: Final = {
     name: book

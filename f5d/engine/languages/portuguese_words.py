@@ -332,7 +332,9 @@ REGNAL: Final = words(
     "Ricardo Guilherme Jorge Eduardo Alexandre Nicolau Catarina Francisco Frederico Ivan Otto Juan Miguel "
     "Constantino Dario Xerxes Ptolomeu Urbano Bonifácio Júlio Leopoldo Alberto"
 )
-FILLERS: Final = words("é era são número números num nº n para pelo no ao do da de o a e sua seu me meu minha")
+FILLERS: Final = words(
+    "é era são número números num nº n para pelo no ao do da de o a e sua seu me meu minha foi foram está"
+)
 ANNOUNCED: Final = words(
     "cep cpf cnpj rg código codigo senha pin conta agência agencia telefone tel celular cel fone ligue "
     "whatsapp ramal protocolo pedido matrícula matricula cartão passaporte processo boleto pis nis "

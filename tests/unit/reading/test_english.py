@@ -256,6 +256,9 @@ SLASHES = {
         "four out of five stars, five out of five, rated four out of five, a score of seven out of ten,"
         " part three of eleven, page twelve of twelve"
     ),
+    "the odds are 10/1, at odds of 5/1, a 7/11 shop, until 2/3 majority": (
+        "the odds are ten to one, at odds of five to one, a seven eleven shop, until two thirds majority"
+    ),
     "a pressure of 120/80, in 6/8 time, 130/85 mmHg": (
         "a pressure of one hundred and twenty over eighty, in six eight time, one hundred and thirty over"
         " eighty-five mmHg"

@@ -168,6 +168,9 @@ SLASHES = {
         "segunda-feira, cinco de junho, até três quartos da obra, em um quarto do total, dois terços dos votos,"
         " em nove décimos casos, doze vinte e cinco avos"
     ),
+    "A nota foi 10/10, as notas foram 5/5, a pressão está 12/8": (
+        "A nota foi dez de dez, as notas foram cinco de cinco, a pressão está doze por oito"
+    ),
     "nota 5/10, parte 3/11, 4/5 estrelas, pressão de 12/8, compasso 3/4, 50/50": (
         "nota cinco de dez, parte três de onze, quatro de cinco estrelas, pressão de doze por oito, compasso"
         " três por quatro, cinquenta cinquenta"
