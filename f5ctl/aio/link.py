@@ -74,6 +74,11 @@ class Inbox:
             self.link.go_on()
         return reply
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that has come was taken."""
+        return self._replies.empty()
+
     def drop(self) -> None:
         """Want no more of it; the daemon is told, unless the request has ended."""
         self.link.drop(self._id)

@@ -87,7 +87,8 @@ class Stream(AsyncIterator[bytes]):
         try:
             if self._inbox is None:
                 self._inbox = await self._send()
-            return self._noted(await asyncio.wait_for(self._inbox.get(), self._left_s()))
+            left_s = self._left_s() if self._inbox.is_empty else None  # what came in time may be taken later
+            return self._noted(await asyncio.wait_for(self._inbox.get(), left_s))
         except asyncio.TimeoutError:
             await self.aclose()
             raise overdue(self.request.timeout_s or 0) from None

@@ -13,7 +13,7 @@ import pytest
 
 from f5ctl.aio import Client, Stream
 from f5ctl.aio import link as link_module
-from f5ctl.client import new_id
+from f5ctl.client import GRACE_S, new_id
 from f5ctl.errors import BadRequestError, InterruptedRequest, NoDaemonError, TryAgainError
 from f5ctl.protocol import Cancel, Load, Say
 
@@ -260,6 +260,20 @@ def test_a_daemon_that_hangs_is_given_up_in_time() -> None:
                 await whole(stream)
 
         run(wait, daemon.socket_path)
+
+
+def test_audio_that_came_in_time_may_be_taken_later(daemon: Daemon) -> None:
+    """As by a player, which takes as long as the audio lasts; the request's time is the daemon's alone."""
+
+    async def play(client: Client) -> None:
+        wanted = await whole(client.stream("segments=4", seed=1))
+        stream = client.stream("segments=4", seed=1, timeout_s=1.0)
+        first = await anext(stream)
+        await asyncio.sleep(1.0 + GRACE_S + 0.1)
+        assert first + await whole(stream) == wanted
+        assert stream.receipt
+
+    run(play, daemon.socket_path)
 
 
 def test_what_nobody_takes_is_bounded(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
