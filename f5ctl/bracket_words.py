@@ -45,7 +45,7 @@ NOTES: Final = frozenset(
 LABELS: Final = words(
     """
     alert attention aviso caution critical danger debug done draft erro error fail failed fatal fixme hint
-    important info new nota note notice ok passed pass tip todo trace update urgent warn warning wip
+    important info nb new nota note notice ok passed pass ps tip todo trace update urgent warn warning wip
     """
 )
 # Words that name a sound or a manner of speaking.

@@ -117,6 +117,12 @@ def test_the_label_of_a_line_is_read_though_in_capitals() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["PS: call me.", "NB: it rains."])
+def test_a_remark_of_a_subtitle_has_no_speaker(text: str) -> None:
+    """Two capitals that say something are no name."""
+    assert without_cues(text) == text
+
+
 def test_sound_cues_are_left_out() -> None:
     """What is to be heard is not said: words of sounds, and capitals that stand alone."""
     check(
