@@ -107,8 +107,8 @@ class Stream(Iterator[bytes]):
     """
 
     def __init__(self, request: Say) -> None:
-        self.receipt: dict[str, Any] | None = None
-        self._chunks = self._speak(request)
+        self._done: list[dict[str, Any]] = []
+        self._chunks = _speak(request, self._done)
 
     def __next__(self) -> bytes:
         return next(self._chunks)
@@ -119,23 +119,33 @@ class Stream(Iterator[bytes]):
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    @property
+    def receipt(self) -> dict[str, Any] | None:
+        """How it was made; None before the end."""
+        return self._done[0] if self._done else None
+
     def close(self) -> None:
         """Cancel what has not been made."""
         self._chunks.close()
 
-    def _speak(self, request: Say) -> Generator[bytes, None, None]:
-        settings = Settings()
-        settings.quiet = True
-        start = not os.environ.get("F5CTL_NO_START")
-        with (
-            connect(settings, start=start, timeout_s=request.timeout_s) as client,
-            Conversation(client, lambda _reply: None) as talk,
-        ):
-            part = talk.ask(request)
-            while part.last is None:
-                talk.hear()
-                yield from part.take()
-            self.receipt = part.receipt()
+
+def _speak(request: Say, done: list[dict[str, Any]]) -> Generator[bytes, None, None]:
+    """Yield the samples, and put the receipt into `done` at the end.
+
+    Outside `Stream`, to which it would refer back: the last reference could not end it at once.
+    """
+    settings = Settings()
+    settings.quiet = True
+    start = not os.environ.get("F5CTL_NO_START")
+    with (
+        connect(settings, start=start, timeout_s=request.timeout_s) as client,
+        Conversation(client, lambda _reply: None) as talk,
+    ):
+        part = talk.ask(request)
+        while part.last is None:
+            talk.hear()
+            yield from part.take()
+        done.append(part.receipt())
 
 
 def say(

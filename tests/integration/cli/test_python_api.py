@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import re
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +102,20 @@ def test_a_stream_that_is_left_is_cancelled(cli: Cli) -> None:
     speech.close()
     assert cli.status()["jobs"] == []
     assert speech.receipt is None
+
+
+def test_a_stream_that_nobody_has_is_cancelled_at_once() -> None:
+    """The last reference cancels the rest, without waiting for the collector of cycles."""
+    gc.disable()
+    try:
+        speech = f5ctl.stream("He stood on the right. " * 40, nfe_step=4)
+        next(speech)
+        gone = weakref.ref(speech._chunks)
+        del speech
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert f5ctl.say("He stood.", **FAST).duration_s > 0
 
 
 @pytest.mark.parametrize(
