@@ -35,16 +35,23 @@ class Lasting:
         """Take note that a request has ended well: those before it have taken no daemon down."""
         self._losses = 0
 
-    def again(self, error: F5Error) -> None:
-        """Wait as long as the daemon asked for and connect again; raise `error` when that is hopeless."""
+    def again(self, error: F5Error, check: Callable[[], object]) -> None:
+        """Wait as long as the daemon asked for and connect again; raise `error` when that is hopeless.
+
+        `check` is called all the while, and raises when what is to be sent again has no time left.
+        """
         if error.code == "deadline_exceeded":
             raise error
         self._tell("trying again")
         self._losses += isinstance(error, NoDaemonError)
         self.client.close()
-        time.sleep(getattr(error, "retry_after_s", None) or WAIT_S)
+        wanted_at = time.monotonic() + (getattr(error, "retry_after_s", None) or WAIT_S)
+        while (left_s := wanted_at - time.monotonic()) > 0:
+            check()
+            time.sleep(min(left_s, WAIT_S))
         patient_until = time.monotonic() + PATIENCE_S
         while True:
+            check()
             if self._losses > MAX_LOSSES or time.monotonic() > patient_until:
                 raise error
             try:

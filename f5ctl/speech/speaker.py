@@ -107,8 +107,13 @@ class Speaker:
             except CURABLE as error:
                 if not self._lasts:
                     raise
-                self._connection.again(error)
+                self._connection.again(error, self._check_time)
         self._put_silence(self._end_s - self._now_s)
+
+    def _check_time(self) -> None:
+        for take in self._takes:
+            if take.request is not None and take.kept is None:
+                timely(take.request, take.asked_at)
 
     def _go_on(self) -> None:
         while self._ask() or self._takes or not self._source.is_over:

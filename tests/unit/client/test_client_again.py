@@ -72,6 +72,20 @@ def test_a_file_of_the_daemon_s_is_that_of_one_try(cli: Cli, daemon: FakeDaemon,
     daemon.start()
 
 
+def test_no_daemon_is_waited_for_longer_than_the_timeout(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """With --retry and --timeout, a daemon that died and has no heir ends the call with 75 and no file."""
+    daemon.dies_after = 1
+    path = tmp_path / "a.pcm"
+    call = cli.start("say", "--retry", "--no-start", "--timeout", "2", "-o", str(path), "Hello.")
+    daemon.wait_for("say")
+    daemon.end()
+    _out, err = call.communicate(timeout=20)
+    assert call.returncode == 75
+    assert b"not finished within timeout_s 2" in err
+    assert not path.exists()
+    daemon.start()
+
+
 def test_without_retry_a_dead_daemon_is_69_at_once(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
     """A daemon that dies under a request ends it with 69, one line and no file."""
     daemon.dies_after = 1
