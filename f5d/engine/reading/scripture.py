@@ -11,6 +11,11 @@ from f5d.engine.reading.rules import Rule, any_of
 _NTH: Final = {"1": 0, "2": 1, "3": 2, "I": 0, "II": 1, "III": 2}
 _MOST_OF_A_SHORT_NAME: Final = 3  # characters
 _VERSE: Final = r"[1-9]\d{0,2}"
+_PEOPLE: Final = frozenset(
+    "john mark luke matthew james peter daniel joel amos ruth samuel job jude micah joshua esther timothy titus"
+    " joão marcos lucas mateus tiago pedro rute samuel judas miqueias josué ester timóteo tito".split()
+)
+_APPOINTMENT_MINUTES: Final = 5  # people meet at full, half and quarter hours, or at a multiple of so many
 
 
 def rules(language: Language) -> list[Rule]:
@@ -22,6 +27,8 @@ def rules(language: Language) -> list[Rule]:
         is_short = written != book.lower()
         if match["mark"] != ":" and not (is_short and len(written) <= _MOST_OF_A_SHORT_NAME):
             return None  # Marcos 3,5
+        if not match["nth"] and not match["last"] and written in _PEOPLE and _may_be_time(match):
+            return None  # call John 5:30
         if is_short and book in language.books_in_parts and not match["nth"]:
             return None  # Sam 3:16
         nth = f"{language.nth_books[_NTH[match['nth']]]} " if match["nth"] else ""
@@ -39,3 +46,11 @@ def rules(language: Language) -> list[Rule]:
             say,
         )
     ]
+
+
+def _may_be_time(match: Match[str]) -> bool:
+    hour, minute = int(match["chapter"]), int(match["verse"])
+    two_digits = len(match["verse"]) == 2
+    return (
+        match["mark"] == ":" and two_digits and hour < 24 and minute < 60 and not minute % _APPOINTMENT_MINUTES
+    )

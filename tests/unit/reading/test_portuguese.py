@@ -193,6 +193,9 @@ OTHERS = {
         "Os três vírgula cinco milhões, Marcos três vírgula cinco, Rs três vírgula cinco zero, às três horas e"
         " dezesseis, revisão três"
     ),
+    "Chame João 5:30, Lucas 8:30, Marcos 10:15-20": (
+        "Chame João cinco horas e trinta, Lucas oito horas e trinta, Marcos dez, quinze a vinte"
+    ),
     "C#, F♯ e B♭": "C sharp, F sustenido e B bemol",
     "array[0], lista_b[3], x[1][2] e o rei[12].": "array zero, lista_b três, x um dois e o rei.",
 }
