@@ -33,7 +33,7 @@ _FORMATS: Final[dict[str, tuple[str, str]]] = {
 }
 FILE_ENCODINGS: Final = tuple(_FORMATS)
 # libsndfile's Vorbis writer overflows its stack on one very long write.
-_WRITE_SAMPLES: Final = SAMPLE_RATE_HZ
+BLOCK_BYTES: Final = 2 * SAMPLE_RATE_HZ  # a second
 
 
 def trim_reference(recording: Recording, *, transcript_given: bool) -> Recording:
@@ -115,15 +115,27 @@ def write_file(file: IO[bytes] | io.RawIOBase, pcm: Iterable[bytes], encoding: s
     Raises:
         BadRequestError: as `encode_file`.
     """
+    with begin_file(file, encoding, tag) as made:
+        for block in pcm:
+            for start in range(0, len(block), BLOCK_BYTES):
+                add_block(made, block[start : start + BLOCK_BYTES])
+
+
+def begin_file(file: IO[bytes] | io.RawIOBase, encoding: str, tag: str) -> sf.SoundFile:
+    """Return the file that `encode_file` returns before its first block; closing it completes it.
+
+    Raises:
+        BadRequestError: as `encode_file`.
+    """
     container, codec = _FORMATS[encoding]
     if not sf.check_format(container, codec):
         raise BadRequestError("bad_parameter", f"libsndfile here cannot write {encoding}; use wav or flac")
-    with sf.SoundFile(
-        file, "w", samplerate=SAMPLE_RATE_HZ, channels=1, format=container, subtype=codec
-    ) as made:
-        if tag:
-            made.comment = tag  # before the first sample, or it is lost
-        for block in pcm:
-            samples = np.frombuffer(block, "<i2")
-            for start in range(0, len(samples), _WRITE_SAMPLES):
-                made.write(samples[start : start + _WRITE_SAMPLES])
+    made = sf.SoundFile(file, "w", samplerate=SAMPLE_RATE_HZ, channels=1, format=container, subtype=codec)
+    if tag:
+        made.comment = tag  # before the first sample, or it is lost
+    return made
+
+
+def add_block(made: sf.SoundFile, block: bytes) -> None:
+    """Write mono 16-bit samples, at most BLOCK_BYTES of them at once."""
+    made.write(np.frombuffer(block, "<i2"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import queue
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from f5ctl.errors import F5Error
 from f5d.engine.types import Encode, Encoded, Failed
 from f5d.system.journal import place_of
+
+if TYPE_CHECKING:
+    import soundfile as sf
 
 NICE: Final = 5
 
@@ -19,9 +23,11 @@ _log = logging.getLogger("f5d.engine")
 
 
 class Encoder:
-    """Owns the jobs whose speech is being encoded, one at a time, and the thread that does it.
+    """Owns the jobs whose speech is being encoded, and the thread that does it.
 
-    libsndfile works without Python's lock, so the engine's loop goes on.
+    A second of audio after the other, each of the job that has least left: two hours do not hold a sentence
+    up, and a job that is dropped costs a second's work at most. libsndfile works without Python's lock, so the
+    engine's loop goes on.
     """
 
     def __init__(self) -> None:
@@ -60,22 +66,53 @@ class Encoder:
     def _run(self) -> None:
         with contextlib.suppress(OSError):  # a unit's filter may forbid it
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        begun: list[_File] = []
         while True:
-            message = self._todo.get()
-            if message.job in self._live:
-                self._done.put(_encoded(message))
+            while not begun or not self._todo.empty():
+                begun.append(_File(self._todo.get()))
+            begun = [file for file in begun if file.job in self._live]
+            if not begun:
+                continue
+            file = min(begun, key=lambda one: one.left_bytes)
+            answer = file.go_on()
+            if answer is not None:
+                begun.remove(file)
+                self._done.put(answer)
                 os.eventfd_write(self.descriptor, 1)
 
 
-def _encoded(message: Encode) -> Encoded | Failed:
-    from f5d.engine.audio import encode_file
+class _File:
+    """A job's file, as far as it is made."""
 
-    try:
-        return Encoded(message.job, encode_file(message.pcm, message.encoding, message.tag))
-    except F5Error as error:
-        return Failed(message.job, error.code, error.message)
-    except MemoryError:
-        return Failed(message.job, "overloaded", "the engine has no memory left for this job")
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
-        _log.error("job %s failed: %s", message.job, place_of(error))
-        return Failed(message.job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
+    def __init__(self, message: Encode) -> None:
+        self.job = message.job
+        self.left_bytes = len(message.pcm)
+        self._message = message
+        self._buffer = io.BytesIO()
+        self._made: sf.SoundFile | None = None
+
+    def go_on(self) -> Encoded | Failed | None:
+        """Encode a second more; return the answer when that was the last, or it cannot be done."""
+        try:
+            return self._go_on()
+        except F5Error as error:
+            return Failed(self.job, error.code, error.message)
+        except MemoryError:
+            return Failed(self.job, "overloaded", "the engine has no memory left for this job")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
+            _log.error("job %s failed: %s", self.job, place_of(error))
+            return Failed(self.job, "internal_error", f"{type(error).__name__}: {error}".splitlines()[0])
+
+    def _go_on(self) -> Encoded | None:
+        from f5d.engine.audio import BLOCK_BYTES, add_block, begin_file
+
+        message = self._message
+        made = self._made = self._made or begin_file(self._buffer, message.encoding, message.tag)
+        start = len(message.pcm) - self.left_bytes
+        block = message.pcm[start : start + BLOCK_BYTES]
+        add_block(made, block)
+        self.left_bytes -= len(block)
+        if self.left_bytes:
+            return None
+        made.close()
+        return Encoded(self.job, self._buffer.getvalue())

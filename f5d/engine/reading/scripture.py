@@ -11,42 +11,11 @@ from f5d.engine.reading.rules import Rule, any_of
 _NTH: Final = {"1": 0, "2": 1, "3": 2, "I": 0, "II": 1, "III": 2}
 _MOST_OF_A_SHORT_NAME: Final = 3  # characters
 _VERSE: Final = r"[1-9]\d{0,2}"
-_PEOPLE: Final = frozenset(
-    [
-        "john",
-        "mark",
-        "luke",
-        "matthew",
-        "james",
-        "peter",
-        "daniel",
-        "joel",
-        "amos",
-        "ruth",
-        "samuel",
-        "job",
-        "jude",
-        "micah",
-        "joshua",
-        "esther",
-        "timothy",
-        "titus",
-        "joão",
-        "marcos",
-        "lucas",
-        "mateus",
-        "tiago",
-        "pedro",
-        "rute",
-        "samuel",
-        "judas",
-        "miqueias",
-        "josué",
-        "ester",
-        "timóteo",
-        "tito",
-    ]
-)
+_PEOPLE: Final = frozenset({
+    "john", "mark", "luke", "matthew", "james", "peter", "daniel", "joel", "amos", "ruth", "samuel", "job",
+    "jude", "micah", "joshua", "esther", "timothy", "titus", "joão", "marcos", "lucas", "mateus", "tiago",
+    "pedro", "rute", "judas", "miqueias", "josué", "ester", "timóteo", "tito",
+})  # fmt: skip
 _APPOINTMENT_MINUTES: Final = 5  # people meet at full, half and quarter hours, or at a multiple of so many
 
 
