@@ -252,7 +252,7 @@ class Preparation:
             yield job.message, (job.key, outcome, job.known)
         elif isinstance(outcome, Refused):
             yield job.message, error_from_wire(outcome.code, outcome.message)
-        elif fault := self._recogniser.ask(job, outcome.wave, outcome.rate_hz):
+        elif fault := self._recogniser.ask(job, outcome.wave, outcome.rate_hz, job.share):
             yield from self._transcribed(job, fault)
         else:
             self._watch_recogniser()

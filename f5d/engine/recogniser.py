@@ -1,7 +1,7 @@
 """Transcribes recordings in a process of its own, which may load a model and ask the hub for it.
 
-`Recogniser` is the engine's side: one recording at a time, a bound on the time of each, and a memory for what
-cannot be loaded, so that nobody's speech waits for a hub that does not answer.
+`Recogniser` is the engine's side: one recording at a time, in the turns of those who wait, a bound on the time
+of each, and a memory for what cannot be loaded, so that nobody's speech waits for a hub that does not answer.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from f5ctl.errors import BadRequestError
 from f5d.engine import channel
+from f5d.engine.turns import Share, Turns, in_turns
 from f5d.system import journal
 from f5d.system.children import end_with_parent
 
@@ -54,6 +56,13 @@ _answers: Final = msgspec.msgpack.Decoder(Answer)
 _sounds: Final = msgspec.msgpack.Decoder(Sound)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting(Generic[Token]):
+    token: Token
+    sound: Sound
+    share: Share
+
+
 class Recogniser(Generic[Token]):
     """Owns the recordings that wait for a transcript, and the process that transcribes one after the other.
 
@@ -66,7 +75,8 @@ class Recogniser(Generic[Token]):
         self._model = model
         self._device = device
         self._engine_dtype = engine_dtype  # of the model that speaks, on the same device
-        self._waiting: list[tuple[Token, Sound]] = []
+        self._waiting: list[_Waiting[Token]] = []
+        self._turns = Turns()
         self._is_lost = False  # the process has ended by itself
         self._current: Token | None = None  # None also where it was dropped meanwhile
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,14 +93,18 @@ class Recogniser(Generic[Token]):
     @property
     def tokens(self) -> list[Token]:
         """What the recordings are called that wait for a transcript."""
-        waiting = [token for token, _sound in self._waiting]
+        waiting = [one.token for one in self._waiting]
         return waiting if self._current is None else [self._current, *waiting]
 
-    def ask(self, token: Token, wave: bytes, rate_hz: int) -> NotHeard | None:
-        """Take a recording in; return why it will not be transcribed, None where it will be."""
+    def ask(self, token: Token, wave: bytes, rate_hz: int, share: Share = ()) -> NotHeard | None:
+        """Take a recording in; return why it will not be transcribed, None where it will be.
+
+        `share` is what its client counts by.
+        """
         if self._failed and time.monotonic() < self._failed[0]:
             return self._failed[1]
-        self._waiting.append((token, Sound(wave, rate_hz)))
+        self._waiting.append(_Waiting(token, Sound(wave, rate_hz), share))
+        self._turns.join(share)
         self._begin()
         return None
 
@@ -99,9 +113,14 @@ class Recogniser(Generic[Token]):
         if self._current == token:
             self._current = None
             return True
-        before = len(self._waiting)
-        self._waiting = [pair for pair in self._waiting if pair[0] != token]
-        return len(self._waiting) < before
+        found = [one for one in self._waiting if one.token == token]
+        for one in found:
+            self._take(one, served=False)
+        return bool(found)
+
+    def _take(self, one: _Waiting[Token], *, served: bool) -> None:
+        self._waiting.remove(one)
+        self._turns.leave(one.share, served=served)
 
     def answers(self) -> list[tuple[Token, Answer]]:
         """Return what is heard, or will not be; for when `descriptor` is readable or `ends_at` past."""
@@ -116,8 +135,9 @@ class Recogniser(Generic[Token]):
         if isinstance(answer, NotHeard) and answer.lasting:
             self.close()
             self._failed = (time.monotonic() + RETRY_S, answer)
-            tokens += [token for token, _sound in self._waiting]
-            self._waiting.clear()
+            tokens += [one.token for one in self._waiting]
+            for one in list(self._waiting):
+                self._take(one, served=False)
         else:
             self._begin()
         return [(token, answer) for token in tokens]
@@ -144,7 +164,9 @@ class Recogniser(Generic[Token]):
         """Let the process begin with the next recording if it has none."""
         if self.ends_at is not None or not self._waiting:
             return
-        self._current, sound = self._waiting.pop(0)
+        first = in_turns(self._waiting, lambda one: one.share, self._turns.taken)[0]
+        self._take(first, served=True)
+        self._current, sound = first.token, first.sound
         self.ends_at = time.monotonic() + MAX_TIME_S
         try:
             self._end = self._end or self._start()

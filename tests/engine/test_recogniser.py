@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from f5d.catalog.voices import Reference
 from f5d.engine import types
+from f5d.engine.recogniser import Recogniser
 
 from .conftest import FAST, REFERENCE, Engine, configure
 
@@ -53,6 +56,25 @@ def test_a_recording_without_text_is_transcribed(whisper: Path) -> None:
         assert len(texts) == 1
     finally:
         running.close()
+
+
+def test_recordings_are_heard_in_the_turns_of_those_who_wait(whisper: Path) -> None:
+    """One user's many recordings do not keep another's waiting, nor does one that is dropped."""
+    recogniser: Recogniser[str] = Recogniser(str(whisper), "cpu", threads=1)
+    wave = np.zeros(16_000, np.float32).tobytes()
+    try:
+        for name in ("a1", "a2", "a3", "a4"):
+            assert recogniser.ask(name, wave, 16_000, share=(1, 1)) is None
+        assert recogniser.ask("b1", wave, 16_000, share=(2, 1)) is None
+        assert recogniser.drop("a2")
+        heard: list[str] = []
+        while recogniser.tokens:
+            assert recogniser.descriptor is not None
+            assert select.select([recogniser.descriptor], [], [], 60)[0]
+            heard += [token for token, _answer in recogniser.answers()]
+        assert heard == ["a1", "a3", "b1", "a4"]
+    finally:
+        recogniser.close()
 
 
 def test_nobody_waits_for_a_hub_that_does_not_answer(silent_hub: socket.socket) -> None:
