@@ -150,8 +150,9 @@ def test_on_a_terminal_the_enter_key_ends_it(cli: Cli, home: Path) -> None:
     os.write(terminal, b"\n")
     read_until(terminal, b"me: stored")
     assert time.monotonic() - began < 25
+    status = os.waitpid(pid, 0)[1]  # before its terminal hangs up on it
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert os.waitstatus_to_exitcode(status) == 0
     assert stored(home) == ["me.voice"]
 
 
