@@ -60,6 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     asr_model: str = "openai/whisper-large-v3-turbo"
     language: str = "auto"
     allowed_models: str = "all"
+    spare: str = "auto"
     core_dumps: str = "off"
     metrics_address: str = "off"
     drain_timeout_s: float = 90.0

@@ -32,6 +32,7 @@ from f5d.broker.loop import Loop
 from f5d.broker.outbox import Outbox
 from f5d.broker.quotas import connections_for
 from f5d.broker.requests import Requests
+from f5d.broker.reserve import is_wanted
 from f5d.broker.service_status import ServiceStatus
 from f5d.broker.socket_watch import SocketWatch
 from f5d.broker.supervisor import ENGINE_COMMAND, PATIENCE, Patience, Supervisor
@@ -83,6 +84,7 @@ def run(
             supervisor,
             Outbox(front),
             partial(engine_settings, config, names.specs),
+            keep_spare=is_wanted(config.spare),
         )
         facts = DaemonFacts(os.getpid(), place.socket_path, time.monotonic(), config.model, on_demand)
         requests = Requests(config, facts, names.specs, names.voices, dispatcher)
@@ -102,6 +104,8 @@ def run(
         if log_to is not None:
             journal.move(log_to, config.log_level)
         os.environ.update(with_temporary(str(Path(place.engine_path(0)).parent)))
+        if on_demand:
+            supervisor.start_spare(time.monotonic())  # for the job that the client is about to send
         log.info("f5d %s (pid %d) serves %s", __version__, facts.pid, place.socket_path)
         with _metrics(config.metrics_address, place.socket_path):
             status.ready()
@@ -158,13 +162,13 @@ class Reloader:
         self.service_status.reloading(now)
         try:
             fresh = self.config if self.read_config is None else self.read_config()
-            self._adopt(fresh, known_names(fresh))
+            self._adopt(fresh, known_names(fresh), now)
         except ConfigError as error:
             log.error("the configuration was not reloaded, the old one stays: %s", error.message)  # noqa: TRY400
         finally:
             self.service_status.ready()
 
-    def _adopt(self, fresh: Config, names: Names) -> None:
+    def _adopt(self, fresh: Config, names: Names, now: float) -> None:
         dispatcher = self.dispatcher
         for key in unchangeable(self.config, fresh):
             log.warning("%s cannot change while the daemon runs; restart it", key)
@@ -174,6 +178,7 @@ class Reloader:
         journal.set_level(fresh.log_level)
         dispatcher.jobs.limit = fresh.max_jobs
         dispatcher.fleet.limit = fresh.max_loaded_models
+        dispatcher.reserve.want(now, wanted=is_wanted(fresh.spare))
         dispatcher.fleet.keep_alive_s = fresh.keep_alive_s
         dispatcher.reconfigure(partial(engine_settings, fresh, self.specs), names.specs)
         self.requests.adopt(fresh, names.specs, names.voices)

@@ -128,6 +128,11 @@ KEYS: Final[dict[str, Key]] = {
         "units say configured, in an Environment= line, which counts more than this file\n"
         "(systemctl edit f5d.service).",
         choices=("all", "configured")),
+    "spare": Key(
+        "{limits}: whether an engine process without a model waits for the next one, which\n"
+        "then loads sooner, after a crash too. It takes memory, and none of a GPU's.\n"
+        "auto: on a machine with at least 8 GB.",
+        choices=("auto", "off", "on")),
     "core_dumps": Key(
         "{limits}: whether an engine that crashes may leave a core dump,\nwith users' texts and voices in it.",
         choices=("off", "on")),

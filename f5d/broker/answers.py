@@ -20,6 +20,7 @@ from f5d.broker.admission import Order
 from f5d.broker.engine_process import EngineProcess
 from f5d.broker.fleet import Fleet, Slot
 from f5d.broker.jobs import Job, JobTable
+from f5d.broker.reserve import Reserve
 from f5d.catalog.models import is_installed, resolve
 from f5d.catalog.spec import ModelSpec
 from f5d.catalog.voices import Voice
@@ -45,6 +46,7 @@ class DaemonState:
     jobs: JobTable
     fleet: Fleet
     engines: Mapping[str, EngineProcess]
+    reserve: Reserve
     specs: Mapping[str, ModelSpec]
     voices: Mapping[str, Voice]
 
@@ -161,6 +163,7 @@ def status_result(state: DaemonState, *, draining: bool, now: float, wall: float
             for slot in fleet.slots.values()
             if slot.model in state.engines
         ],
+        "spare": state.reserve.pid,
         "queue": {"waiting": waiting, "running": len(jobs.work) - waiting, "limit": jobs.limit},
         "jobs": [_job(job, jobs, now) for job in jobs],
         "counters": {

@@ -17,6 +17,7 @@ from f5d.broker.engine_process import EngineProcess
 from f5d.broker.fleet import Dispatch, Fleet, Retire, Slot, Start
 from f5d.broker.jobs import MAX_HELD_PCM_BYTES, Job, JobTable, Outcome
 from f5d.broker.outbox import Outbox
+from f5d.broker.reserve import Reserve
 from f5d.broker.supervisor import Supervisor
 from f5d.engine import types as engine_types
 from f5d.engine.types import Configure, Encode, FromEngine, Predict, Synthesize
@@ -36,11 +37,14 @@ class Dispatcher:
         supervisor: Supervisor,
         outbox: Outbox,
         configure: Callable[[str], Configure],
+        *,
+        keep_spare: bool = False,
     ) -> None:
         self.jobs = jobs
         self.fleet = fleet
         self.supervisor = supervisor
         self.outbox = outbox
+        self.reserve = Reserve(supervisor, wanted=keep_spare)
         self._configure = configure
         self._started_with: dict[str, Configure] = {}  # by model
         self._unloading: dict[Job, list[Slot]] = {}
@@ -62,6 +66,7 @@ class Dispatcher:
             loading = slot is not None and slot.state == "starting" and slot.admits(job)
             if job.enter("loading" if loading else "queued", now):
                 self._tell_progress(job, now)
+        self.reserve.tick(now, busy=bool(self.jobs.work))
         for job, slots in list(self._unloading.items()):
             if not any(self.fleet.slots.get(slot.model) is slot for slot in slots):
                 self._conclude(
@@ -78,7 +83,7 @@ class Dispatcher:
 
     def next_due(self, now: float) -> float | None:
         """Return when `pump` or `tick` has something to do by time alone."""
-        times = [self.jobs.next_due(), self.fleet.next_due(self.jobs.waiting, now)]
+        times = [self.jobs.next_due(), self.reserve.next_due(), self.fleet.next_due(self.jobs.waiting, now)]
         return min((time for time in times if time is not None), default=None)
 
     def reconfigure(self, configure: Callable[[str], Configure], served: Container[str]) -> None:
@@ -189,8 +194,11 @@ class Dispatcher:
 
     def hear(self, engine: EngineProcess, message: FromEngine, now: float) -> None:
         """Act on one message of an engine."""
+        if engine.model is None:
+            return  # a spare, which has nothing to say
         slot = self.fleet.slots[engine.model]
         if isinstance(message, engine_types.Loaded):
+            self.reserve.model_loaded(now)
             engine.beat = engine_types.StepReport(message.memory_bytes)
             if slot.state == "starting":  # else it was retired meanwhile
                 self.fleet.ready(slot, message, now)
@@ -286,6 +294,9 @@ class Dispatcher:
 
     def bury(self, engine: EngineProcess, now: float) -> None:
         """Settle the jobs of an engine that is gone, and start it again when it still has work."""
+        if engine.model is None:
+            log.info("the spare engine process %d has ended: %s", engine.pid, engine.cause)
+            return
         slot = self.fleet.slots[engine.model]
         del self.engines[engine.model]
         expected = slot.state == "stopping"

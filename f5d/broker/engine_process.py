@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import zmq
 
-from f5d.engine.types import FromEngine, StepReport, ToEngine, pack, unpack_from_engine
+from f5d.engine.types import Configure, FromEngine, StepReport, ToEngine, pack, unpack_from_engine
 
 PRESS_EVERY_S: Final = 2.0
 PULSES: Final = 4096  # bytes read at once
@@ -31,12 +31,12 @@ class EngineProcess:
     """One incarnation: a process, its socket, its stdin. Owned by `Supervisor`."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], command: Sequence[str], path: str, model: str
+        self, context: zmq.Context[zmq.Socket[bytes]], command: Sequence[str], path: str, now: float
     ) -> None:
         self.path = path
-        self.model = model
+        self.model: str | None = None  # a spare has none
         self.beat = StepReport(memory_bytes=0)  # the last one
-        self.heard_at = 0.0
+        self.heard_at = now
         self.pulse_at = 0.0
         self.kill_at: float | None = None
         self.killed_at: float | None = None  # SIGKILL was sent, for the first time
@@ -73,6 +73,19 @@ class EngineProcess:
     def pid(self) -> int:
         """The process id."""
         return self.process.pid
+
+    @property
+    def is_fit(self) -> bool:
+        """True while the process runs: neither ended, nor stopped, nor killed."""
+        alive = self.killed_at is None and self.process.poll() is None
+        return alive and not is_stopped(self.pid)
+
+    def assign(self, configure: Configure, now: float) -> None:
+        """Tell it its model; what happened before is not its doing."""
+        self.model = configure.model.name
+        self.heard_at = now
+        self._oom_kills = _oom_kills()
+        self.send(configure)
 
     def send(self, message: ToEngine) -> None:
         """Queue a message; it leaves as soon as the engine has connected."""

@@ -112,7 +112,7 @@ class Loop:
             self._reload(now)
 
     def _is_working(self, engine: EngineProcess) -> bool:
-        slot = self._fleet.slots.get(engine.model)
+        slot = None if engine.model is None else self._fleet.slots.get(engine.model)
         return slot is not None and slot.state == "ready" and slot.is_busy
 
     def _timeout_ms(self, now: float) -> int | None:

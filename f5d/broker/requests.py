@@ -50,7 +50,9 @@ class Requests:
         self._dispatcher = dispatcher
         self._jobs = dispatcher.jobs
         self._fleet = dispatcher.fleet
-        self._state = DaemonState(facts, self._jobs, self._fleet, dispatcher.engines, specs, voices)
+        self._state = DaemonState(
+            facts, self._jobs, self._fleet, dispatcher.engines, dispatcher.reserve, specs, voices
+        )
         self._drain_until: float | None = None
         self._forced = False
         self._seen_ended = 0  # jobs that had ended when `tick` last looked

@@ -61,19 +61,40 @@ class Supervisor:
         self._awake_at: float | None = None
         self.engines: list[EngineProcess] = []
 
+    @property
+    def spare(self) -> EngineProcess | None:
+        """The process that waits for a model, if there is one."""
+        return next((engine for engine in self.engines if engine.model is None), None)
+
     def start(self, configure: Configure, now: float) -> EngineProcess:
-        """Return a new engine process that has been told its model (OSError when none can be made)."""
+        """Return an engine process that has been told its model: the spare, or a new one.
+
+        Raises OSError when none can be made.
+        """
+        engine = self.spare
+        if engine is None or not engine.is_fit:
+            engine = self._new(now)
+        engine.assign(configure, now)
+        log.debug("engine %d started for model %s", engine.pid, engine.model)
+        return engine
+
+    def start_spare(self, now: float) -> None:
+        """Start a process that waits for a model, unless there is one; without it things only take longer."""
+        if self.spare is not None:
+            return
+        try:
+            log.debug("engine %d started as the spare", self._new(now).pid)
+        except OSError as error:
+            log.warning("no spare engine process: %s", error)
+
+    def _new(self, now: float) -> EngineProcess:
         self._incarnations += 1
-        path = self._engine_path(self._incarnations)
-        engine = EngineProcess(self._context, self._command, path, configure.model.name)
-        engine.heard_at = now
+        engine = EngineProcess(self._context, self._command, self._engine_path(self._incarnations), now)
         self.engines.append(engine)
         self._poller.register(engine.socket, zmq.POLLIN | zmq.POLLOUT)
         self._poller.register(engine.monitor, zmq.POLLIN)
         self._poller.register(engine.pidfd, zmq.POLLIN)
         self._poller.register(engine.pulse_fd, zmq.POLLIN)
-        engine.send(configure)
-        log.debug("engine %d started for model %s", engine.pid, configure.model.name)
         return engine
 
     def stop(self, engine: EngineProcess, now: float, *, hurry: bool = False) -> None:
@@ -153,7 +174,9 @@ class Supervisor:
     def _is_frozen(self, engine: EngineProcess, silent_s: float, working: Callable[..., bool]) -> bool:
         if engine.loaded:
             return working(engine)
-        return silent_s >= self._patience.loading_hang_s or is_stopped(engine.pid)
+        if engine.model is not None and silent_s >= self._patience.loading_hang_s:
+            return True
+        return is_stopped(engine.pid)
 
     def next_due(self, now: float) -> float | None:
         """Return when `gone` or `enforce` has something to do by time alone."""

@@ -1,8 +1,9 @@
 """The engine process: its start, its model, its end; its work is in f5d/engine/loop.py.
 
-One process serves one model on one device for its life. It ends when the broker says so, when the
-broker is gone (its stdin reaches end of file), or when it fails in a way that may have spoilt the
-device; the broker then starts another and sends the unfinished jobs again.
+One process serves one model on one device for its life. Before it is told which, it imports what every model
+needs, so that one that is started early has the longest part of a start behind it. It ends when the broker
+says so, when the broker is gone (its stdin reaches end of file), or when it fails in a way that may have
+spoilt the device; the broker then starts another and sends the unfinished jobs again.
 """
 
 from __future__ import annotations
@@ -26,19 +27,27 @@ from f5d.engine.recogniser import Recogniser
 from f5d.engine.scheduler import Scheduler
 from f5d.system import journal
 
-if TYPE_CHECKING:  # torch is imported after the socket is up, so that the broker hears of failures
+if TYPE_CHECKING:  # torch is imported after the environment is set and its stdin is watched
     from f5d.engine.synthesizer import Synthesizer
 
 
 def serve(socket: zmq.Socket[bytes], pulse: Pulse | None = None) -> int:
     """Load the model that the first message names, then serve jobs; return the exit status."""
+    forker = Forker()
+    import f5d.engine.synthesizer  # torch with it: the longest part of a start
+    import f5d.model.load  # noqa: F401
+
+    if pulse is not None and not socket.poll(0):
+        pulse.rest()
     configure = types.unpack_to_engine(socket.recv())
+    if pulse is not None:
+        pulse.work()
     if not isinstance(configure, types.Configure):
         return 0
     if not configure.core_dumps:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # texts and voices of users would be in one
+        for pid in (os.getpid(), forker.pid):  # texts and voices of users would be in one
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
     started_s = time.monotonic()
-    forker = Forker()
     try:
         synthesizer, loaded = _load(configure, started_s)
     except F5Error as error:

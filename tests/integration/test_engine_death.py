@@ -239,3 +239,27 @@ def test_kills_from_outside_make_no_suspects() -> None:
             wait_until(lambda k=kills: len(daemon.told("configure")) == k + 2, "another engine")  # type: ignore[misc]
         assert isinstance(peer.end_of("a"), Done)
         assert peer.audio("a") == expected_audio(2)
+
+
+def test_a_spare_takes_the_place_of_a_killed_engine_and_is_itself_no_loss() -> None:
+    """The engine after a kill is the spare; a spare that is killed leaves the job and the engine alone."""
+    with Daemon(spare="on") as daemon:
+        peer = daemon.peer()
+        peer.ok(Load("load"))
+        wait_until(lambda: peer.status()["spare"], "there is a spare")
+        spare = peer.status()["spare"]
+        peer.send(say("a", "segments=6 delay=0.1"))
+        peer.until(lambda reply: isinstance(reply, Progress) and reply.segments_done == 2)
+        os.kill(peer.status()["engines"][0]["pid"], signal.SIGKILL)
+        assert isinstance(peer.end_of("a"), Done)
+        assert peer.audio("a") == expected_audio(6)
+        assert [engine["pid"] for engine in peer.status()["engines"]] == [spare]
+        wait_until(lambda: peer.status()["spare"], "there is another")
+        os.kill(peer.status()["spare"], signal.SIGKILL)
+        wait_until(lambda: peer.status()["spare"] is None, "it is gone")
+        peer.send(say("b", "segments=2"))
+        assert isinstance(peer.end_of("b"), Done)
+        status = peer.status()
+        assert status["counters"]["engine_restarts"] == 1
+        daemon.signal(signal.SIGTERM)
+        assert daemon.exit_status() == 0

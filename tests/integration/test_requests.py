@@ -355,6 +355,6 @@ def test_every_status_key_is_there(peer: Peer) -> None:
     status = peer.status()
     assert set(status) == {
         "version", "protocol", "pid", "uptime_s", "socket", "default_model", "draining", "models", "voices",
-        "engines", "queue", "jobs", "counters", "histograms",
+        "engines", "spare", "queue", "jobs", "counters", "histograms",
     }  # fmt: skip
     assert encode(Status("x"))
