@@ -319,6 +319,7 @@ def test_an_idle_engine_gives_its_memory_back(machine: Machine, did: Did) -> Non
     wait_until(lambda: not machine.status()["engines"], "unloaded")
     if spare := machine.status()["spare"]:  # where the machine has memory for one
         machine.kill("KILL", spare)
+        wait_until(lambda: spare not in machine.unit_pids(), "the spare is gone")
     wait_until(lambda: machine.memory_bytes() < 100 * 2**20, "the memory is back")
     idle = machine.memory_bytes()
     assert loaded > 200 * 2**20
