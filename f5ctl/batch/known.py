@@ -19,14 +19,15 @@ def names_something(lines: Sequence[Line]) -> bool:
     return any(_voice(line) or _model(line) for line in lines)
 
 
-def with_unknown_names(manifest: Manifest, status: Mapping[str, Any]) -> Manifest:
-    """Return the manifest with the lines that name a voice or model that a daemon has not as bad ones.
+def with_unknown_names(manifest: Manifest, missing: Sequence[Line], status: Mapping[str, Any]) -> Manifest:
+    """Return the manifest, with those of the `missing` lines that name what a daemon has not as bad ones.
 
-    `status` is the daemon's answer; what it does not list is not looked up.
+    What is made already needs no name any more. `status` is the daemon's answer; what it does not list is not
+    looked up.
     """
     voices, models = (_listed(status, key) for key in ("voices", "models"))
     wrong: list[Bad] = []
-    for line in manifest.lines:
+    for line in missing:
         voice, model = _voice(line), _model(line)
         if voice and voices and voice not in voices:
             wrong.append(_bad(line, "unknown_voice", unknown("voice", voice, sorted(voices))))

@@ -122,9 +122,10 @@ def batch(
     for warning in found.warnings:
         warn(warning, quiet=settings.quiet)
     made = _made(folder, found.lines, redo=redo)
-    if names_something([line for line in found.lines if line not in made]):
+    missing = [line for line in found.lines if line not in made]
+    if names_something(missing):
         with connect(settings, start=True) as client:
-            found = with_unknown_names(found, client.status())
+            found = with_unknown_names(found, missing, client.status())
     policy = Policy(jobs, retry, keep_going, PRIORITIES[priority])
     if dry_run:
         return _estimate(settings, folder, found, made, policy)

@@ -448,6 +448,9 @@ def test_what_is_made_already_needs_no_daemon(
     path = tmp_path / "a.csv"
     path.write_text("text,voice\nOne.,old\n")
     assert here.run("batch", str(path), "-d", str(out)).returncode == 0
+    daemon.status |= KNOWN
+    path.write_text("text,voice\nOne.,old\nTwo.,rms\n")
+    assert here.run("batch", str(path), "-d", str(out)).returncode == 0
     daemon.end()
     assert here.run("batch", str(path), "-d", str(out), "--no-start").returncode == 0
 
