@@ -121,8 +121,10 @@ def write_file(file: IO[bytes] | io.RawIOBase, pcm: Iterable[bytes], encoding: s
                 add_block(made, block[start : start + BLOCK_BYTES])
 
 
-def begin_file(file: IO[bytes] | io.RawIOBase, encoding: str, tag: str) -> sf.SoundFile:
+def begin_file(file: IO[bytes] | io.RawIOBase | int, encoding: str, tag: str = "") -> sf.SoundFile:
     """Return the file that `encode_file` returns before its first block; closing it completes it.
+
+    Into a pipe, given as its descriptor, it is written without going back: a FLAC says no length then.
 
     Raises:
         BadRequestError: as `encode_file`.

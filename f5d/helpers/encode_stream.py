@@ -11,13 +11,12 @@ import os
 import sys
 from typing import Final
 
-import numpy as np
 import soundfile as sf
 
-from f5ctl.protocol import SAMPLE_RATE_HZ
+from f5ctl.errors import F5Error
+from f5d.engine.audio import BLOCK_BYTES, add_block, begin_file
 
-FORMATS: Final = {"mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS"), "flac": ("FLAC", "PCM_16")}
-READ_BYTES: Final = 48_000  # 1 s; libsndfile's Vorbis and Opus writers suffer from very long writes
+FORMATS: Final = ("mp3", "opus", "flac")  # which need no going back
 
 
 def main() -> None:
@@ -28,21 +27,21 @@ def main() -> None:
         if not byte:
             return  # nobody wanted anything
         line += byte
-    container, codec = FORMATS[line.decode("ascii").strip()]
+    encoding = line.decode("ascii").strip()
+    if encoding not in FORMATS:
+        raise ValueError(f"{encoding!r:.20} is none of {', '.join(FORMATS)}")
     left = b""
-    with sf.SoundFile(
-        1, "w", samplerate=SAMPLE_RATE_HZ, channels=1, format=container, subtype=codec, closefd=False
-    ) as made:
-        while block := os.read(0, READ_BYTES):
+    with begin_file(1, encoding) as made:
+        while block := os.read(0, BLOCK_BYTES):
             block = left + block
             whole = len(block) & ~1
             left = block[whole:]
-            made.write(np.frombuffer(block[:whole], "<i2"))
+            add_block(made, block[:whole])
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (KeyError, OSError, sf.LibsndfileError) as error:
+    except (ValueError, OSError, F5Error, sf.LibsndfileError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(74)
